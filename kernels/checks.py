@@ -1,0 +1,63 @@
+"""Argument checks, made before anything is traced or compiled."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from kernels.contract import DTYPES
+
+Sizes = dict[str, int]
+MAY_BE_EMPTY = {"T", "O"}
+
+
+def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    """Raise ValueError unless the value is one of those allowed."""
+    if value not in allowed:
+        expected = ", ".join(map(repr, allowed))
+        raise ValueError(f"{name} is {value!r}; expected one of {expected}")
+
+
+def arrays(named: Mapping[str, tuple[Any, str]]) -> Sizes:
+    """Hold arrays against axis names such as "T B H" and return the size of every axis.
+
+    The first array to use an axis defines its size; a leading "1?" is an optional axis of one
+    row; the first array sets the dtype of all. Only axes in MAY_BE_EMPTY may be.
+
+    Raises TypeError for something that is no array or has a wrong dtype, ValueError for a wrong
+    rank or size.
+    """
+    sizes: Sizes = {}
+    first, (reference, _) = next(iter(named.items()))
+    for name, (array, axes) in named.items():
+        _check_dtype(name, array, first, reference)
+        _check_shape(name, array.shape, axes, sizes)
+    return sizes
+
+
+def _check_dtype(name: str, array: Any, first: str, reference: Any) -> None:
+    if not (hasattr(array, "shape") and hasattr(array, "dtype")):
+        raise TypeError(f"{name} is a {type(array).__name__}; expected an array")
+    if str(array.dtype) not in DTYPES:
+        raise TypeError(f"{name} has dtype {array.dtype}; expected one of {', '.join(DTYPES)}")
+    if array.dtype != reference.dtype:
+        raise TypeError(
+            f"{name} has dtype {array.dtype}; expected {reference.dtype}, the dtype of {first}"
+        )
+
+
+def _check_shape(name: str, shape: tuple[int, ...], axes: str, sizes: Sizes) -> None:
+    optional, labels = axes.startswith("1? "), axes.removeprefix("1? ").split()
+    own = shape[1:] if optional and len(shape) == 2 and shape[0] == 1 else shape
+    expected = f"({', '.join(labels)})"
+    if any(label in sizes for label in labels):
+        expected += f" = ({', '.join(str(sizes.get(label, label)) for label in labels)})"
+    if len(own) != len(labels) or not all(map(partial(_bind, sizes), labels, own)):
+        raise ValueError(f"{name} has shape {tuple(shape)}; expected {expected}")
+    empty = [label for label, size in zip(labels, own, strict=True) if not size]
+    if set(empty) - MAY_BE_EMPTY:
+        raise ValueError(f"{name} has shape {tuple(shape)}; expected {empty[0]} to be at least 1")
+
+
+def _bind(sizes: Sizes, label: str, size: int) -> bool:
+    """Whether the size is the axis's own, which the first array to use the axis defines."""
+    return sizes.setdefault(label, size) == size

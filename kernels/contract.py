@@ -1,0 +1,79 @@
+"""What a kernel is: two functions and two predicates. A kernel file defines one `Kernel`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+DTYPES = ("bfloat16", "float16", "float32", "float64")
+PRECISIONS = ("full", "tf32")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything a kernel may look at to decide whether, and how, it runs."""
+
+    T: int
+    B: int
+    H: int
+    dtype: jnp.dtype
+    activation: str
+    precision: str
+    platform: str  # "cpu", "gpu", ...: a kernel may run on one and not the other
+
+
+class Forward(Protocol):
+    """h_t = act(z_t + h_{t-1} W_hh), every state, rounded to the storage dtype once a step."""
+
+    def __call__(
+        self,
+        z: Float[Array, "T B H"],
+        w_hh: Float[Array, "H H"],
+        h0: Float[Array, "B H"],
+        *,
+        activation: str,
+        precision: str,
+    ) -> Float[Array, "T B H"]: ...
+
+
+class Backward(Protocol):
+    """dz_t = (dh_t + dz_{t+1} W_hh^T) * act'(h_t), with act' computed from h itself."""
+
+    def __call__(
+        self,
+        dh: Float[Array, "T B H"],
+        h: Float[Array, "T B H"],
+        w_hh: Float[Array, "H H"],
+        *,
+        activation: str,
+        precision: str,
+    ) -> Float[Array, "T B H"]: ...
+
+
+def never(_: object) -> None:
+    """No reason against it."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One implementation of the recurrence. Both halves see T >= 1, B >= 1 and checked arrays.
+
+    Each predicate answers None, or a reason in words that a user reads.
+    """
+
+    forward: Forward
+    backward: Backward
+    unavailable: Callable[[str], str | None] = never  # on this platform, whatever the problem
+    unsupported: Callable[[Problem], str | None] = never  # this problem, where it is available
+    emulated: Callable[[str], str | None] = never  # it runs, but its speed means nothing
+
+
+def current_platform() -> str:
+    """The platform that a computation started now would run on."""
+    device = jax.config.jax_default_device
+    if device is None:
+        return jax.default_backend()
+    return device if isinstance(device, str) else device.platform

@@ -1,0 +1,149 @@
+"""What all kernels share, written once: checks, dispatch, projections and differentiation."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import no_type_check
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from kernels import checks
+from kernels.contract import PRECISIONS, Kernel, Problem, current_platform
+from kernels.numerics import dot
+from kernels.registry import KERNELS, choose
+from reference import ACTIVATIONS, Params
+
+PARAMETER_AXES = {"w_xh": "I H", "w_hh": "H H", "b_h": "1? H", "w_ho": "H O", "b_o": "1? O"}
+
+
+def available() -> dict[str, str | None]:
+    """Every kernel's name, with None where it runs on this machine, else the reason why not."""
+    platform = current_platform()
+    return {name: kernel.unavailable(platform) for name, kernel in KERNELS.items()}
+
+
+# The two public functions check their arguments themselves, in words a user reads; the checks
+# that jaxtyping adds in tests would only get in first. Hence `no_type_check`.
+@no_type_check
+def recurrence(
+    z: Float[Array, "T B H"],
+    w_hh: Float[Array, "H H"],
+    h0: Float[Array, "B H"] | None = None,
+    *,
+    activation: str = "relu",
+    precision: str = "full",
+    kernel: str = "auto",
+) -> Float[Array, "T B H"]:
+    """All hidden states h_t = act(z_t + h_{t-1} W_hh), from pre-activations z = x W_xh + b_h.
+
+    Arrays share one dtype of bfloat16, float16, float32, float64, in which each state is stored;
+    products accumulate in float32 (float64 for float64). Without `h0` the state starts at zero.
+    `activation` is "relu" or "tanh"; `precision="tf32"` lets float32 products round their
+    operands to TF32 where the hardware has it. `kernel` is "auto" or a name of `available()`.
+
+    Raises TypeError for a wrong dtype; ValueError for a wrong shape, an unknown name, or a kernel
+    that cannot run this problem.
+    """
+    named = {"z": (z, "T B H"), "w_hh": (w_hh, "H H")}
+    sizes = checks.arrays(named if h0 is None else named | {"h0": (h0, "B H")})
+    method = _method(sizes, z.dtype, activation, precision, kernel)
+    return _recurrence(method, z, w_hh, _initial_state(h0, sizes, z.dtype))
+
+
+@no_type_check
+def rnn(
+    params: Params,
+    x: Float[Array, "T B I"],
+    h0: Float[Array, "B H"] | None = None,
+    *,
+    activation: str = "relu",
+    precision: str = "full",
+    kernel: str = "auto",
+) -> tuple[Float[Array, "T B O"], Float[Array, "B H"]]:
+    """The whole model: outputs of every step and the last hidden state.
+
+    `params` has the fields of `reference.Params`. Everything else, and what is raised, is as in
+    `recurrence`.
+    """
+    params = Params(*params)
+    named = {"x": (x, "T B I")}
+    named |= {name: (leaf, PARAMETER_AXES[name]) for name, leaf in params._asdict().items()}
+    sizes = checks.arrays(named if h0 is None else named | {"h0": (h0, "B H")})
+    method = _method(sizes, x.dtype, activation, precision, kernel)
+    return _rnn(method, params, x, _initial_state(h0, sizes, x.dtype))
+
+
+@dataclass(frozen=True)
+class _Method:
+    """How to run: static under jit."""
+
+    kernel: Kernel
+    activation: str
+    precision: str
+
+    def dot(self, a: Float[Array, "*M K"], b: Float[Array, "K N"]) -> Float[Array, "*M N"]:
+        return dot(a, b, self.precision)
+
+
+def _method(
+    sizes: checks.Sizes, dtype: jnp.dtype, activation: str, precision: str, kernel: str
+) -> _Method:
+    checks.one_of("activation", activation, tuple(ACTIVATIONS))
+    checks.one_of("precision", precision, PRECISIONS)
+    size = {axis: sizes[axis] for axis in "TBH"}
+    problem = Problem(
+        **size, dtype=dtype, activation=activation, precision=precision, platform=current_platform()
+    )
+    return _Method(choose(kernel, problem), activation, precision)
+
+
+def _initial_state(
+    h0: Float[Array, "B H"] | None, sizes: checks.Sizes, dtype: jnp.dtype
+) -> Float[Array, "B H"]:
+    return jnp.zeros((sizes["B"], sizes["H"]), dtype) if h0 is None else h0
+
+
+@partial(jax.jit, static_argnums=0)
+def _rnn(
+    method: _Method, params: Params, x: Float[Array, "T B I"], h0: Float[Array, "B H"]
+) -> tuple[Float[Array, "T B O"], Float[Array, "B H"]]:
+    z = (method.dot(x, params.w_xh) + params.b_h).astype(x.dtype)
+    h = _recurrence(method, z, params.w_hh, h0)
+    y = (method.dot(h, params.w_ho) + params.b_o).astype(x.dtype)
+    return y, h[-1] if len(h) else h0
+
+
+@partial(jax.jit, static_argnums=0)
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _recurrence(
+    method: _Method, z: Float[Array, "T B H"], w_hh: Float[Array, "H H"], h0: Float[Array, "B H"]
+) -> Float[Array, "T B H"]:
+    if not len(z):
+        return z
+    return method.kernel.forward(
+        z, w_hh, h0, activation=method.activation, precision=method.precision
+    )
+
+
+def _recurrence_fwd(method, z, w_hh, h0):
+    h = _recurrence(method, z, w_hh, h0)
+    return h, (h, w_hh, h0)
+
+
+def _recurrence_bwd(method, residuals, dh):
+    """Weight gradients are one product over all T B rows, which XLA does well for every kernel."""
+    h, w_hh, h0 = residuals
+    if not len(h):
+        return dh, jnp.zeros_like(w_hh), jnp.zeros_like(h0)
+    dz = method.kernel.backward(
+        dh, h, w_hh, activation=method.activation, precision=method.precision
+    )
+    before = jnp.concatenate([h0[None], h[:-1]])
+    rows, H = -1, w_hh.shape[0]
+    dw_hh = method.dot(before.reshape(rows, H).T, dz.reshape(rows, H))
+    dh0 = method.dot(dz[0], w_hh.T)
+    return dz, dw_hh.astype(w_hh.dtype), dh0.astype(h0.dtype)
+
+
+_recurrence.__wrapped__.defvjp(_recurrence_fwd, _recurrence_bwd)

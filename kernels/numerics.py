@@ -1,0 +1,33 @@
+"""The arithmetic that every XLA-built part shares: how products accumulate, act and act'."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from reference import ACTIVATIONS
+
+
+def dot(a: Float[Array, "*M K"], b: Float[Array, "K N"], precision: str) -> Float[Array, "*M N"]:
+    """Multiply, accumulating in float32 (float64 for float64).
+
+    float32 operands stay float32 on every platform unless `precision` is "tf32".
+    """
+    accumulator = jnp.promote_types(a.dtype, jnp.float32)
+    tf32 = precision == "tf32" and a.dtype == jnp.float32
+    algorithm = jax.lax.DotAlgorithmPreset.TF32_TF32_F32 if tf32 else "highest"
+    return jnp.dot(a, b, precision=algorithm, preferred_element_type=accumulator)
+
+
+def activate(pre: Float[Array, "*S"], activation: str) -> Float[Array, "*S"]:
+    """act(pre)."""
+    return ACTIVATIONS[activation](pre)
+
+
+def slope(
+    upstream: Float[Array, "*S"], h: Float[Array, "*S"], activation: str
+) -> Float[Array, "*S"]:
+    """upstream * act'(h): relu passes it where h > 0 (as JAX does, not at 0), tanh scales it."""
+    if activation == "relu":
+        return jnp.where(h > 0, upstream, 0)
+    h = h.astype(upstream.dtype)
+    return upstream * (1 - h * h)

@@ -1,0 +1,29 @@
+"""`unrolled`: the scan with several steps to each trip of its loop, or with no loop at all.
+
+XLA may then fuse across steps and pays the loop's overhead less often; compile time is its price.
+"""
+
+from kernels import scan
+from kernels.contract import Backward, Forward, Kernel, Problem
+
+LONGEST_FULL = 128  # steps; XLA's compile time grows faster than the program
+
+
+def kernel(factor: int | None) -> Kernel:
+    """Unroll by `factor` steps, or completely (None)."""
+    if factor is not None:
+        return Kernel(*scan.unrolled_by(factor), unsupported=scan.unsupported)
+    return Kernel(_completely(scan.forward), _completely(scan.backward), unsupported=_too_long)
+
+
+def _completely(half: Forward | Backward) -> Forward | Backward:
+    def run(sequence, *rest, **options):
+        return half(sequence, *rest, unroll=sequence.shape[0], **options)
+
+    return run
+
+
+def _too_long(problem: Problem) -> str | None:
+    if problem.T > LONGEST_FULL:
+        return f"T {problem.T}: a fully unrolled loop is compiled up to T {LONGEST_FULL} only"
+    return scan.unsupported(problem)
