@@ -1,0 +1,1 @@
+"""The benchmark: named shapes, a correctness gate, timings, result files, reports."""

@@ -1,0 +1,88 @@
+"""The command line. `python -m bench COMMAND --help` describes each command."""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+from rich.console import Console
+
+from bench import compare, machine, report
+from bench.results import ROOT, ResultError
+from bench.run import Request, run
+from bench.workloads import SUITES, Workload
+from kernels.registry import KERNELS
+
+DTYPES = {"cpu": ("float32",), "gpu": ("bfloat16", "float32")}  # measured unless told
+WIDTH_OF_A_LOG = 120
+PLATFORMS = {"cpu": "cpu", "gpu": "cuda"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status; an error is one sentence and status 2."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.command(arguments, argv)
+    except ResultError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    _add_run(commands.add_parser("run", help="check and time kernels on this machine"))
+    one = commands.add_parser("report", help="rebuild report.md and its figures from result files")
+    one.add_argument("folders", type=Path, nargs="*", help="machine folders (default: all)")
+    one.set_defaults(command=lambda arguments, _: report.main(arguments.folders))
+    two = commands.add_parser("compare", help="two result files side by side")
+    two.add_argument("files", type=Path, nargs=2, metavar="FILE")
+    two.set_defaults(command=lambda arguments, _: compare.main(*arguments.files))
+    return parser
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--suite", choices=SUITES, default="default", help="named shapes")
+    what.add_argument("--shape", type=_shape, help="one shape: T=200,B=32,I=64,H=384,O=10")
+    parser.add_argument("--kernels", nargs="+", choices=KERNELS, default=list(KERNELS))
+    parser.add_argument("--dtype", nargs="+", choices=("bfloat16", "float16", "float32"))
+    parser.add_argument("--backend", choices=PLATFORMS, help="default: every one there is")
+    parser.add_argument("--publish", action="store_true", help=f"file under {ROOT}/, not local/")
+    parser.add_argument("--list", action="store_true", help="print the cases, measure nothing")
+    parser.set_defaults(command=_run)
+
+
+def _shape(text: str) -> Workload:
+    try:
+        return Workload.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _run(arguments: argparse.Namespace, argv: list[str]) -> int:
+    backends = [arguments.backend] if arguments.backend else machine.backends()
+    if len(backends) > 1:  # a process each: a backend started is never wholly left
+        each = ([sys.executable, "-m", "bench", *argv, "--backend", name] for name in backends)
+        return max(subprocess.run(command, check=False).returncode for command in each)
+    (backend,) = backends
+    jax.config.update("jax_platforms", PLATFORMS[backend])
+    request = _request(arguments, argv, backend)
+    if arguments.list:
+        print(*request.cases, sep="\n")
+        return 0
+    return run(request, Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_LOG))
+
+
+def _request(arguments: argparse.Namespace, argv: list[str], backend: str) -> Request:
+    return Request(
+        suite="shape" if arguments.shape else arguments.suite,
+        workloads=(arguments.shape,) if arguments.shape else SUITES[arguments.suite],
+        dtypes=tuple(arguments.dtype or DTYPES[backend]),
+        kernels=tuple(arguments.kernels),
+        publish=arguments.publish,
+        command=" ".join(("python -m bench", *argv)),
+    )

@@ -1,0 +1,50 @@
+"""`python -m bench compare A B`: two result files side by side."""
+
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from bench import results, tables
+from bench.results import Run
+from bench.units import digits, seconds
+
+KEY = ["workload", "T", "B", "I", "H", "O", "scope", "dtype", "activation", "kernel"]
+
+
+def main(first: Path, second: Path) -> int:
+    """Print every case that either file has, both medians and their ratio."""
+    a, b = results.load(first), results.load(second)
+    console = Console()
+    for label, path, run in (("A", first, a), ("B", second, b)):
+        console.print(f"{label}: {path}, {run.machine.name}, {run.started}", markup=False)
+    if a.machine.slug != b.machine.slug:
+        console.print("The machines differ: a ratio compares them, not two revisions.")
+    console.print(_table(side_by_side(a, b)))
+    return 0
+
+
+def side_by_side(a: Run, b: Run) -> pd.DataFrame:
+    """One row a case of either run: its medians in seconds, and `ratio`, B's over A's."""
+    columns = [*KEY, "median_s", "status"]
+    left, right = (tables.frame(run).reindex(columns=columns) for run in (a, b))
+    both = left.merge(right, on=KEY, how="outer", sort=False, suffixes=("_a", "_b"))
+    both["ratio"] = both.median_s_b / both.median_s_a
+    return both
+
+
+def _table(rows: pd.DataFrame) -> Table:
+    table = Table("case", *("A", "B", "B / A"))
+    for row in rows.itertuples():
+        case = f"{row.workload} {row.scope} {row.dtype} {row.activation} {row.kernel}"
+        cells = (_cell(row.median_s_a, row.status_a), _cell(row.median_s_b, row.status_b))
+        table.add_row(case, *cells, digits(row.ratio))
+    return table
+
+
+def _cell(median: float, status: object) -> str:
+    """The median, or why there is none."""
+    if pd.notna(median):
+        return seconds(median)
+    return str(status) if pd.notna(status) else "absent"

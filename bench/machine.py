@@ -1,0 +1,103 @@
+"""What a result must say of where it came from: machine, versions, source."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+import cpuinfo
+import jax
+import psutil
+
+PACKAGES = ("jax", "jaxlib", "jax-triton", "triton", "numpy", "pytest-benchmark")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The device that ran, and its host."""
+
+    name: str  # of the device: what results are filed under
+    backend: str
+    cpu: str
+    cores: int
+    memory_bytes: int
+    driver: str | None  # of an NVIDIA GPU
+    clocks: str | None  # likewise, as its tool prints them
+    os: str
+    load_average: float | None  # over one minute, at the start
+    xla_flags: str
+
+    @property
+    def slug(self) -> str:
+        """A folder's name."""
+        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The revision that was measured; None and False where there is no git checkout."""
+
+    commit: str | None
+    dirty: bool
+
+
+def machine() -> Machine:
+    """Describe this machine as the process sees it now."""
+    device = jax.devices()[0]
+    cpu, cores = cpuinfo.get_cpu_info()["brand_raw"], len(os.sched_getaffinity(0))
+    on_gpu = device.platform == "gpu"
+    return Machine(
+        name=device.device_kind if on_gpu else f"{cpu} {cores} cores",
+        backend=device.platform,
+        cpu=cpu,
+        cores=cores,
+        memory_bytes=psutil.virtual_memory().total,
+        driver=_nvidia_smi("driver_version") if on_gpu else None,
+        clocks=_nvidia_smi("clocks.sm,clocks.mem,clocks.max.sm") if on_gpu else None,
+        os=platform.platform(),
+        load_average=psutil.getloadavg()[0],
+        xla_flags=os.environ.get("XLA_FLAGS", ""),
+    )
+
+
+def backends() -> tuple[str, ...]:
+    """The backends that JAX can use here, found out without starting any of them."""
+    cuda = find_spec("jax_cuda13_plugin") or find_spec("jax_cuda12_plugin")
+    return ("cpu", "gpu") if cuda and shutil.which("nvidia-smi") else ("cpu",)
+
+
+def versions() -> dict[str, str]:
+    """Python's and every package's that can change a timing."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def source() -> Source:
+    """The checkout that this file lies in."""
+    folder = Path(__file__).parent
+    commit = _output("git", "-C", str(folder), "rev-parse", "HEAD")
+    changed = _output("git", "-C", str(folder), "status", "--porcelain", "--untracked-files=no")
+    return Source(commit, dirty=bool(changed))
+
+
+def _nvidia_smi(fields: str) -> str | None:
+    return _output("nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader", "--id=0")
+
+
+def _output(*command: str) -> str | None:
+    """What a command prints, or None if it is not there, fails or prints nothing."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None

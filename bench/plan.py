@@ -1,0 +1,59 @@
+"""What a run measures: cases, and the order in which they are sampled."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bench.workloads import Workload
+
+SCOPES = ("recurrence", "model")
+BLOCKS = 3  # times that every kernel of a group has its turn
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kernel on one problem. `scope` is the recurrence alone (z given) or the whole model."""
+
+    workload: Workload
+    scope: str
+    dtype: str
+    activation: str
+    kernel: str
+
+    @property
+    def group(self) -> "Case":
+        """The problem without the kernel: cases of one group compare with each other."""
+        return Case(self.workload, self.scope, self.dtype, self.activation, kernel="")
+
+    def __str__(self) -> str:
+        parts = (self.workload.name, self.scope, self.dtype, self.activation, self.kernel)
+        return " ".join(filter(None, parts))
+
+
+def cases(
+    workloads: Sequence[Workload],
+    dtypes: Sequence[str],
+    kernels: Sequence[str],
+    activation: str = "relu",
+) -> tuple[Case, ...]:
+    """Every combination, the kernels of one group next to each other."""
+    return tuple(
+        Case(workload, scope, dtype, activation, kernel)
+        for workload in workloads
+        for dtype in dtypes
+        for scope in SCOPES
+        for kernel in kernels
+    )
+
+
+def turns(cases: Sequence[Case]) -> Iterator[tuple[Case, int]]:
+    """(case, block): within a group kernels take turns, each block in the opposite order.
+
+    A machine's speed drifts over seconds. Kernels that alternate see the same drift, so the ratio
+    of two of them is steadier than either time.
+    """
+    groups: dict[Case, list[Case]] = {}
+    for case in cases:
+        groups.setdefault(case.group, []).append(case)
+    for group in groups.values():
+        for block in range(BLOCKS):
+            yield from ((case, block) for case in (group if block % 2 == 0 else group[::-1]))

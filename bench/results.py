@@ -1,0 +1,133 @@
+"""Result files: one JSON a run, with raw samples, checked when read, never half written."""
+
+import os
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+
+from bench.machine import Machine, Source
+from bench.plan import Case
+
+SCHEMA = 1
+ROOT = Path("results")
+LARGEST_FILE = 256 * 2**20  # bytes; a full deepbench run is under one hundredth of it
+
+
+class ResultError(Exception):
+    """A result file that cannot be used; the message names it and says why."""
+
+
+@with_config(ConfigDict(ser_json_inf_nan="strings"))
+@dataclass(frozen=True)
+class CaseResult:
+    """What became of one case.
+
+    status: "ok" timed; "wrong" outside its tolerance, so not timed; "emulated" correct, but its
+    speed would mean nothing; "unsupported" does not run here; "failed" raised. Only "ok" has
+    samples: seconds a call, a list for every block, made by the timer named.
+    """
+
+    case: Case
+    status: str
+    reason: str = ""
+    error: float | None = None
+    error_after: float | None = None
+    tolerance: float | None = None
+    lower_s: float | None = None
+    compile_s: float | None = None
+    temporary_bytes: int | None = None
+    timer: str = "wall clock of one blocking call, time.perf_counter"
+    samples_s: tuple[tuple[float, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the benchmark on one backend of one machine."""
+
+    schema: int
+    suite: str
+    command: str
+    started: str  # ISO 8601, UTC
+    seconds: float
+    complete: bool
+    machine: Machine
+    versions: dict[str, str]
+    source: Source
+    cases: tuple[CaseResult, ...] = field(default=())
+
+    def adding(self, result: CaseResult, seconds: float) -> "Run":
+        """This run with one case more."""
+        return replace(self, cases=(*self.cases, result), seconds=seconds)
+
+
+@dataclass(frozen=True)
+class _Header:
+    schema: int
+
+
+_adapter, _header = TypeAdapter(Run), TypeAdapter(_Header)
+
+
+def load(path: Path) -> Run:
+    """Read and check a result file. Raises ResultError, naming the file, for anything amiss."""
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise ResultError(f"{path}: larger than any result file ({LARGEST_FILE} bytes)")
+        text = path.read_bytes()
+        schema = _header.validate_json(text).schema
+        if schema != SCHEMA:
+            raise ResultError(f"{path}: schema {schema}; this version reads schema {SCHEMA}")
+        return _adapter.validate_json(text)
+    except OSError as error:
+        raise ResultError(f"{path}: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise ResultError(f"{path}: not a result file: {where}: {first['msg']}") from error
+
+
+def save(run: Run, path: Path) -> None:
+    """Replace the file by this run, whole or not at all."""
+    write_atomically(path, _dump(run))
+
+
+def create(run: Run, *, publish: bool) -> Path:
+    """File a new run under its machine's name; an older file is never replaced."""
+    folder = (ROOT if publish else ROOT / "local") / run.machine.slug
+    stem = f"{run.started[:19].replace(':', '').replace('-', '')}-{run.suite}"
+    for attempt in range(1, 1000):
+        path = folder / f"{stem}{f'-{attempt}' if attempt > 1 else ''}.json"
+        try:
+            write_atomically(path, _dump(run), replace=False)
+        except FileExistsError:
+            continue
+        return path
+    raise ResultError(f"{folder}: a thousand runs named {stem} are there already")
+
+
+def _dump(run: Run) -> str:
+    return _adapter.dump_json(run, indent=1).decode()
+
+
+def write_atomically(path: Path, text: str, *, replace: bool = True) -> None:
+    """Write beside the path, then rename: a reader, or a kill, finds the whole file or the old one.
+
+    Raises FileExistsError if the path exists and is not to be replaced.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        if replace:
+            temporary.replace(path)
+        else:
+            path.hardlink_to(temporary)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,76 @@
+"""`python -m bench run`: measure, show the table, keep the file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bench import machine, progress, report, results, tables
+from bench.plan import Case, cases
+from bench.session import Session, utc_now
+from bench.workloads import Workload
+
+INTERRUPTED = 130  # the shell's status for Ctrl-C
+SAMPLER = Path(__file__).with_name("sampling.py")
+# Rounds of at least 5 ms, so that a clock tick and a context switch are small beside them; up to
+# 0.4 s of them a turn; the first rounds only warm caches and clocks.
+PYTEST_OPTIONS = (
+    *("-c", str(Path(__file__).with_name("pytest.ini")), "--rootdir", str(Path(__file__).parent)),
+    *("-p", "no:terminal", "-p", "no:cacheprovider", "--capture=no"),
+    *("--benchmark-min-time=0.005", "--benchmark-max-time=0.4", "--benchmark-min-rounds=3"),
+    *("--benchmark-warmup=on", "--benchmark-warmup-iterations=10", "--benchmark-disable-gc"),
+    *("--benchmark-timer=time.perf_counter", "--benchmark-quiet"),
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to measure on this process's backend."""
+
+    suite: str
+    workloads: tuple[Workload, ...]
+    dtypes: tuple[str, ...]
+    kernels: tuple[str, ...]
+    publish: bool
+    command: str
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """Every case asked for."""
+        return cases(self.workloads, self.dtypes, self.kernels)
+
+
+def run(request: Request, console: Console) -> int:
+    """Measure every case and return the exit status: 1 if any is wrong or failed."""
+    started, here = utc_now(), machine.machine()
+    blank = results.Run(
+        schema=results.SCHEMA,
+        suite=request.suite,
+        command=request.command,
+        started=started,
+        seconds=0.0,
+        complete=False,
+        machine=here,
+        versions=machine.versions(),
+        source=machine.source(),
+    )
+    path = results.create(blank, publish=request.publish)
+    with progress.shown(console, len(request.cases)) as announce:
+        session = Session(blank, path, request.cases, announce)
+        status = pytest.main([*PYTEST_OPTIONS, str(SAMPLER)], plugins=[session])
+    return _conclude(session, status, console)
+
+
+def _conclude(session: Session, status: int | pytest.ExitCode, console: Console) -> int:
+    """Mark the file complete unless the run was cut short, and print what there is."""
+    if session.finished:
+        session.run = results.replace(session.run, complete=True)
+        results.save(session.run, session.path)
+    console.print(*tables.for_terminal(session.run), sep="\n")
+    console.print(f"Samples: {session.path}")
+    console.print(f"Report: {report.write(session.path.parent)}")
+    if not session.finished:
+        console.print(f"Cut short ({status!r}): the file holds the cases that were finished.")
+        return INTERRUPTED
+    return int(any(case.status in ("wrong", "failed") for case in session.run.cases))

@@ -1,0 +1,121 @@
+"""A run in progress, as a pytest plugin: it hands out turns and keeps what they give."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import jax
+import pytest
+
+from bench import results, subject
+from bench.plan import BLOCKS, Case, turns
+from bench.results import CaseResult, Run
+from bench.tolerance import tolerance
+from kernels.contract import Problem, current_platform
+from kernels.registry import KERNELS, obstacle
+
+Announce = Callable[[Case, CaseResult | None], None]
+
+
+class Session:
+    """Takes each case from compiling to a finished `CaseResult`, saved at once."""
+
+    def __init__(self, run: Run, path: Path, cases: Sequence[Case], announce: Announce):
+        self.run, self.path = run, path
+        self.cases, self._announce = cases, announce
+        self._subjects: dict[Case, subject.Compiled] = {}
+        self._pending: dict[Case, CaseResult] = {}
+        self._start = perf_counter()
+
+    @property
+    def finished(self) -> bool:
+        """Whether every case has its result."""
+        return len(self.run.cases) == len(self.cases)
+
+    def prepare(self, case: Case, block: int) -> subject.Compiled | None:
+        """The case's compiled program, or None when it is not to be timed."""
+        if block == 0:
+            self._announce(case, None)
+            self._open(case)
+        return self._subjects.get(case)
+
+    def sampled(self, case: Case, block: int, samples: tuple[float, ...], outputs: Any) -> None:
+        """Keep one block's samples; after the last, check the outputs again and finish."""
+        so_far = self._pending[case]
+        so_far = results.replace(so_far, samples_s=(*so_far.samples_s, samples))
+        self._pending[case] = so_far
+        if block == BLOCKS - 1:
+            after = subject.error(case, outputs)
+            self._finish(case, _judge(results.replace(so_far, error_after=after), after))
+
+    def _open(self, case: Case) -> None:
+        if reason := obstacle(case.kernel, problem_of(case)):
+            return self._finish(case, CaseResult(case, "unsupported", reason))
+        compiled = subject.compile_case(case)
+        error = subject.error(case, compiled())
+        opened = CaseResult(
+            case,
+            status="ok",
+            error=error,
+            tolerance=tolerance(case.workload, case.dtype),
+            lower_s=compiled.lower_s,
+            compile_s=compiled.compile_s,
+            temporary_bytes=compiled.temporary_bytes,
+        )
+        judged = _judge(opened, error)
+        emulated = KERNELS[case.kernel].emulated(current_platform())
+        if judged.status == "ok" and emulated:
+            judged = results.replace(judged, status="emulated", reason=emulated)
+        if judged.status != "ok":
+            return self._finish(case, judged)
+        self._subjects[case], self._pending[case] = compiled, judged
+
+    def _finish(self, case: Case, result: CaseResult) -> None:
+        self._subjects.pop(case, None)
+        self._pending.pop(case, None)
+        self.run = self.run.adding(result, perf_counter() - self._start)
+        results.save(self.run, self.path)
+        self._announce(case, result)
+
+    # What follows is called by pytest.
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """One test for every turn."""
+        metafunc.parametrize(("case", "block"), list(turns(self.cases)), ids=str)
+
+    @pytest.fixture
+    def session(self) -> "Session":
+        """This very object."""
+        return self
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> Any:
+        """A turn that raised finishes its case as failed; the run goes on."""
+        report = yield
+        case = item.callspec.params["case"]
+        if report.failed and all(done.case != case for done in self.run.cases):
+            reason = f"{call.excinfo.typename}: {call.excinfo.value}"
+            self._finish(case, CaseResult(case, "failed", reason))
+        return report
+
+
+def problem_of(case: Case) -> Problem:
+    """The case as a kernel's predicates see it."""
+    w = case.workload
+    dtype = jax.numpy.dtype(case.dtype)
+    return Problem(w.T, w.B, w.H, dtype, case.activation, "full", current_platform())
+
+
+def _judge(result: CaseResult, error: float) -> CaseResult:
+    """Outside its tolerance a case is wrong and keeps no timing."""
+    if error <= result.tolerance:
+        return result
+    reason = f"deviates by {error:.2g} from the float64 oracle; {result.tolerance:.2g} is allowed"
+    return results.replace(result, status="wrong", reason=reason, samples_s=())
+
+
+def utc_now() -> str:
+    """The time, to the second, as result files write it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,58 @@
+r"""How far a correct kernel may be from the float64 oracle, derived from dtype and shape.
+
+Every step commits, per element, two storage roundings (z and H_t) of at most u_s and the rounding
+of K = I + H accumulated terms, which random-walks to sqrt(K) u_a (Higham & Mary, "A new approach
+to probabilistic rounding error analysis", 2019). All inputs have unit scale, so
+
+    step = sqrt(2 u_s^2 + K u_a^2).
+
+relu and tanh are 1-Lipschitz and ||W_hh||_2 = g < 1 by construction of the inputs, so independent
+errors of earlier steps add up in squares, shrunk by g^2 a step:
+
+    memory = 1 + g^2 + ... + g^{2(T-1)} = (1 - g^{2T}) / (1 - g^2).
+
+The largest of N such errors stays below sqrt(2 ln 2N) standard deviations:
+
+    tolerance = sqrt(2 ln 2N) * sqrt(memory) * step.
+"""
+
+from math import log, sqrt
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import ArrayLike
+
+from bench.workloads import Workload
+from reference.elman import RECURRENT_GAIN
+from reference.oracle import wide
+
+
+def unit_roundoff(dtype: str) -> float:
+    """Half the distance from 1 to the next number."""
+    return float(jnp.finfo(dtype).eps) / 2
+
+
+def tolerance(workload: Workload, dtype: str) -> float:
+    """The largest `deviation` that rounding explains."""
+    w, g2 = workload, RECURRENT_GAIN**2
+    accumulator = jnp.promote_types(dtype, jnp.float32).name
+    step = sqrt(2 * unit_roundoff(dtype) ** 2 + (w.I + w.H) * unit_roundoff(accumulator) ** 2)
+    memory = (1 - g2**w.T) / (1 - g2)
+    values = w.T * w.B * max(w.H, w.O)
+    return sqrt(2 * log(2 * max(values, 1))) * sqrt(memory) * step
+
+
+def deviation(got: ArrayLike, want: ArrayLike) -> float:
+    """Largest absolute difference over the largest value expected, or over 1 if that is larger.
+
+    Infinite where one has a NaN or an infinity and the other does not have the same.
+    """
+    got, want = wide(got), wide(want)
+    if got.shape != want.shape:
+        return float("inf")
+    same = (got == want) | (np.isnan(got) & np.isnan(want))
+    with np.errstate(invalid="ignore"):
+        difference = np.where(same, 0, np.abs(got - want))
+    largest = np.max(difference, initial=0)
+    scale = np.max(np.abs(want), initial=1, where=np.isfinite(want))
+    return float("inf") if np.isnan(largest) else float(largest / scale)

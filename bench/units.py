@@ -1,0 +1,27 @@
+"""Numbers as people read them: three digits and a unit."""
+
+from math import isnan
+
+PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
+
+
+def seconds(value: float) -> str:
+    """1.23e-3 -> "1.23 ms"; "" for NaN, an absent value."""
+    if isnan(value):
+        return ""
+    scale, prefix = next((p for p in PREFIXES if abs(value) >= p[0]), PREFIXES[-1])
+    return f"{digits(value / scale)} {prefix}s"
+
+
+def digits(value: float) -> str:
+    """Three significant digits, never in exponent form above 0.001; "" for NaN."""
+    if isnan(value):
+        return ""
+    if value and abs(value) < 1e-3:
+        return f"{value:.1e}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:#.3g}"
+
+
+def mebibytes(value: float) -> str:
+    """Bytes as MiB; "" for NaN."""
+    return "" if isnan(value) else f"{digits(value / 2**20)}"

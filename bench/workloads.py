@@ -1,0 +1,68 @@
+"""Named shapes, shared by the benchmark and the tests. To add one, add it to a suite."""
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One shape: T time steps, B batch, I input, H hidden, O output size (0: no output layer)."""
+
+    name: str
+    T: int
+    B: int
+    I: int  # noqa: E741 - the notation of the whole project
+    H: int
+    O: int  # noqa: E741
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read "T=200,B=32,I=64,H=384,O=10", sizes in any order.
+
+        Raises ValueError saying what is wrong with the text.
+        """
+        pairs = [re.fullmatch(r"\s*([TBIHO])\s*=\s*(\d{1,9})\s*", part) for part in text.split(",")]
+        if not all(pairs) or sorted(pair[1] for pair in pairs) != sorted("TBIHO"):
+            raise ValueError(
+                f"shape is {text!r}; expected five sizes such as T=200,B=32,I=64,H=384,O=10"
+            )
+        sizes = {pair[1]: int(pair[2]) for pair in pairs}
+        for axis in "TBIH":
+            if not sizes[axis]:
+                raise ValueError(f"shape is {text!r}; expected {axis} to be at least 1")
+        return cls("-".join(f"{axis}{sizes[axis]}" for axis in "TBIHO"), **sizes)
+
+
+def mission(T: int) -> Workload:
+    """The shape that the project was asked for, over T steps."""
+    return Workload(f"mission-T{T}", T, B=50, I=128, H=256, O=128)
+
+
+def _scaled(T: int = 100, B: int = 50, H: int = 256) -> Workload:
+    return Workload(f"scaling-T{T}-B{B}-H{H}", T, B, I=128, H=H, O=128)
+
+
+SUITES: dict[str, tuple[Workload, ...]] = {
+    "smoke": (Workload("tiny", T=8, B=4, I=8, H=32, O=8), mission(10)),
+    "default": (
+        *(mission(T) for T in (1, 50, 100, 500)),
+        Workload("single", T=256, B=1, I=128, H=256, O=128),
+        Workload("wide", T=64, B=16, I=512, H=1024, O=512),
+    ),
+    "scaling": tuple(
+        dict.fromkeys(
+            (
+                *(_scaled(T=T) for T in (1, 10, 100, 1000)),
+                *(_scaled(B=B) for B in (1, 8, 50, 256)),
+                *(_scaled(H=H) for H in (64, 128, 256, 512, 1024)),
+            )
+        )
+    ),
+    # Vanilla RNN training list of Baidu's DeepBench (code/kernels/rnn_problems.h, 2016).
+    "deepbench": tuple(
+        Workload(f"deepbench-H{H}-B{B}", T=50, B=B, I=H, H=H, O=0)
+        for H in (1760, 2048, 2560)
+        for B in (16, 32, 64, 128)
+    ),
+}
