@@ -1,0 +1,56 @@
+"""How one launch is cut up, and what fits: no Triton needed to ask."""
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+
+from kernels.contract import Problem
+
+LEAST_ROWS = 64  # of one wgmma, and of one warpgroup
+REGISTER_FILE = 256  # KiB of one streaming multiprocessor
+
+
+@dataclass(frozen=True)
+class Config:
+    """A program owns `tile` rows of the batch for all T, and splits H over `warps`."""
+
+    tile: int
+    warps: int
+
+
+def choose(H: int) -> Config:
+    """16 rows, the narrowest product that Triton gives to wgmma, and 16 hidden units a warp.
+
+    A step is latency, so the narrowest tile is the fastest; 32 rows spill at H 256.
+    """
+    return Config(tile=16, warps=padded(H) // 16)
+
+
+def padded(H: int) -> int:
+    """Triton's blocks are powers of two: the size in which W_hh and the state are held."""
+    return max(LEAST_ROWS, 1 << (H - 1).bit_length())
+
+
+def constants(H: int, config: Config, activation: str) -> dict[str, int | str]:
+    """The compile-time arguments of the programs."""
+    return {"H": H, "ROWS": padded(H), "TILE": config.tile, "ACTIVATION": activation}
+
+
+def unsupported(problem: Problem) -> str | None:
+    """Tensor-core dtypes only, and W_hh has to fit the registers of one SM."""
+    if problem.dtype == jnp.float64:
+        return "float64 is not written for Triton"
+    if problem.dtype == jnp.float32 and problem.precision != "tf32":
+        return "full float32 products spill registers in Triton; precision 'tf32' does not"
+    return _too_large(problem.H, problem.dtype.itemsize)
+
+
+def _too_large(H: int, itemsize: int) -> str | None:
+    size = padded(H)
+    kib = size * size * itemsize // 1024
+    if 2 * kib <= REGISTER_FILE:
+        return None
+    return (
+        f"H {H} needs {kib} KiB for W_hh (as {size} x {size}), kept in the registers of one SM; "
+        f"half of their {REGISTER_FILE} KiB is the most it may take"
+    )
