@@ -22,6 +22,7 @@ def unavailable(platform: str) -> str | None:
     if platform != "gpu":
         return f"needs an NVIDIA GPU; this is {platform}"
     try:
+        importlib.import_module("triton")  # jax-triton 0.3 only misses it when it is called
         _import()
     except Exception as error:  # whatever a half-installed package raises, the others must run
         return f"jax-triton cannot be imported: {error}"

@@ -1,0 +1,88 @@
+"""What the Triton programs compile to on Hopper, what they refuse, and that nobody needs Triton."""
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import jax.numpy as jnp
+import pytest
+
+from bench.static import by_triton
+from bench.static.cubin import SHARED_LIMIT, Usage, loop
+from kernels import triton
+from kernels.contract import Problem
+
+ROOT = Path(__file__).parent.parent
+HALVES = ("forward", "backward")
+PROBLEM = Problem(10, 50, 256, jnp.dtype("bfloat16"), "relu", "full", "gpu")
+# Every padded size that fits each dtype, and one size that is padded. T and B are not compiled in.
+SIZES = [("bfloat16", H) for H in (64, 128, 200, 256)] + [("float32", H) for H in (64, 128)]
+COMPILED = [
+    *product(HALVES, SIZES, ["tanh"]),
+    *product(HALVES, [("bfloat16", 256)], ["relu"]),
+    ("forward", ("float16", 256), "tanh"),  # the longest code: tanh in float32
+]
+
+
+@pytest.fixture(params=COMPILED, ids=lambda case: "-".join(map(str, (case[0], *case[1], case[2]))))
+def compiled(request) -> Usage:
+    half, (dtype, H), activation = request.param
+    return by_triton.compile_half(half, dtype, H, activation)
+
+
+def test_fits_hopper_and_keeps_w_hh_in_registers(compiled):
+    """A wgmma whose first operand is a register, fetched by no load of the loop."""
+    assert compiled.spill_bytes == 0
+    assert compiled.shared_bytes <= SHARED_LIMIT
+    step = loop(compiled.sass)
+    products = [line for line in step if "HGMMA" in line]
+    assert products and all(re.search(r"HGMMA\S* R\d+, R\d+, gdesc", line) for line in products)
+    assert sum("LDSM" in line for line in step) <= 3
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"H": 257}, "H 257 needs 512 KiB for W_hh"),
+        ({"H": 129, "dtype": jnp.dtype("float32"), "precision": "tf32"}, "H 129 needs 256 KiB"),
+        ({"dtype": jnp.dtype("float32")}, "full float32 products spill"),
+        ({"dtype": jnp.dtype("float64")}, "float64 is not written"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_refuses_in_words(change, reason):
+    assert triton.KERNEL.unsupported(replace(PROBLEM, **change)).startswith(reason)
+
+
+@pytest.mark.parametrize("H", [1, 64, 100, 256])
+def test_takes_any_size_that_fits(H):
+    assert triton.KERNEL.unsupported(replace(PROBLEM, H=H)) is None
+    tf32 = replace(PROBLEM, H=min(H, 128), dtype=jnp.dtype("float32"), precision="tf32")
+    assert triton.KERNEL.unsupported(tf32) is None
+
+
+def test_says_that_it_needs_a_gpu():
+    assert triton.KERNEL.unavailable("cpu") == "needs an NVIDIA GPU; this is cpu"
+
+
+@pytest.mark.parametrize("package", ["jax_triton", "triton"])
+def test_everything_else_works_without(package):
+    """In a process where the package cannot be imported."""
+    code = f"""
+import sys
+sys.modules[{package!r}] = None
+import jax.numpy as jnp, kernels
+from kernels import triton
+assert kernels.available()["triton"]
+assert "cannot be imported" in triton.KERNEL.unavailable("gpu"), triton.KERNEL.unavailable("gpu")
+kernels.recurrence(jnp.zeros((2, 3, 4)), jnp.zeros((4, 4)))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_triton_is_not_imported_before_it_is_used():
+    code = "import sys, kernels; kernels.available(); sys.exit('triton' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
