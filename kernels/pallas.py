@@ -1,30 +1,32 @@
-"""`pallas`: the whole time loop in one `pl.pallas_call`, W_hh and the state resident.
+"""`pallas`: the whole time loop in one portable `pl.pallas_call`, W_hh and the state resident.
 
 XLA launches a product and an activation every step and passes the state through memory between
-them. Here one program owns its rows of the batch for all T: nothing is launched or synchronised
-inside the loop.
+them. Here one program owns its rows of the batch for all T: nothing is launched inside the loop.
+
+On a GPU it is compiled by Pallas's Triton backend, which JAX has deprecated in favour of Mosaic
+GPU and will remove. Its machine code for Hopper has been examined; it has not run on a GPU yet.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jaxtyping import Array, Float
 
 from kernels import scan
 from kernels.contract import Kernel, Problem
-from kernels.numerics import activate, dot
+from kernels.numerics import activate, dot, slope
+from kernels.triton.config import padded
 
+try:
+    from jax.experimental.pallas import triton as backend
+except ImportError:  # removed, as announced
+    backend = None
 
-def _forward_kernel(z_ref, w_ref, h0_ref, h_ref, *, activation: str, precision: str):
-    w_hh = w_ref[...]
-
-    def step(t, h):
-        h = activate(z_ref[t] + dot(h, w_hh, precision), activation).astype(h.dtype)
-        h_ref[t] = h
-        return h
-
-    jax.lax.fori_loop(0, z_ref.shape[0], step, h0_ref[...])
+TILE = 16  # rows of the batch that a program owns
+SHARED = 227  # KiB of shared memory that a program may have on Hopper
 
 
 def forward(
@@ -35,28 +37,138 @@ def forward(
     activation: str,
     precision: str,
 ) -> Float[Array, "T B H"]:
-    """`kernels.contract.Forward` in one kernel, interpreted by XLA."""
-    return pl.pallas_call(
-        partial(_forward_kernel, activation=activation, precision=precision),
-        out_shape=jax.ShapeDtypeStruct(z.shape, z.dtype),
-        interpret=True,
-        name="elman_forward",
-    )(z, w_hh, h0)
+    """`kernels.contract.Forward` in one kernel."""
+    kernel = partial(_forward_kernel, H=len(w_hh), activation=activation, precision=precision)
+    return _launch(kernel, w_hh, z, h0)
+
+
+def backward(
+    dh: Float[Array, "T B H"],
+    h: Float[Array, "T B H"],
+    w_hh: Float[Array, "H H"],
+    *,
+    activation: str,
+    precision: str,
+) -> Float[Array, "T B H"]:
+    """`kernels.contract.Backward` in one kernel."""
+    kernel = partial(_backward_kernel, H=len(w_hh), activation=activation, precision=precision)
+    return _launch(kernel, w_hh, dh, h)
+
+
+# Inside a program everything is transposed, so that the hidden units, which are many, and not the
+# few rows of the batch fill the tensor cores' 64 rows. What the next step needs is asked for
+# before the product of this one.
+
+
+def _forward_kernel(w_ref, z_ref, h0_ref, h_ref, *, H: int, activation: str, precision: str):
+    w, T = w_ref[...].T, len(z_ref)
+
+    def step(t, carry):
+        state, z_t = carry
+        ahead = z_ref[jnp.minimum(t + 1, T - 1)].T
+        state = activate(z_t + dot(w, state, precision), activation)
+        state = _existing(state, H).astype(h_ref.dtype)
+        h_ref[t] = state.T
+        return state, ahead
+
+    jax.lax.fori_loop(0, T, step, (h0_ref[...].T, z_ref[0].T))
+
+
+def _backward_kernel(w_ref, dh_ref, h_ref, dz_ref, *, H: int, activation: str, precision: str):
+    w, T = w_ref[...], len(dh_ref)
+
+    def step(i, carry):
+        state, dh_t, h_t = carry
+        t = T - 1 - i
+        before = jnp.maximum(t - 1, 0)
+        ahead = dh_ref[before].T, h_ref[before].T
+        state = slope(dh_t + dot(w, state, precision), h_t, activation)
+        state = _existing(state, H).astype(dz_ref.dtype)
+        dz_ref[t] = state.T
+        return state, *ahead
+
+    last = dh_ref[T - 1].T, h_ref[T - 1].T
+    jax.lax.fori_loop(0, T, step, (jnp.zeros_like(last[0]), *last))
+
+
+def _existing(state: Float[Array, "H+ tile"], H: int) -> Float[Array, "H+ tile"]:
+    """Zero in the padding: Inf times a zero of padded W_hh is NaN, and would spread from there."""
+    if len(state) == H:
+        return state
+    return jnp.where(jax.lax.broadcasted_iota(jnp.int32, state.shape, 0) < H, state, 0)
+
+
+def _launch(
+    kernel: Callable, w_hh: Float[Array, "H H"], sequence: Float[Array, "T B H"], other: Array
+) -> Float[Array, "T B H"]:
+    """A program for every tile of the batch, over arrays (..., B, H) padded to what it takes."""
+    _, B, H = sequence.shape
+    rows, units = -(-B // TILE) * TILE, padded(H)
+    w_hh = _grown(w_hh, units, units)
+    sequence, other = _grown(sequence, rows, units), _grown(other, rows, units)
+    call = partial(
+        pl.pallas_call,
+        kernel,
+        grid=(rows // TILE,),
+        in_specs=[pl.BlockSpec(w_hh.shape, lambda tile: (0, 0)), _tile(sequence), _tile(other)],
+        out_specs=_tile(sequence),
+        out_shape=jax.ShapeDtypeStruct(sequence.shape, sequence.dtype),
+    )
+    compiled = {"cuda": call(compiler_params=_compiler_params(units))} if backend else {}
+    run = partial(jax.lax.platform_dependent, cpu=call(interpret=True), **compiled)
+    return run(w_hh, sequence, other)[:, :B, :H]
+
+
+def _compiler_params(units: int):
+    """Choose the Triton backend, with 16 hidden units a warp; no stages, as no load needs them."""
+    return backend.CompilerParams(num_warps=units // 16, num_stages=1)
+
+
+def _grown(array: Array, rows: int, units: int) -> Array:
+    more = (rows - array.shape[-2], units - array.shape[-1])
+    return jnp.pad(array, [*[(0, 0)] * (array.ndim - 2), *[(0, n) for n in more]])
+
+
+def _tile(array: Array) -> pl.BlockSpec:
+    *steps, _, units = array.shape
+    return pl.BlockSpec((*steps, TILE, units), lambda tile: (*[0] * len(steps), tile, 0))
 
 
 def unavailable(platform: str) -> str | None:
-    """Only the interpreter so far."""
-    return None if platform == "cpu" else f"interpreted on CPU only; this is {platform}"
+    """Interpreted on CPU; on GPU as long as JAX has the backend."""
+    if platform not in ("cpu", "gpu"):
+        return f"compiled for NVIDIA GPUs, interpreted on CPU; this is {platform}"
+    if platform == "gpu" and backend is None:
+        return "this version of JAX no longer has Pallas's Triton backend; use 'mosaic' or 'triton'"
+    return None
 
 
 def unsupported(problem: Problem) -> str | None:
-    """As `scan`: the interpreter is XLA."""
-    return scan.unsupported(problem)
+    """As `scan` on CPU, where the interpreter is XLA; on GPU what one program can hold."""
+    if problem.platform == "cpu":
+        return scan.unsupported(problem)
+    if problem.dtype == jnp.float64:
+        return "float64 is not compiled for GPU"
+    if problem.dtype == jnp.float32 and problem.precision != "tf32":
+        return "full float32 products spill registers in Triton; precision 'tf32' does not"
+    return _too_large(problem)
+
+
+def _too_large(problem: Problem) -> str | None:
+    H, units = problem.H, padded(problem.H)
+    kib = units**2 * problem.dtype.itemsize // 1024
+    if kib >= SHARED:
+        return f"H {H} needs {kib} KiB for W_hh (as {units} x {units}); one SM holds {SHARED} KiB"
+    if problem.T * (problem.B + TILE) * units >= 2**31:
+        return f"T {problem.T} x B {problem.B} x H {H} is beyond the 32-bit offsets of the backend"
+    return None
 
 
 def emulated(platform: str) -> str | None:
     """Pallas has no CPU backend."""
+    if platform != "cpu":
+        return None
     return "interpret mode: Pallas has no CPU backend, so a timing would say nothing of the kernel"
 
 
-KERNEL = Kernel(forward, scan.backward, unavailable, unsupported, emulated)
+KERNEL = Kernel(forward, backward, unavailable, unsupported, emulated)
