@@ -91,7 +91,7 @@ def _backward_kernel(w_ref, dh_ref, h_ref, dz_ref, *, H: int, activation: str, p
     jax.lax.fori_loop(0, T, step, (jnp.zeros_like(last[0]), *last))
 
 
-def _existing(state: Float[Array, "H+ tile"], H: int) -> Float[Array, "H+ tile"]:
+def _existing(state: Float[Array, "units tile"], H: int) -> Float[Array, "units tile"]:
     """Zero in the padding: Inf times a zero of padded W_hh is NaN, and would spread from there."""
     if len(state) == H:
         return state
