@@ -12,7 +12,7 @@ from rich.console import Console
 from bench import compare, machine, report
 from bench.results import ROOT, ResultError
 from bench.run import Request, run
-from bench.workloads import SUITES, Workload
+from bench.workloads import SUITES, Workload, parse
 from kernels.registry import KERNELS
 
 DTYPES = {"cpu": ("float32",), "gpu": ("bfloat16", "float32")}  # measured unless told
@@ -58,7 +58,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 def _shape(text: str) -> Workload:
     try:
-        return Workload.parse(text)
+        return parse(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

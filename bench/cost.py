@@ -5,7 +5,6 @@ the test of this model, on a fully unrolled program.
 """
 
 from dataclasses import dataclass
-from typing import Self
 
 from bench.workloads import Workload
 
@@ -17,8 +16,8 @@ class Cost:
     flops: int
     bytes: int
 
-    def __add__(self, other: Self) -> Self:
-        return type(self)(self.flops + other.flops, self.bytes + other.bytes)
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.flops + other.flops, self.bytes + other.bytes)
 
 
 def dense(rows: int, inputs: int, outputs: int, itemsize: int) -> Cost:

@@ -73,9 +73,7 @@ def _section(run: Run, path: Path, folder: Path) -> Iterator[str]:
         yield f"![{name}]({figure.name})"
     for group in tables.groups(run):
         yield f"### {group.title}"
-        yield group.cells.to_markdown(
-            index=False, disable_numparse=True, colalign=_alignment(group)
-        )
+        yield _markdown(group.cells)
         if group.remarks:
             yield "\n".join(f"- {remark}" for remark in group.remarks)
 

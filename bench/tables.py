@@ -74,7 +74,7 @@ def _compile_seconds(result: CaseResult) -> float:
     return _or_nan(result.lower_s) + _or_nan(result.compile_s)
 
 
-def _or_nan(value: float | None) -> float:
+def _or_nan(value: int | float | None) -> float:
     return np.nan if value is None else float(value)
 
 
@@ -87,9 +87,7 @@ def groups(run: Run) -> Iterator[Group]:
         part = part.sort_values("median_s", kind="stable")
         first = part.iloc[0]
         sizes = ", ".join(f"{axis} {first[axis]}" for axis in "TBIHO")
-        remarks = (
-            f"{kernel}: {remark}" for kernel, remark in zip(part.kernel, part.remark) if remark
-        )
+        untimed = part[part.remark != ""]
         yield Group(
             title=f"{workload}, {scope}, {dtype}, {activation} ({sizes})",
             cells=pd.DataFrame({h: part[name].map(write) for h, (name, write) in COLUMNS.items()}),

@@ -22,6 +22,6 @@ def digits(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:#.3g}"
 
 
-def mebibytes(value: float) -> str:
+def mebibytes(value: int | float) -> str:
     """Bytes as MiB; "" for NaN."""
     return "" if isnan(value) else f"{digits(value / 2**20)}"

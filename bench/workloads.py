@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from typing import Self
 
 
 @dataclass(frozen=True)
@@ -16,22 +15,22 @@ class Workload:
     H: int
     O: int  # noqa: E741
 
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read "T=200,B=32,I=64,H=384,O=10", sizes in any order.
 
-        Raises ValueError saying what is wrong with the text.
-        """
-        pairs = [re.fullmatch(r"\s*([TBIHO])\s*=\s*(\d{1,9})\s*", part) for part in text.split(",")]
-        if not all(pairs) or sorted(pair[1] for pair in pairs) != sorted("TBIHO"):
-            raise ValueError(
-                f"shape is {text!r}; expected five sizes such as T=200,B=32,I=64,H=384,O=10"
-            )
-        sizes = {pair[1]: int(pair[2]) for pair in pairs}
-        for axis in "TBIH":
-            if not sizes[axis]:
-                raise ValueError(f"shape is {text!r}; expected {axis} to be at least 1")
-        return cls("-".join(f"{axis}{sizes[axis]}" for axis in "TBIHO"), **sizes)
+def parse(text: str) -> Workload:
+    """Read a shape such as "T=200,B=32,I=64,H=384,O=10", sizes in any order.
+
+    Raises ValueError saying what is wrong with the text.
+    """
+    pairs = [re.fullmatch(r"\s*([TBIHO])\s*=\s*(\d{1,9})\s*", part) for part in text.split(",")]
+    if not all(pairs) or sorted(pair[1] for pair in pairs) != sorted("TBIHO"):
+        raise ValueError(
+            f"shape is {text!r}; expected five sizes such as T=200,B=32,I=64,H=384,O=10"
+        )
+    sizes = {pair[1]: int(pair[2]) for pair in pairs}
+    for axis in "TBIH":
+        if not sizes[axis]:
+            raise ValueError(f"shape is {text!r}; expected {axis} to be at least 1")
+    return Workload("-".join(f"{axis}{sizes[axis]}" for axis in "TBIHO"), **sizes)
 
 
 def mission(T: int) -> Workload:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,7 @@ class Problem:
     platform: str  # "cpu", "gpu", ...: a kernel may run on one and not the other
 
 
+@runtime_checkable
 class Forward(Protocol):
     """h_t = act(z_t + h_{t-1} W_hh), every state, rounded to the storage dtype once a step."""
 
@@ -39,6 +40,7 @@ class Forward(Protocol):
     ) -> Float[Array, "T B H"]: ...
 
 
+@runtime_checkable
 class Backward(Protocol):
     """dz_t = (dh_t + dz_{t+1} W_hh^T) * act'(h_t), with act' computed from h itself."""
 

@@ -1,0 +1,169 @@
+"""One suite that every kernel passes: it holds each against the float64 oracle."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import kernels
+import reference
+from bench import inputs
+from bench.plan import Case
+from bench.session import problem_of
+from bench.tolerance import deviation, tolerance
+from bench.workloads import SUITES, Workload
+from kernels.registry import KERNELS, obstacle
+from reference import oracle
+
+RUNNABLE = [name for name, why_not in kernels.available().items() if why_not is None]
+AWKWARD = Workload("awkward", T=5, B=3, I=2, H=7, O=1)
+ONE_OF_EACH = Workload("ones", T=1, B=1, I=1, H=1, O=1)
+
+
+@pytest.fixture(params=KERNELS, name="kernel")
+def a_kernel(request):
+    if reason := kernels.available()[request.param]:
+        pytest.skip(reason)
+    return request.param
+
+
+def hold(workload, dtype, activation, kernel, with_h0=True):
+    """Check both scopes of one case against the oracle."""
+    if reason := obstacle(kernel, problem_of(Case(workload, "model", dtype, activation, kernel))):
+        pytest.skip(reason)
+    made = inputs.make(workload, dtype)
+    h0 = made.h0 if with_h0 else None
+    expected_h0 = made.h0 if with_h0 else np.zeros(made.h0.shape)
+    allowed = tolerance(workload, dtype)
+
+    h = kernels.recurrence(made.z, made.params.w_hh, h0, activation=activation, kernel=kernel)
+    want = oracle.recurrence(made.z, made.params.w_hh, expected_h0, activation=activation)
+    assert h.dtype == dtype
+    assert deviation(h, want) <= allowed
+
+    y, h_last = kernels.rnn(made.params, made.x, h0, activation=activation, kernel=kernel)
+    want = oracle.forward(made.params, made.x, expected_h0, activation=activation)
+    assert (y.dtype, h_last.dtype) == (dtype, dtype)
+    assert deviation(y, want.y) <= allowed
+    assert deviation(h_last, want.h[-1]) <= allowed
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    "workload", [*SUITES["smoke"], AWKWARD, ONE_OF_EACH], ids=lambda workload: workload.name
+)
+def test_named_shapes(kernel, workload, dtype, activation):
+    hold(workload, dtype, activation, kernel)
+
+
+def test_float16(kernel):
+    hold(AWKWARD, "float16", "relu", kernel)
+
+
+def test_float64(kernel, float64):
+    hold(AWKWARD, "float64", "tanh", kernel)
+
+
+def test_without_h0(kernel):
+    hold(AWKWARD, "float32", "relu", kernel, with_h0=False)
+
+
+@pytest.mark.parametrize("kernel", RUNNABLE)
+@given(
+    sizes=st.fixed_dictionaries(
+        {"T": st.integers(1, 9), "B": st.integers(1, 9), "I": st.integers(1, 9)}
+        | {"H": st.integers(1, 33), "O": st.integers(0, 5)}
+    ),
+    activation=st.sampled_from(["relu", "tanh"]),
+)
+def test_any_shape(kernel, sizes, activation):
+    hold(Workload("any", **sizes), "float32", activation, kernel)
+
+
+@pytest.mark.parametrize("O", [0, 3])
+def test_no_steps(kernel, O):  # noqa: E741
+    params = reference.init(jax.random.key(0), 2, 4, O)
+    h0 = jnp.ones((3, 4))
+    y, h_last = kernels.rnn(params, jnp.ones((0, 3, 2)), h0, kernel=kernel)
+    assert y.shape == (0, 3, O)
+    np.testing.assert_array_equal(h_last, h0)
+    gradient = jax.grad(
+        lambda h0: kernels.rnn(params, jnp.ones((0, 3, 2)), h0, kernel=kernel)[1].sum()
+    )
+    np.testing.assert_array_equal(gradient(h0), h0)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
+def test_nan_and_inf_spread_as_in_the_reference(kernel, activation, poison):
+    made = inputs.make(AWKWARD, "float32")
+    x = made.x.at[2, 1, 0].set(poison)
+    got = kernels.rnn(made.params, x, made.h0, activation=activation, kernel=kernel)
+    want = reference.rnn(made.params, x, made.h0, activation=activation)
+    for ours, theirs in zip(got, want, strict=True):
+        for kind in (np.isnan, np.isposinf, np.isneginf):
+            np.testing.assert_array_equal(kind(ours), kind(theirs))
+
+
+def test_biases_of_one_row(kernel):
+    made = inputs.make(AWKWARD, "float32")
+    as_rows = made.params._replace(b_h=made.params.b_h[None], b_o=made.params.b_o[None])
+    got = kernels.rnn(as_rows, made.x, kernel=kernel)
+    for one, other in zip(got, kernels.rnn(made.params, made.x, kernel=kernel), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def loss(params, x, h0, **options):
+    y, h_last = kernels.rnn(params, x, h0, **options)
+    return jnp.sum(jnp.sin(y)) + jnp.sum(jnp.cos(h_last))
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_gradient(kernel, activation):
+    """Of every argument, through outputs and last state, against jax.grad of the reference."""
+    made = inputs.make(AWKWARD, "float32")
+    arguments = made.params, made.x, made.h0
+
+    def reference_loss(params, x, h0):
+        y, h_last = reference.rnn(params, x, h0, activation=activation)
+        return jnp.sum(jnp.sin(y)) + jnp.sum(jnp.cos(h_last))
+
+    gradient = jax.grad(loss, (0, 1, 2))(*arguments, kernel=kernel, activation=activation)
+    want = jax.grad(reference_loss, (0, 1, 2))(*arguments)
+    for ours, theirs in zip(jax.tree.leaves(gradient), jax.tree.leaves(want), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", SUITES["smoke"], ids=lambda workload: workload.name)
+def test_transformations_change_nothing(kernel, shape):
+    """jit, donation, vmap and remat, alone and around the gradient."""
+    made = inputs.make(shape, "float32")
+    plain = kernels.rnn(made.params, made.x, made.h0, kernel=kernel)
+
+    def run(x, h0):
+        return kernels.rnn(made.params, x, h0, kernel=kernel)
+
+    donated = jax.jit(run, donate_argnums=(0, 1))(made.x + 0, made.h0 + 0)
+    batch = jnp.stack([made.x, -made.x]), jnp.stack([made.h0, made.h0])
+    mapped = jax.tree.map(lambda leaf: leaf[0], jax.vmap(run)(*batch))
+    for other in (jax.jit(run)(made.x, made.h0), donated, mapped):
+        for one, two in zip(jax.tree.leaves(plain), jax.tree.leaves(other), strict=True):
+            np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-5)
+
+    def gradient(f):
+        return jax.grad(lambda x: jnp.sum(f(x, made.h0)[0] ** 2))
+
+    each = jax.vmap(gradient(run))(batch[0])[0]
+    for other in (gradient(jax.checkpoint(run))(made.x), jax.jit(gradient(run))(made.x), each):
+        np.testing.assert_allclose(other, gradient(run)(made.x), rtol=1e-4, atol=1e-4)
+
+
+def test_auto_runs():
+    made = inputs.make(AWKWARD, "float32")
+    y, _ = kernels.rnn(made.params, made.x)
+    assert (
+        deviation(y, oracle.forward(made.params, made.x, made.h0 * 0, activation="relu").y) < 1e-5
+    )

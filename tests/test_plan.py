@@ -1,0 +1,24 @@
+"""Kernels of one problem take turns."""
+
+from bench.plan import BLOCKS, cases, turns
+from bench.workloads import SUITES
+
+CASES = cases(SUITES["smoke"], ("float32", "bfloat16"), ("scan", "unrolled", "pallas"))
+
+
+def test_every_case_has_its_turn_in_every_block():
+    order = list(turns(CASES))
+    assert len(set(order)) == len(order) == BLOCKS * len(CASES)
+    assert len(CASES) == 2 * 2 * 2 * 3
+
+
+def test_a_group_is_finished_before_the_next_and_alternates():
+    first = [(case.kernel, block) for case, block in turns(CASES)][: 3 * BLOCKS]
+    assert [kernel for kernel, _ in first] == [
+        *("scan", "unrolled", "pallas"),
+        *("pallas", "unrolled", "scan"),
+        *("scan", "unrolled", "pallas"),
+    ]
+    assert [block for _, block in first] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    groups = [case.group for case, _ in turns(CASES)]
+    assert len(set(groups)) == sum(a != b for a, b in zip(groups, [None, *groups], strict=False))

@@ -1,0 +1,85 @@
+"""What is printed and drawn from result files."""
+
+import dataclasses
+
+import pytest
+from made_up import HERE, TYPICAL, run, timed
+
+from bench import compare, report, results, tables
+from bench.results import ResultError
+from bench.workloads import mission
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_derived_numbers():
+    rows = tables.frame(TYPICAL).set_index(["workload", "kernel"])
+    fast = rows.loc[("mission-T50", "unrolled")]
+    assert fast.median_s == pytest.approx(2e-3)
+    assert fast.speedup == pytest.approx(2)
+    assert fast.step_s == pytest.approx(2e-3 / 50)
+    flops = 50 * 50 * (256 * (2 * 128 + 1) + 256 * (2 * 256 + 2) + 128 * (2 * 256 + 1))
+    assert fast.gflops == pytest.approx(flops / 2e-3 / 1e9)
+    assert fast.compile_s == pytest.approx(0.3)
+    assert rows.loc[("mission-T500", "unrolled")].speedup == pytest.approx(0.8)
+
+
+def test_fastest_first_and_untimed_last_with_its_reason():
+    group = next(tables.groups(TYPICAL))
+    assert list(group.cells.kernel) == ["unrolled", "scan", "pallas"]
+    assert group.remarks == ("pallas: EMULATED: interpret mode | <script>",)
+    assert group.cells["median"].iloc[-1] == ""
+
+
+def test_without_its_baseline_a_case_has_no_speedup():
+    rows = tables.frame(run(timed(mission(1), "unrolled", 1.0)))
+    assert rows.speedup.isna().all()
+
+
+def test_report_is_rebuilt_from_the_files_alone():
+    folder = results.create(TYPICAL, publish=True).parent
+    written = report.write(folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    text = written.read_text()
+    assert "| mission-T50 " in text and "2.00 ms" in text and "0.800" in text
+    assert {"default-speedup.svg", "default-time-T.svg", "report.md"} < before.keys()
+    for name in before.keys() - {"20260102T030405-default.json"}:
+        (folder / name).unlink()
+    assert report.main([]) == 0
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_the_newest_run_of_a_suite_speaks():
+    results.create(TYPICAL, publish=True)
+    newer = run(timed(mission(1), "scan", 7.0), started="2026-02-02T03:04:05+00:00", complete=False)
+    folder = results.create(newer, publish=True).parent
+    text = report.write(folder).read_text()
+    assert "7.00 ms" in text and "mission-T500" not in text
+    assert "Incomplete" in text
+
+
+def test_a_folder_without_results(tmp_path):
+    with pytest.raises(ResultError, match="no result files there"):
+        report.write(tmp_path)
+
+
+def test_compare_pairs_cases_and_keeps_the_odd_ones():
+    other = run(timed(mission(50), "scan", 6.0), timed(mission(1), "scan", 1.0))
+    rows = compare.side_by_side(TYPICAL, other).set_index(["workload", "kernel"])
+    assert rows.loc[("mission-T50", "scan")].ratio == pytest.approx(1.5)
+    assert rows.ratio.notna().sum() == 1
+    assert len(rows) == 6
+
+
+def test_compare_says_when_the_machines_differ(capsys):
+    same = results.create(TYPICAL, publish=True)
+    elsewhere = dataclasses.replace(HERE, name="Another CPU")
+    other = results.create(run(*TYPICAL.cases, machine=elsewhere), publish=True)
+    assert compare.main(same, same) == 0
+    assert "machines differ" not in capsys.readouterr().out
+    assert compare.main(same, other) == 0
+    out = capsys.readouterr().out
+    assert "machines differ" in out and "Another CPU" in out and "emulated" in out

@@ -1,0 +1,74 @@
+"""Result files survive everything that happens to files."""
+
+import dataclasses
+import json
+import os
+
+import pytest
+from made_up import TYPICAL, run
+
+from bench import results
+from bench.results import ResultError
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_round_trip():
+    path = results.create(TYPICAL, publish=False)
+    assert results.load(path) == TYPICAL
+    assert str(path) == "results/local/some-cpu-tm-2-cores/20260102T030405-default.json"
+
+
+def test_an_infinite_error_survives():
+    wrong = dataclasses.replace(TYPICAL.cases[0], error=float("inf"), status="wrong")
+    path = results.create(run(wrong), publish=True)
+    assert results.load(path).cases[0].error == float("inf")
+
+
+def test_two_runs_of_one_second_get_two_files():
+    first, second = (results.create(TYPICAL, publish=True) for _ in range(2))
+    assert first != second
+    assert results.load(first) == results.load(second)
+    assert "local" not in first.parts
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(monkeypatch):
+    path = results.create(TYPICAL, publish=False)
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        results.save(run(), path)
+    assert results.load(path) == TYPICAL
+    assert list(path.parent.iterdir()) == [path]
+
+
+def damaged(text):
+    whole = json.loads(text)
+    yield "", "not a result file"
+    yield text[: len(text) // 2], "not a result file"
+    yield "[]", "not a result file"
+    yield json.dumps(whole | {"schema": 99}), "schema 99; this version reads schema 1"
+    yield json.dumps(whole | {"cases": 3}), "cases"
+    yield json.dumps(whole | {"seconds": "soon"}), "seconds"
+    yield json.dumps({k: v for k, v in whole.items() if k != "machine"}), "machine"
+    yield "[" * 100_000, "not a result file"
+
+
+def test_a_malformed_file_is_named_and_said_why():
+    path = results.create(TYPICAL, publish=False)
+    for text, why in damaged(path.read_text()):
+        path.write_text(text)
+        with pytest.raises(ResultError) as caught:
+            results.load(path)
+        assert str(path) in str(caught.value) and why in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ResultError, match=r"nowhere\.json: No such file"):
+        results.load(tmp_path / "nowhere.json")

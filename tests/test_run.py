@@ -1,0 +1,132 @@
+"""The benchmark itself, run as a user runs it: in a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bench import results
+
+SHAPE = ("--shape", "T=3,B=2,I=3,H=4,O=2", "--backend", "cpu")
+SCAN_AND_PALLAS = ("run", *SHAPE, "--kernels", "scan", "pallas")
+# Doubling the recurrent product in one line of one kernel.
+BROKEN = """
+import sys
+import kernels.scan, kernels.numerics
+kernels.scan.dot = lambda a, b, precision: 2 * kernels.numerics.dot(a, b, precision)
+from bench.cli import main
+sys.exit(main())
+"""
+# A kernel that raises while it is traced.
+RAISING = BROKEN.replace("2 * kernels.numerics.dot(a, b, precision)", "1 / 0")
+
+
+def bench(*arguments, program=("-m", "bench"), cwd):
+    command = [sys.executable, *program, *arguments]
+    # pytest-benchmark refuses to time below xdist; this process only waits.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=240)
+
+
+def only_file(folder):
+    (path,) = folder.glob("results/local/*/*.json")
+    return results.load(path)
+
+
+def test_a_run_from_start_to_report(tmp_path):
+    done = bench("run", *SHAPE, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    run = only_file(tmp_path)
+    assert run.complete and run.suite == "shape" and run.machine.cores >= 1
+    statuses = {(case.case.kernel, case.case.scope): case.status for case in run.cases}
+    assert statuses[("scan", "model")] == statuses[("unrolled", "recurrence")] == "ok"
+    assert statuses[("pallas", "model")] == "emulated"
+    for case in run.cases:
+        assert (len(case.samples_s) == 3) == (case.status == "ok")
+        assert all(sample > 0 for block in case.samples_s for sample in block)
+    assert "× scan" in done.stdout
+    assert len(list(tmp_path.glob("results/local/*/report.md"))) == 1
+
+
+def test_a_broken_kernel_is_wrong_and_gets_no_timing(tmp_path):
+    done = bench(*SCAN_AND_PALLAS, program=("-c", BROKEN), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "WRONG" in done.stdout
+    cases = {case.case.kernel: case for case in only_file(tmp_path).cases}
+    assert cases["scan"].status == "wrong" and not cases["scan"].samples_s
+    assert cases["pallas"].status == "emulated"
+
+
+def test_a_kernel_that_raises_has_failed_and_the_others_go_on(tmp_path):
+    done = bench(
+        "run", *SHAPE, "--kernels", "scan", "pallas", program=("-c", RAISING), cwd=tmp_path
+    )
+    assert done.returncode == 1
+    cases = {case.case.kernel: case for case in only_file(tmp_path).cases}
+    assert cases["scan"].status == "failed" and "ZeroDivisionError" in cases["scan"].reason
+    assert cases["pallas"].status == "emulated"
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_run_keeps_what_was_finished(tmp_path, how):
+    command = [sys.executable, "-m", "bench", "run", "--suite", "default", "--backend", "cpu"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
+        wait_for_cases(tmp_path, process, at_least=2)
+        os.kill(process.pid, how)
+        status = process.wait(timeout=60)
+    run = only_file(tmp_path)
+    assert len(run.cases) >= 2 and not run.complete
+    assert status == (130 if how == signal.SIGINT else -signal.SIGKILL)
+
+
+def wait_for_cases(folder: Path, process: subprocess.Popen, at_least: int) -> None:
+    """Return once the run's file holds that many cases."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        files = list(folder.glob("results/local/*/*.json"))
+        if files and len(results.load(files[0]).cases) >= at_least:
+            return
+        time.sleep(0.05)
+    pytest.fail("no case was finished in time")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--shape", "T=3"), "expected five sizes such as"),
+        (("--suite", "huge"), "invalid choice: 'huge'"),
+        (("--kernels", "fast"), "invalid choice: 'fast'"),
+        (("--faster",), "unrecognized arguments: --faster"),
+        (("--suite", "smoke", *SHAPE[:2]), "not allowed with argument"),
+    ],
+)
+def test_a_bad_command_line_is_one_sentence(arguments, said, capsys):
+    from bench.cli import main
+
+    with pytest.raises(SystemExit) as caught:
+        main(["run", *arguments])
+    assert caught.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_list_measures_nothing(tmp_path, monkeypatch, capsys):
+    from bench.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "--list", "--suite", "deepbench", "--backend", "cpu"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "deepbench-H1760-B16 recurrence float32 relu scan" in lines
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unreadable_file_is_one_sentence(tmp_path, capsys):
+    from bench.cli import main
+
+    bad = tmp_path / "bad.json"
+    bad.write_text("{")
+    assert main(["compare", str(bad), str(bad)]) == 2
+    assert str(bad) in capsys.readouterr().err

@@ -1,0 +1,98 @@
+"""The tolerance lets rounding pass and nothing else."""
+
+from dataclasses import replace
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bench import inputs
+from bench.tolerance import deviation, tolerance
+from bench.workloads import mission
+from reference import oracle
+
+SHAPE = mission(100)
+
+
+def test_it_grows_with_steps_and_width_and_shrinks_with_precision():
+    assert tolerance(mission(1), "float32") < tolerance(mission(10), "float32")
+    wide = replace(SHAPE, H=1024)
+    assert tolerance(SHAPE, "float32") < tolerance(wide, "float32")
+    in_order = [tolerance(SHAPE, dtype) for dtype in ("float64", "float32", "float16", "bfloat16")]
+    assert in_order == sorted(in_order)
+
+
+def simulate(dtype, round_product):
+    """The recurrence with states rounded to dtype, and products as the argument rounds them."""
+    made = inputs.make(SHAPE, dtype)
+    z, w, h = oracle.wide(made.z), oracle.wide(made.params.w_hh), oracle.wide(made.h0)
+    states = []
+    for z_t in z:
+        h = np.maximum(z_t + round_product(h, w), 0).astype(jnp.dtype(dtype)).astype(float)
+        states.append(h)
+    want = oracle.recurrence(made.z, made.params.w_hh, made.h0, activation="relu")
+    return deviation(np.stack(states), want)
+
+
+def exact(h, w):
+    return h @ w
+
+
+def in_tf32(h, w):
+    """Operands cut to TF32's ten bits of mantissa."""
+
+    def cut(array):
+        return (array.astype(np.float32).view(np.uint32) & 0xFFFFE000).view(np.float32)
+
+    return cut(h).astype(float) @ cut(w)
+
+
+def in_bfloat16(h, w):
+    """A running sum kept in bfloat16, as a kernel with the wrong accumulator would."""
+    total = np.zeros((h.shape[0], w.shape[1]))
+    for k in range(0, h.shape[1], 16):
+        total = (total + h[:, k : k + 16] @ w[k : k + 16]).astype(jnp.bfloat16).astype(float)
+    return total
+
+
+def one_column_stale(h, w):
+    product = h @ w
+    product[:, 7] = 0
+    return product
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_rounding_of_states_passes(dtype):
+    assert simulate(dtype, exact) <= tolerance(SHAPE, dtype)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "product"),
+    [
+        ("float32", in_tf32),
+        ("float32", in_bfloat16),
+        ("float32", one_column_stale),
+        ("bfloat16", one_column_stale),
+    ],
+)
+def test_a_wrong_product_does_not(dtype, product):
+    assert simulate(dtype, product) > 2 * tolerance(SHAPE, dtype)
+
+
+@pytest.mark.parametrize(
+    ("got", "want", "expected"),
+    [
+        ([1.0, 2.0], [1.0, 2.0], 0),
+        ([1.0, 3.0], [1.0, 4.0], 0.25),
+        ([0.001], [0.002], 0.001),
+        ([np.nan], [np.nan], 0),
+        ([np.inf], [np.inf], 0),
+        ([np.nan], [1.0], np.inf),
+        ([1.0], [np.nan], np.inf),
+        ([np.inf], [-np.inf], np.inf),
+        ([], [], 0),
+        ([1.0], [1.0, 1.0], np.inf),
+    ],
+)
+def test_deviation(got, want, expected):
+    assert deviation(np.array(got), np.array(want)) == pytest.approx(expected)
