@@ -55,47 +55,43 @@ def backward(
     return _launch(kernel, w_hh, dh, h)
 
 
-# Inside a program everything is transposed, so that the hidden units, which are many, and not the
-# few rows of the batch fill the tensor cores' 64 rows. What the next step needs is asked for
-# before the product of this one.
+# What the next step needs is asked for before the product of this one, lest each wait for memory.
 
 
 def _forward_kernel(w_ref, z_ref, h0_ref, h_ref, *, H: int, activation: str, precision: str):
-    w, T = w_ref[...].T, len(z_ref)
+    w, T = w_ref[...], len(z_ref)
 
     def step(t, carry):
         state, z_t = carry
-        ahead = z_ref[jnp.minimum(t + 1, T - 1)].T
-        state = activate(z_t + dot(w, state, precision), activation)
-        state = _existing(state, H).astype(h_ref.dtype)
-        h_ref[t] = state.T
+        ahead = z_ref[jnp.minimum(t + 1, T - 1)]
+        state = activate(z_t + dot(state, w, precision), activation)
+        h_ref[t] = state = _existing(state, H).astype(h_ref.dtype)
         return state, ahead
 
-    jax.lax.fori_loop(0, T, step, (h0_ref[...].T, z_ref[0].T))
+    jax.lax.fori_loop(0, T, step, (h0_ref[...], z_ref[0]))
 
 
 def _backward_kernel(w_ref, dh_ref, h_ref, dz_ref, *, H: int, activation: str, precision: str):
-    w, T = w_ref[...], len(dh_ref)
+    w, T = w_ref[...].T, len(dh_ref)
 
     def step(i, carry):
         state, dh_t, h_t = carry
         t = T - 1 - i
         before = jnp.maximum(t - 1, 0)
-        ahead = dh_ref[before].T, h_ref[before].T
-        state = slope(dh_t + dot(w, state, precision), h_t, activation)
-        state = _existing(state, H).astype(dz_ref.dtype)
-        dz_ref[t] = state.T
+        ahead = dh_ref[before], h_ref[before]
+        state = slope(dh_t + dot(state, w, precision), h_t, activation)
+        dz_ref[t] = state = _existing(state, H).astype(dz_ref.dtype)
         return state, *ahead
 
-    last = dh_ref[T - 1].T, h_ref[T - 1].T
+    last = dh_ref[T - 1], h_ref[T - 1]
     jax.lax.fori_loop(0, T, step, (jnp.zeros_like(last[0]), *last))
 
 
-def _existing(state: Float[Array, "units tile"], H: int) -> Float[Array, "units tile"]:
+def _existing(state: Float[Array, "tile units"], H: int) -> Float[Array, "tile units"]:
     """Zero in the padding: Inf times a zero of padded W_hh is NaN, and would spread from there."""
-    if len(state) == H:
+    if state.shape[1] == H:
         return state
-    return jnp.where(jax.lax.broadcasted_iota(jnp.int32, state.shape, 0) < H, state, 0)
+    return jnp.where(jax.lax.broadcasted_iota(jnp.int32, state.shape, 1) < H, state, 0)
 
 
 def _launch(

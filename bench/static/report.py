@@ -1,0 +1,78 @@
+"""The study's two files: `static.json`, and the table made from it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from bench import machine
+from bench.results import write_atomically
+from bench.static import cubin
+from bench.static.study import Row
+
+SCHEMA = 1
+TARGET = "NVIDIA H200 (sm_90a), described in bench/static/h200.txtpb; no device was present"
+COLUMNS = (
+    "kernel", "half", "problem", "registers", "spill B", "shared B", "matrix", "barriers",
+    "launches", "a step", "compile s",
+)  # fmt: skip
+NOTES = """
+Registers, spills and shared memory are the largest of any function, instructions the sum over
+all functions, as they stand in the code: a loop's once. Launches are kernels and copies a call,
+a loop's as often as it runs; `a step` divides them by T. HGMMA is wgmma, HMMA mma.sync.
+"""
+
+
+def write(rows: Sequence[Row], folder: Path) -> None:
+    """Replace both files in the folder."""
+    source = machine.source()
+    record = {
+        "schema": SCHEMA,
+        "target": TARGET,
+        "versions": machine.versions(),
+        "source": asdict(source),
+        "shared_limit_bytes": cubin.SHARED_LIMIT,
+        "rows": [asdict(row) for row in rows],
+    }
+    write_atomically(folder / "static.json", json.dumps(record, indent=1) + "\n")
+    write_atomically(folder / "static.md", _markdown(record, rows))
+
+
+def _markdown(record: dict, rows: Sequence[Row]) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+    commit = (record["source"]["commit"] or "unknown")[:12]
+    dirty = " with uncommitted changes" if record["source"]["dirty"] else ""
+    lines = ["# What the kernels compile to", "", f"Target: {TARGET}.", ""]
+    lines += [f"Commit {commit}{dirty}; {versions}.", ""]
+    lines += _table(rows) + [NOTES.rstrip()]
+    return "\n".join(lines) + "\n"
+
+
+def _table(rows: Sequence[Row]) -> list[str]:
+    rules = ["---"] * 3 + ["---:"] * 3 + ["---"] * 2 + ["---:"] * 3
+    return [_line(COLUMNS), _line(rules), *map(_line, map(_cells, rows))]
+
+
+def _line(cells: Sequence[object]) -> str:
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _cells(row: Row) -> list[object]:
+    names = [row.kernel, row.half, row.problem]
+    if row.error:
+        return [*names, row.error.replace("|", "/"), *[""] * 7]
+    return [
+        *names,
+        row.registers,
+        row.spill_bytes,
+        row.shared_bytes,
+        _listed(row.sass, cubin.MATRIX),
+        _listed(row.sass, cubin.BARRIERS),
+        row.launches,
+        f"{row.launches_per_step:.2f}",
+        f"{row.compile_s:.1f}",
+    ]
+
+
+def _listed(sass: dict[str, int], opcodes: Sequence[str]) -> str:
+    return ", ".join(f"{sass[opcode]} {opcode}" for opcode in opcodes if opcode in sass)
