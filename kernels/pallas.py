@@ -145,8 +145,8 @@ def unsupported(problem: Problem) -> str | None:
         return scan.unsupported(problem)
     if problem.dtype == jnp.float64:
         return "float64 is not compiled for GPU"
-    if problem.dtype == jnp.float32 and problem.precision != "tf32":
-        return "full float32 products spill registers in Triton; precision 'tf32' does not"
+    if (problem.dtype, problem.precision) == (jnp.float32, "full") and problem.H > 64:
+        return f"H {problem.H} in full float32 spills registers; up to H 64, or tf32, does not"
     return _too_large(problem)
 
 

@@ -63,7 +63,7 @@ def test_infinities_spread_as_in_scan(half, activation):
     [
         ({"H": 512}, "H 512 needs 512 KiB for W_hh (as 512 x 512); one SM holds 227 KiB"),
         ({"T": 10**6, "B": 100}, "T 1000000 x B 100 x H 256 is beyond"),
-        ({"dtype": jnp.dtype("float32")}, "full float32 products spill"),
+        ({"dtype": jnp.dtype("float32")}, "H 256 in full float32 spills registers"),
         ({"dtype": jnp.dtype("float64")}, "float64 is not compiled"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from functools import partial
+from pathlib import Path
 from unittest import mock
 
 from bench.static import cubin
@@ -28,7 +29,9 @@ def compile_half(
     # Importing jax-triton empties TRITON_CACHE_DIR, and Triton would fill the working folder.
     with tempfile.TemporaryDirectory() as cache, _environment(TRITON_CACHE_DIR=cache):
         compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32), options=options)
-    (usage,) = cubin.read(compiled.asm["cubin"])
+        file = Path(cache, "program.cubin")
+        file.write_bytes(compiled.asm["cubin"])
+        (usage,) = cubin.read([file])
     return usage.with_shared(compiled.metadata.shared)
 
 

@@ -110,8 +110,8 @@ def _toolkit(folder: Path) -> Path:
 
 def _built(folder: Path) -> dict[str, cubin.Usage]:
     """By name: XLA assembles some functions twice."""
-    found = (cubin.read(path.read_bytes()) for path in folder.glob("*.cubin"))
-    return {usage.function: usage for usages in found for usage in usages}
+    distinct = {path.read_bytes(): path for path in folder.glob("*.cubin")}
+    return {usage.function: usage for usage in cubin.read(list(distinct.values()))}
 
 
 def _with_shared(built: dict[str, cubin.Usage], launched: thunks.Launches) -> Iterator[cubin.Usage]:
@@ -127,6 +127,6 @@ def _by_mosaic() -> Iterator[cubin.Usage]:
         output = path.with_suffix(".cubin")
         subprocess.run([ptxas(), "-arch=sm_90a", path, "-o", output], check=True)
         resources = path.with_suffix(".resources.txt").read_text()
-        (usage,) = cubin.read(output.read_bytes())
+        (usage,) = cubin.read([output])
         yield usage.with_shared(int(re.search(r"smem_scratch_bytes=(\d+)", resources)[1]))
         path.unlink()

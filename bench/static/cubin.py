@@ -2,8 +2,8 @@
 
 import re
 import subprocess
-import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
@@ -33,13 +33,12 @@ class Usage:
         return replace(self, shared_bytes=shared_bytes)
 
 
-def read(cubin: bytes) -> tuple[Usage, ...]:
-    """Every function of a cubin, in its own order."""
-    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
-        file.write(cubin)
-        file.flush()
-        usage = _cuobjdump("--dump-resource-usage", file.name)
-        code = _cuobjdump("--dump-sass", file.name)
+def read(files: Sequence[Path]) -> tuple[Usage, ...]:
+    """Every function of these cubins, in their order."""
+    if not files:
+        return ()
+    usage = _cuobjdump("--dump-resource-usage", *files)
+    code = _cuobjdump("--dump-sass", *files)
     return tuple(map(partial(_usage, sass=_sass(code)), _USAGE.finditer(usage)))
 
 
@@ -82,7 +81,7 @@ def _target(instruction: str) -> int | None:
     return int(jump[1], 16) if jump else None
 
 
-def _cuobjdump(*arguments: str) -> str:
+def _cuobjdump(*arguments: str | Path) -> str:
     triton = Path(find_spec("triton").origin).parent
     tool = triton / "backends/nvidia/bin/cuobjdump"
     return subprocess.run([tool, *arguments], check=True, capture_output=True, text=True).stdout

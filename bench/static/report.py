@@ -44,7 +44,7 @@ def _markdown(record: dict, rows: Sequence[Row]) -> str:
     dirty = " with uncommitted changes" if record["source"]["dirty"] else ""
     lines = ["# What the kernels compile to", "", f"Target: {TARGET}.", ""]
     lines += [f"Commit {commit}{dirty}; {versions}.", ""]
-    lines += _table(rows) + [NOTES.rstrip()]
+    lines += [*_table(rows), NOTES.rstrip()]
     return "\n".join(lines) + "\n"
 
 

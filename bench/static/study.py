@@ -23,6 +23,7 @@ OTHERS = (
     Problem(100, 50, 64, jnp.dtype("bfloat16"), "relu", "full", "gpu"),
     Problem(100, 50, 200, jnp.dtype("bfloat16"), "relu", "full", "gpu"),
     Problem(100, 50, 128, jnp.dtype("float32"), "relu", "tf32", "gpu"),
+    Problem(100, 50, 64, jnp.dtype("float32"), "tanh", "full", "gpu"),
 )
 
 

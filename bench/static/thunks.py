@@ -3,7 +3,7 @@
 004: kWhile [...]
   body:
     006: kCustomKernel [...] fusion grid: [896, 1, 1] threads: [64, 1, 1]  shared_memory: 768 bytes
-"""  # noqa: E501
+"""
 
 import re
 from dataclasses import dataclass
