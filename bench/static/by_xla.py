@@ -12,7 +12,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -122,11 +122,25 @@ def _with_shared(built: dict[str, cubin.Usage], launched: thunks.Launches) -> It
 
 
 def _by_mosaic() -> Iterator[cubin.Usage]:
-    """What Mosaic GPU has dumped since it was last asked, assembled again."""
+    """What Mosaic GPU has dumped since it was last asked, assembled again for its instructions.
+
+    Registers and spills are those that Mosaic's own assembler reports: another release of ptxas
+    may allocate differently.
+    """
     for path in sorted(Path(os.environ[MOSAIC_DUMP]).glob("*.ptx")):
         output = path.with_suffix(".cubin")
         subprocess.run([ptxas(), "-arch=sm_90a", path, "-o", output], check=True)
+        log = path.with_suffix(".ptxas").read_text()
         resources = path.with_suffix(".resources.txt").read_text()
         (usage,) = cubin.read([output])
-        yield usage.with_shared(int(re.search(r"smem_scratch_bytes=(\d+)", resources)[1]))
+        yield replace(
+            usage,
+            registers=_number(r"Used (\d+) registers", log),
+            spill_bytes=_number(r"(\d+) bytes stack frame", log),
+            shared_bytes=_number(r"smem_scratch_bytes=(\d+)", resources),
+        )
         path.unlink()
+
+
+def _number(pattern: str, text: str) -> int:
+    return int(re.search(pattern, text)[1])
