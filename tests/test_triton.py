@@ -4,11 +4,14 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import pytest
+from jax._src.interpreters import partial_eval
 
 from bench.static import by_triton
 from bench.static.cubin import SHARED_LIMIT, Usage, loop
@@ -62,6 +65,21 @@ def test_takes_any_size_that_fits(H):
     assert triton.KERNEL.unsupported(replace(PROBLEM, H=H)) is None
     tf32 = replace(PROBLEM, H=min(H, 128), dtype=jnp.dtype("float32"), precision="tf32")
     assert triton.KERNEL.unsupported(tf32) is None
+
+
+@pytest.mark.parametrize("T", [1, 7])
+@pytest.mark.parametrize("half", HALVES)
+def test_can_be_traced_and_pruned(half, T):
+    """As far as lowering goes without JAX's CUDA plugin: jax-triton's own rules must not raise."""
+    if reason := triton.KERNEL.unavailable("gpu"):
+        pytest.skip(reason)
+    shapes = {"forward": [(T, 5, 9), (9, 9), (5, 9)], "backward": [(T, 5, 9)] * 2 + [(9, 9)]}
+    function = partial(getattr(triton.KERNEL, half), activation="relu", precision="full")
+    avals = [jax.ShapeDtypeStruct(shape, "bfloat16") for shape in shapes[half]]
+    closed = jax.make_jaxpr(function)(*avals)
+    assert [(out.shape, out.dtype) for out in closed.out_avals] == [((T, 5, 9), "bfloat16")]
+    pruned, _ = partial_eval.dce_jaxpr(closed.jaxpr, [True])
+    assert [str(equation.primitive) for equation in pruned.eqns] == ["triton_kernel_call"]
 
 
 def test_says_that_it_needs_a_gpu():
