@@ -11,6 +11,7 @@ from itertools import product
 from math import sqrt
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -63,7 +64,7 @@ def polluted(half: Callable, activation: str):
     changes[name][first, 2, :50] = np.nan
     changes[name][first, 9, :50] = changes[name][first, 18, 99] = np.inf
     launch, _ = half(shape, dtype, activation, **changes)
-    arrays = [argument for argument in launch[1][:-1] if isinstance(argument, np.ndarray)]
+    arrays = [jnp.asarray(array) for array in launch[1][:-1] if isinstance(array, np.ndarray)]
     want = getattr(scan, half.__name__)(*arrays, activation=activation, precision="full")
     return launch, np.asarray(want)
 
