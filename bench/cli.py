@@ -10,12 +10,14 @@ import jax
 from rich.console import Console
 
 from bench import compare, machine, report
+from bench.plan import PASSES
 from bench.results import ROOT, ResultError
 from bench.run import Request, run
 from bench.workloads import SUITES, Workload, parse
 from kernels.registry import KERNELS
 
 DTYPES = {"cpu": ("float32",), "gpu": ("bfloat16", "float32")}  # measured unless told
+DEFAULT_PASSES = ("forward", "train")
 WIDTH_OF_A_LOG = 120
 PLATFORMS = {"cpu": "cpu", "gpu": "cuda"}
 
@@ -49,6 +51,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--suite", choices=SUITES, default="default", help="named shapes")
     what.add_argument("--shape", type=_shape, help="one shape: T=200,B=32,I=64,H=384,O=10")
     parser.add_argument("--kernels", nargs="+", choices=KERNELS, default=list(KERNELS))
+    parser.add_argument("--pass", dest="phases", nargs="+", choices=PASSES, default=DEFAULT_PASSES)
     parser.add_argument("--dtype", nargs="+", choices=("bfloat16", "float16", "float32"))
     parser.add_argument("--backend", choices=PLATFORMS, help="default: every one there is")
     parser.add_argument("--publish", action="store_true", help=f"file under {ROOT}/, not local/")
@@ -83,6 +86,7 @@ def _request(arguments: argparse.Namespace, argv: list[str], backend: str) -> Re
         workloads=(arguments.shape,) if arguments.shape else SUITES[arguments.suite],
         dtypes=tuple(arguments.dtype or DTYPES[backend]),
         kernels=tuple(arguments.kernels),
+        phases=tuple(arguments.phases),
         publish=arguments.publish,
         command=" ".join(("python -m bench", *argv)),
     )

@@ -12,7 +12,7 @@ from bench.tables import BASELINE
 # The same input gives the same bytes, so that a figure changes only when its data do.
 matplotlib.rcParams["svg.hashsalt"] = "recurrent-kernels"
 SWEEPS = {"T": "time steps T", "H": "hidden size H"}
-PANEL = ["scope", "dtype", "activation"]
+PANEL = ["scope", "pass", "dtype", "activation"]
 
 
 def draw(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:

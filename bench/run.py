@@ -32,13 +32,14 @@ class Request:
     workloads: tuple[Workload, ...]
     dtypes: tuple[str, ...]
     kernels: tuple[str, ...]
+    phases: tuple[str, ...]
     publish: bool
     command: str
 
     @property
     def cases(self) -> tuple[Case, ...]:
         """Every case asked for."""
-        return cases(self.workloads, self.dtypes, self.kernels)
+        return cases(self.workloads, self.dtypes, self.kernels, self.phases)
 
 
 def run(request: Request, console: Console) -> int:

@@ -5,6 +5,7 @@ from kernels.contract import Kernel, Problem
 
 KERNELS: dict[str, Kernel] = {
     "scan": scan.KERNEL,
+    "scan-autodiff": scan.AUTODIFF,
     "unrolled": unrolled.kernel(factor=8),
     "unrolled-full": unrolled.kernel(factor=None),
     "pallas": pallas.KERNEL,

@@ -31,7 +31,9 @@ def a_kernel(request):
 
 def hold(workload, dtype, activation, kernel, with_h0=True):
     """Check both scopes of one case against the oracle."""
-    if reason := obstacle(kernel, problem_of(Case(workload, "model", dtype, activation, kernel))):
+    if reason := obstacle(
+        kernel, problem_of(Case(workload, "model", "forward", dtype, activation, kernel))
+    ):
         pytest.skip(reason)
     made = inputs.make(workload, dtype)
     h0 = made.h0 if with_h0 else None

@@ -119,7 +119,7 @@ def test_list_measures_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["run", "--list", "--suite", "deepbench", "--backend", "cpu"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "deepbench-H1760-B16 recurrence float32 relu scan" in lines
+    assert "deepbench-H1760-B16 recurrence forward float32 relu scan" in lines
     assert not list(tmp_path.iterdir())
 
 
