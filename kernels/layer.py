@@ -6,7 +6,7 @@ from typing import no_type_check
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
 from kernels import checks
 from kernels.contract import PRECISIONS, Kernel, Problem, current_platform
@@ -110,9 +110,9 @@ def _method(
 
 
 def _initial_state(
-    h0: Float[Array, "B H"] | None, sizes: checks.Sizes, dtype: jnp.dtype
+    h0: Float[ArrayLike, "B H"] | None, sizes: checks.Sizes, dtype: jnp.dtype
 ) -> Float[Array, "B H"]:
-    return jnp.zeros((sizes["B"], sizes["H"]), dtype) if h0 is None else h0
+    return jnp.zeros((sizes["B"], sizes["H"]), dtype) if h0 is None else jnp.asarray(h0)
 
 
 @partial(jax.jit, static_argnums=0)

@@ -118,27 +118,6 @@ def test_biases_of_one_row(kernel):
         np.testing.assert_array_equal(one, other)
 
 
-def loss(params, x, h0, **options):
-    y, h_last = kernels.rnn(params, x, h0, **options)
-    return jnp.sum(jnp.sin(y)) + jnp.sum(jnp.cos(h_last))
-
-
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_gradient(kernel, activation):
-    """Of every argument, through outputs and last state, against jax.grad of the reference."""
-    made = inputs.make(AWKWARD, "float32")
-    arguments = made.params, made.x, made.h0
-
-    def reference_loss(params, x, h0):
-        y, h_last = reference.rnn(params, x, h0, activation=activation)
-        return jnp.sum(jnp.sin(y)) + jnp.sum(jnp.cos(h_last))
-
-    gradient = jax.grad(loss, (0, 1, 2))(*arguments, kernel=kernel, activation=activation)
-    want = jax.grad(reference_loss, (0, 1, 2))(*arguments)
-    for ours, theirs in zip(jax.tree.leaves(gradient), jax.tree.leaves(want), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
-
-
 @pytest.mark.parametrize("shape", SUITES["smoke"], ids=lambda workload: workload.name)
 def test_transformations_change_nothing(kernel, shape):
     """jit, donation, vmap and remat, alone and around the gradient."""
