@@ -1,7 +1,6 @@
 """A run in progress, as a pytest plugin: it hands out turns and keeps what they give."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -115,8 +114,3 @@ def _judge(result: CaseResult, error: float) -> CaseResult:
         return result
     reason = f"deviates by {error:.2g} from the float64 oracle; {result.tolerance:.2g} is allowed"
     return results.replace(result, status="wrong", reason=reason, samples_s=())
-
-
-def utc_now() -> str:
-    """The time, to the second, as result files write it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -12,7 +12,7 @@ import pytest
 from bench import results
 
 SHAPE = ("--shape", "T=3,B=2,I=3,H=4,O=2", "--backend", "cpu")
-SCAN_AND_PALLAS = ("run", *SHAPE, "--kernels", "scan", "pallas")
+SCAN_AND_PALLAS = ("run", *SHAPE, "--pass", "forward", "--kernels", "scan", "pallas")
 # Doubling the recurrent product in one line of one kernel.
 BROKEN = """
 import sys
