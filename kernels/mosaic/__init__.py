@@ -15,12 +15,21 @@ What only hardware can show is wgmma's register operands, `setmaxnreg` and the s
 
 import jax
 
-from kernels import scan
 from kernels.contract import Kernel
+from kernels.mosaic.backward import backward
 from kernels.mosaic.config import Config, choices, heuristic, unsupported
 from kernels.mosaic.forward import forward
 
-__all__ = ["KERNEL", "Config", "choices", "forward", "heuristic", "unavailable", "unsupported"]
+__all__ = [
+    "KERNEL",
+    "Config",
+    "backward",
+    "choices",
+    "forward",
+    "heuristic",
+    "unavailable",
+    "unsupported",
+]
 
 
 def unavailable(platform: str) -> str | None:
@@ -34,4 +43,4 @@ def unavailable(platform: str) -> str | None:
     return None
 
 
-KERNEL = Kernel(forward, scan.backward, unavailable, unsupported)
+KERNEL = Kernel(forward, backward, unavailable, unsupported)

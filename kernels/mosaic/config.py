@@ -41,7 +41,7 @@ def heuristic(problem: Problem, inputs: int = 1) -> Config:
     """
     H = padded_units(problem.H)
     tiles = [tile for tile in TILES if tile <= LARGEST_TILE[H]]
-    tile = next((tile for tile in tiles if problem.B <= tile * SMS), tiles[-1])
+    tile = next((tile for tile in tiles if tile * SMS >= problem.B), tiles[-1])
     config = Config(tile, 8, 4, H - REGISTER_COLUMNS[H], _register_split(warpgroups(H)))
     while shared_bytes(config, H, inputs) > SHARED_BYTES:
         config = replace(config, input_slots=config.input_slots - 1)

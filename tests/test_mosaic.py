@@ -1,0 +1,181 @@
+"""The Mosaic GPU kernel without a GPU: numerics and races interpreted, layouts lowered."""
+
+from dataclasses import replace
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.experimental.pallas import mosaic_gpu as plgpu
+
+from kernels import mosaic, recurrence
+from kernels.contract import Problem
+from kernels.mosaic import Config, config, pipeline
+from reference import oracle
+from tests.offline import Race, interpret, lower
+
+pytestmark = pytest.mark.timeout(60)
+
+SHALLOW = Config(batch_tile=8, input_slots=2, state_slots=2, shared_columns=0, registers=None)
+SIZES = {
+    "one step": (1, 8, 64, None),
+    "two steps": (2, 8, 64, None),
+    "past the rings": (10, 8, 64, None),
+    "shallow rings": (7, 8, 64, SHALLOW),
+    "tile of 16": (3, 16, 64, replace(SHALLOW, batch_tile=16)),
+    "tile of 32": (3, 32, 64, replace(SHALLOW, batch_tile=32, state_slots=3)),
+    "part of a tile": (3, 11, 64, None),
+    "two warpgroups": (3, 8, 128, None),
+    "part of a warpgroup": (3, 8, 72, None),
+    "part of W in shared memory": (3, 8, 128, replace(SHALLOW, shared_columns=64)),
+    "all of W in shared memory": (3, 8, 128, replace(SHALLOW, shared_columns=128)),
+}
+KINDS = [("bfloat16", "relu"), ("bfloat16", "tanh"), ("float16", "relu"), ("float16", "tanh")]
+# Every size once, the kinds in turn; a run is a second or more.
+CASES = [(*KINDS[i % len(KINDS)], name) for i, name in enumerate(SIZES)]
+CHOICES = list(mosaic.choices())
+
+
+def draw(seed, *shape, dtype, scale=1.0):
+    return (scale * jax.random.normal(jax.random.key(seed), shape)).astype(dtype)
+
+
+def forward_arguments(T, B, H, dtype):
+    z, h0 = draw(0, T, B, H, dtype=dtype), draw(1, B, H, dtype=dtype)
+    return z, draw(2, H, H, dtype=dtype, scale=H**-0.5), h0
+
+
+def backward_arguments(T, B, H, dtype):
+    h = jnp.tanh(draw(3, T, B, H, dtype=jnp.float32)).astype(dtype)
+    return draw(4, T, B, H, dtype=dtype), h, draw(2, H, H, dtype=dtype, scale=H**-0.5)
+
+
+def assert_rounded_once(got, want):
+    """Each value is the exact one rounded to storage, but for float32 accumulation."""
+    roundoff = float(jnp.finfo(got.dtype).eps) / 2
+    np.testing.assert_allclose(oracle.wide(got), want, rtol=1.01 * roundoff, atol=1e-5)
+
+
+@pytest.mark.parametrize(("dtype", "activation", "size"), CASES)
+def test_forward_step_by_step(dtype, activation, size):
+    T, B, H, chosen = SIZES[size]
+    z, w_hh, h0 = forward_arguments(T, B, H, dtype)
+    run = partial(mosaic.forward, activation=activation, precision="full", config=chosen)
+    h = interpret(run, z, w_hh, h0)
+    before = jnp.concatenate([h0[None], h[:-1]]).reshape(T * B, H)
+    want = oracle.recurrence(z.reshape(1, T * B, H), w_hh, before, activation=activation)
+    assert_rounded_once(h.reshape(1, T * B, H), want)
+    assert h.dtype == dtype
+
+
+@pytest.mark.parametrize(("dtype", "activation", "size"), CASES)
+def test_backward_step_by_step(dtype, activation, size):
+    T, B, H, chosen = SIZES[size]
+    dh, h, w_hh = backward_arguments(T, B, H, dtype)
+    run = partial(mosaic.backward, activation=activation, precision="full", config=chosen)
+    dz = interpret(run, dh, h, w_hh)
+    # Two steps of the oracle from each dz of the kernel, passed unchanged by a slope of 1.
+    later = jnp.concatenate([dz[1:], jnp.zeros_like(dz[:1])])
+    passing = jnp.full_like(h, 1 if activation == "relu" else 0)
+    pairs = [jnp.stack(pair).reshape(2, T * B, H) for pair in ((dh, later), (h, passing))]
+    want = oracle.recurrence_backward(*pairs, w_hh, activation=activation)[0]
+    assert_rounded_once(dz.reshape(T * B, H), want)
+    assert dz.dtype == dtype
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_nonfinite_values_spread_as_in_the_oracle(activation):
+    z, w_hh, h0 = forward_arguments(3, 8, 72, "bfloat16")
+    z = z.at[0, 1, 5].set(jnp.nan).at[0, 2, 6].set(jnp.inf).at[0, 3, 7].set(-jnp.inf)
+    h = interpret(partial(mosaic.forward, activation=activation, precision="full"), z, w_hh, h0)
+    want = oracle.recurrence(z, w_hh, h0, activation=activation)
+    for kind in (np.isnan, np.isposinf, np.isneginf):
+        np.testing.assert_array_equal(kind(oracle.wide(h)), kind(want))
+
+
+def no_fence(monkeypatch):
+    monkeypatch.setattr(plgpu, "commit_smem", lambda: None)
+
+
+def freed_before_stored(monkeypatch):
+    wait = plgpu.wait_smem_to_gmem
+
+    def at_the_end(n, wait_read_only=False):
+        if not wait_read_only:
+            wait(n)
+
+    monkeypatch.setattr(plgpu, "wait_smem_to_gmem", at_the_end)
+
+
+def announced_before_written(monkeypatch):
+    publish, arrive = pipeline.Block.publish, plgpu.barrier_arrive
+
+    def early(self, state, slot):
+        arrive(self.state_ready.at[slot])
+        with monkeypatch.context() as during:
+            during.setattr(plgpu, "barrier_arrive", lambda _: None)
+            publish(self, state, slot)
+
+    monkeypatch.setattr(pipeline.Block, "publish", early)
+
+
+@pytest.mark.parametrize("fault", [no_fence, freed_before_stored, announced_before_written])
+def test_a_planted_fault_is_seen_as_a_race(fault, monkeypatch):
+    fault(monkeypatch)
+    run = partial(mosaic.forward, activation="relu", precision="full", config=SHALLOW)
+    with pytest.raises(Race):
+        interpret(run, *forward_arguments(4, 8, 128, "bfloat16"))
+
+
+def describe(problem):
+    return f"{problem.dtype.name}, H {problem.H}, B {problem.B}"
+
+
+@pytest.mark.parametrize("problem", CHOICES, ids=describe)
+def test_every_choice_lowers_for_hopper(problem):
+    sequence, weights, state = (
+        jax.ShapeDtypeStruct(shape, problem.dtype)
+        for shape in ((4, problem.B, problem.H), (problem.H, problem.H), (problem.B, problem.H))
+    )
+    for activation in ("relu", "tanh"):
+        options = {"activation": activation, "precision": "full"}
+        forward, backward = (partial(f, **options) for f in (mosaic.forward, mosaic.backward))
+        assert "mosaic_gpu" in lower(forward, sequence, weights, state)
+        assert "mosaic_gpu" in lower(backward, sequence, sequence, weights)
+
+
+@pytest.mark.parametrize("inputs", [1, 2])
+@pytest.mark.parametrize("problem", CHOICES, ids=describe)
+def test_every_choice_fits_one_sm(problem, inputs):
+    chosen, computing = mosaic.heuristic(problem, inputs), config.warpgroups(problem.H)
+    assert config.shared_bytes(chosen, problem.H, inputs) <= 232448
+    assert chosen.input_slots >= 2
+    assert chosen.batch_tile * config.SMS == problem.B
+    if chosen.registers is not None:
+        copying, each = chosen.registers
+        launched = 65536 // (128 * (computing + 1)) // 8 * 8
+        assert copying + computing * each <= launched * (computing + 1)
+        assert copying % 8 == each % 8 == 0 and copying >= 24
+
+
+def test_choices_are_all_that_the_heuristic_chooses():
+    known = {(mosaic.heuristic(p), config.padded_units(p.H)) for p in mosaic.choices()}
+    for B in (1, 50, 1056, 1057, 2113, 10**5):
+        for H in range(1, config.LARGEST_UNITS + 1):
+            problem = Problem(10, B, H, jnp.dtype("bfloat16"), "relu", "full", "gpu")
+            assert (mosaic.heuristic(problem), config.padded_units(H)) in known
+
+
+def reason(H=256, dtype="bfloat16", precision="full"):
+    return mosaic.unsupported(Problem(10, 50, H, jnp.dtype(dtype), "relu", precision, "gpu"))
+
+
+def test_refusals_are_in_words():
+    assert reason() is reason(H=1) is reason(H=384, dtype="float16") is None
+    assert "H 1024 needs W_hh of 2048 KiB" in reason(H=1024)
+    assert "not float32" in reason(dtype="float32")
+    assert "not float32" in reason(dtype="float32", precision="tf32")
+    assert "this is cpu" in mosaic.unavailable("cpu")
+    with pytest.raises(ValueError, match=r"'mosaic' cannot run .*Hopper"):
+        recurrence(*forward_arguments(1, 8, 64, "bfloat16"), kernel="mosaic")
