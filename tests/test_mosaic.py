@@ -138,11 +138,10 @@ def test_every_choice_lowers_for_hopper(problem):
         jax.ShapeDtypeStruct(shape, problem.dtype)
         for shape in ((4, problem.B, problem.H), (problem.H, problem.H), (problem.B, problem.H))
     )
-    for activation in ("relu", "tanh"):
-        options = {"activation": activation, "precision": "full"}
-        forward, backward = (partial(f, **options) for f in (mosaic.forward, mosaic.backward))
-        assert "mosaic_gpu" in lower(forward, sequence, weights, state)
-        assert "mosaic_gpu" in lower(backward, sequence, sequence, weights)
+    options = {"activation": "tanh", "precision": "full"}
+    forward, backward = (partial(f, **options) for f in (mosaic.forward, mosaic.backward))
+    assert "mosaic_gpu" in lower(forward, sequence, weights, state)
+    assert "mosaic_gpu" in lower(backward, sequence, sequence, weights)
 
 
 @pytest.mark.parametrize("inputs", [1, 2])

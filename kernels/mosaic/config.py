@@ -28,7 +28,7 @@ class Config:
 
     batch_tile: int  # batch rows of a thread block, a multiple of 8
     input_slots: int  # steps of input in flight or waiting
-    state_slots: int  # states being written, multiplied and stored; at least 2
+    state_slots: int  # states being written, multiplied or stored; 2 work, 4 hide the store
     shared_columns: int  # columns of W_hh^T in shared memory; the others are in registers
     registers: tuple[int, int] | None  # per thread: copying, computing; None: as launched
 

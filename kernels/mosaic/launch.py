@@ -40,7 +40,10 @@ def _kernel(
 
     def body(*refs, **scratch):
         *arrays, weights, initial, output = refs
-        Block(recurrence, config, tuple(arrays), weights, initial, output, **scratch).run()
+        # Asked for once: each time costs a shuffle among the threads.
+        place = jax.lax.axis_index("tile"), jax.lax.axis_index("warpgroup")
+        operands = tuple(arrays), weights, initial, output
+        Block(recurrence, config, *place, *operands, **scratch).run()
 
     return plgpu.kernel(
         body,

@@ -28,6 +28,7 @@ from jaxtyping import Array, Float
 from kernels.mosaic.config import ROWS, Config, warpgroups
 
 Ref = Any  # a view of global or shared memory, or barriers
+Index = Any  # an integer, or one that the kernel computes
 LAYOUT = plgpu.Layout.WGMMA  # how a warpgroup holds a matrix: as wgmma reads and leaves it
 
 
@@ -47,6 +48,8 @@ class Block:
 
     recurrence: Recurrence
     config: Config
+    tile: Index  # of this block, in the batch
+    warpgroup: Index  # of this warpgroup, in the block
     inputs: tuple[Ref, ...]  # (T, B, H) each, in global memory like the next three
     weights: Ref  # (H, H), a row for each unit of the next state
     initial: Ref  # (B, H)
@@ -71,22 +74,22 @@ class Block:
     def register_columns(self) -> int:
         return self.H - self.config.shared_columns
 
-    def batch(self) -> Any:
+    def batch(self) -> pl.Slice:
         """The rows of the batch that this block owns."""
-        tile = self.config.batch_tile
-        return pl.ds(jax.lax.axis_index("tile") * tile, tile)
+        rows = self.config.batch_tile
+        return pl.ds(self.tile * rows, rows)
 
-    def units(self) -> Any:
+    def units(self) -> pl.Slice:
         """The units of the state that this warpgroup owns."""
-        return pl.ds(jax.lax.axis_index("warpgroup") * ROWS, ROWS)
+        return pl.ds(self.warpgroup * ROWS, ROWS)
 
-    def time(self, k: Any) -> Any:
+    def time(self, k: Index) -> Index:
         """The time step that is the k-th computed."""
         return self.T - 1 - k if self.recurrence.reverse else k
 
     def run(self) -> None:
         """Take the role of this warpgroup."""
-        copies = jax.lax.axis_index("warpgroup") == warpgroups(self.H)
+        copies = self.warpgroup == warpgroups(self.H)
         pl.when(copies)(self.copy)
         pl.when(jnp.logical_not(copies))(self.compute)
 
@@ -104,7 +107,7 @@ class Block:
         jax.lax.fori_loop(0, self.T, self.copy_step, None)
         plgpu.wait_smem_to_gmem(0)
 
-    def copy_step(self, k: Array, _: None) -> None:
+    def copy_step(self, k: Index, _: None) -> None:
         """Store state_k, replace the inputs of step k, free the slot of state_{k-1}."""
         slots = self.config.state_slots
         slot = jax.lax.rem(k, slots)
@@ -116,7 +119,7 @@ class Block:
         plgpu.wait_smem_to_gmem(1, wait_read_only=True)
         plgpu.barrier_arrive(self.state_free.at[jax.lax.rem(k + slots - 1, slots)])
 
-    def fetch_inputs(self, k: Array | int) -> None:
+    def fetch_inputs(self, k: Index) -> None:
         """Start copying the inputs of step k to their slot."""
         slot = jax.lax.rem(k, self.config.input_slots)
         for source, ring in zip(self.inputs, self.input_rings, strict=True):
@@ -143,15 +146,15 @@ class Block:
         jax.lax.fori_loop(0, self.T, lambda k, _: self.compute_step(k, held), None)
         self.drain()
 
-    def compute_step(self, k: Array, held: Array | None) -> None:
-        """state_k. The inputs are in registers before the wait for state_{k-1}."""
+    def compute_step(self, k: Index, held: Array | None) -> None:
+        """state_k. All else that it waits for comes before state_{k-1}, which is the latest."""
         slots = self.config.state_slots
         slot, before = jax.lax.rem(k, slots), jax.lax.rem(k + slots - 1, slots)
+        plgpu.barrier_wait(self.state_free.at[slot])
         first, *others = self.take_inputs(k)
         plgpu.barrier_wait(self.state_ready.at[before])
         total = multiply_add(first, lambda acc: self.multiply(acc, held, before))
         state = self.only_units(self.recurrence.finish(total, *others))
-        plgpu.barrier_wait(self.state_free.at[slot])
         self.publish(state.astype(self.output.dtype), slot)
 
     def drain(self) -> None:
@@ -168,14 +171,14 @@ class Block:
         rows = self.weights.at[self.units(), pl.ds(0, self.register_columns)]
         return plgpu.load(rows, layout=LAYOUT, optimized=False)
 
-    def take_inputs(self, k: Array) -> list[Float[Array, "units batch"]]:
+    def take_inputs(self, k: Index) -> list[Float[Array, "units batch"]]:
         """The inputs of step k, in float32."""
         slot = jax.lax.rem(k, self.config.input_slots)
         plgpu.barrier_wait(self.inputs_ready.at[slot])
         tiles = (ring.at[slot, :, self.units()] for ring in self.input_rings)
         return [_load(tile).astype(jnp.float32) for tile in tiles]
 
-    def multiply(self, acc: Ref, held: Array | None, slot: Array) -> None:
+    def multiply(self, acc: Ref, held: Array | None, slot: Index) -> None:
         """Add W times the state in this slot."""
         if held is not None:
             state = self.state_ring.at[slot, :, pl.ds(0, self.register_columns)]
@@ -190,10 +193,9 @@ class Block:
         if self.recurrence.units == self.H:
             return state
         unit = plgpu.broadcasted_iota(jnp.int32, state.shape, 0, layout=LAYOUT)
-        first = jax.lax.axis_index("warpgroup") * ROWS
-        return jnp.where(unit + first < self.recurrence.units, state, 0.0)
+        return jnp.where(self.warpgroup * ROWS + unit < self.recurrence.units, state, 0.0)
 
-    def publish(self, state: Float[Array, "units batch"], slot: Array | int) -> None:
+    def publish(self, state: Float[Array, "units batch"], slot: Index) -> None:
         """Write this warpgroup's units of a state, for wgmma and TMA to read."""
         self.state_ring.at[slot, :, self.units()].transpose((1, 0))[...] = state
         plgpu.commit_smem()
