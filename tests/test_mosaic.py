@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from itertools import product
 
 import jax
 import jax.numpy as jnp
@@ -34,6 +35,7 @@ SIZES = {
 KINDS = [("bfloat16", "relu"), ("bfloat16", "tanh"), ("float16", "relu"), ("float16", "tanh")]
 # Every size once, the kinds in turn; a run is a second or more.
 CASES = [(*KINDS[i % len(KINDS)], name) for i, name in enumerate(SIZES)]
+CASES += [("float32", "tanh", "part of a tile"), ("float32", "relu", "part of a warpgroup")]
 CHOICES = list(mosaic.choices())
 
 
@@ -51,6 +53,11 @@ def backward_arguments(T, B, H, dtype):
     return draw(4, T, B, H, dtype=dtype), h, draw(2, H, H, dtype=dtype, scale=H**-0.5)
 
 
+def options(activation, dtype, chosen=None):
+    precision = "tf32" if dtype == "float32" else "full"
+    return {"activation": activation, "precision": precision, "config": chosen}
+
+
 def assert_rounded_once(got, want):
     """Each value is the exact one rounded to storage, but for float32 accumulation."""
     roundoff = float(jnp.finfo(got.dtype).eps) / 2
@@ -61,8 +68,7 @@ def assert_rounded_once(got, want):
 def test_forward_step_by_step(dtype, activation, size):
     T, B, H, chosen = SIZES[size]
     z, w_hh, h0 = forward_arguments(T, B, H, dtype)
-    run = partial(mosaic.forward, activation=activation, precision="full", config=chosen)
-    h = interpret(run, z, w_hh, h0)
+    h = interpret(partial(mosaic.forward, **options(activation, dtype, chosen)), z, w_hh, h0)
     before = jnp.concatenate([h0[None], h[:-1]]).reshape(T * B, H)
     want = oracle.recurrence(z.reshape(1, T * B, H), w_hh, before, activation=activation)
     assert_rounded_once(h.reshape(1, T * B, H), want)
@@ -73,8 +79,7 @@ def test_forward_step_by_step(dtype, activation, size):
 def test_backward_step_by_step(dtype, activation, size):
     T, B, H, chosen = SIZES[size]
     dh, h, w_hh = backward_arguments(T, B, H, dtype)
-    run = partial(mosaic.backward, activation=activation, precision="full", config=chosen)
-    dz = interpret(run, dh, h, w_hh)
+    dz = interpret(partial(mosaic.backward, **options(activation, dtype, chosen)), dh, h, w_hh)
     # Two steps of the oracle from each dz of the kernel, passed unchanged by a slope of 1.
     later = jnp.concatenate([dz[1:], jnp.zeros_like(dz[:1])])
     passing = jnp.full_like(h, 1 if activation == "relu" else 0)
@@ -84,11 +89,12 @@ def test_backward_step_by_step(dtype, activation, size):
     assert dz.dtype == dtype
 
 
+@pytest.mark.filterwarnings("ignore:invalid value")
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_nonfinite_values_spread_as_in_the_oracle(activation):
     z, w_hh, h0 = forward_arguments(3, 8, 72, "bfloat16")
     z = z.at[0, 1, 5].set(jnp.nan).at[0, 2, 6].set(jnp.inf).at[0, 3, 7].set(-jnp.inf)
-    h = interpret(partial(mosaic.forward, activation=activation, precision="full"), z, w_hh, h0)
+    h = interpret(partial(mosaic.forward, **options(activation, "bfloat16")), z, w_hh, h0)
     want = oracle.recurrence(z, w_hh, h0, activation=activation)
     for kind in (np.isnan, np.isposinf, np.isneginf):
         np.testing.assert_array_equal(kind(oracle.wide(h)), kind(want))
@@ -123,7 +129,7 @@ def announced_before_written(monkeypatch):
 @pytest.mark.parametrize("fault", [no_fence, freed_before_stored, announced_before_written])
 def test_a_planted_fault_is_seen_as_a_race(fault, monkeypatch):
     fault(monkeypatch)
-    run = partial(mosaic.forward, activation="relu", precision="full", config=SHALLOW)
+    run = partial(mosaic.forward, **options("relu", "bfloat16", SHALLOW))
     with pytest.raises(Race):
         interpret(run, *forward_arguments(4, 8, 128, "bfloat16"))
 
@@ -138,8 +144,8 @@ def test_every_choice_lowers_for_hopper(problem):
         jax.ShapeDtypeStruct(shape, problem.dtype)
         for shape in ((4, problem.B, problem.H), (problem.H, problem.H), (problem.B, problem.H))
     )
-    options = {"activation": "tanh", "precision": "full"}
-    forward, backward = (partial(f, **options) for f in (mosaic.forward, mosaic.backward))
+    chosen = options("tanh", problem.dtype)
+    forward, backward = (partial(f, **chosen) for f in (mosaic.forward, mosaic.backward))
     assert "mosaic_gpu" in lower(forward, sequence, weights, state)
     assert "mosaic_gpu" in lower(backward, sequence, sequence, weights)
 
@@ -148,7 +154,7 @@ def test_every_choice_lowers_for_hopper(problem):
 @pytest.mark.parametrize("problem", CHOICES, ids=describe)
 def test_every_choice_fits_one_sm(problem, inputs):
     chosen, computing = mosaic.heuristic(problem, inputs), config.warpgroups(problem.H)
-    assert config.shared_bytes(chosen, problem.H, inputs) <= 232448
+    assert config.shared_bytes(chosen, problem.H, problem.dtype.itemsize, inputs) <= 232448
     assert chosen.input_slots >= 2
     assert chosen.batch_tile * config.SMS == problem.B
     if chosen.registers is not None:
@@ -159,11 +165,12 @@ def test_every_choice_fits_one_sm(problem, inputs):
 
 
 def test_choices_are_all_that_the_heuristic_chooses():
-    known = {(mosaic.heuristic(p), config.padded_units(p.H)) for p in mosaic.choices()}
-    for B in (1, 50, 1056, 1057, 2113, 10**5):
-        for H in range(1, config.LARGEST_UNITS + 1):
-            problem = Problem(10, B, H, jnp.dtype("bfloat16"), "relu", "full", "gpu")
-            assert (mosaic.heuristic(problem), config.padded_units(H)) in known
+    known = {(mosaic.heuristic(p), config.padded_units(p.H), p.dtype) for p in CHOICES}
+    for dtype, largest in (("bfloat16", 384), ("float16", 384), ("float32", 192)):
+        for B, H in product((1, 50, 1056, 1057, 2113, 10**5), range(1, largest + 1)):
+            problem = Problem(10, B, H, jnp.dtype(dtype), "relu", "tf32", "gpu")
+            assert not mosaic.unsupported(problem)
+            assert (mosaic.heuristic(problem), config.padded_units(H), problem.dtype) in known
 
 
 def reason(H=256, dtype="bfloat16", precision="full"):
@@ -172,9 +179,11 @@ def reason(H=256, dtype="bfloat16", precision="full"):
 
 def test_refusals_are_in_words():
     assert reason() is reason(H=1) is reason(H=384, dtype="float16") is None
+    assert "H 385 needs W_hh of 290 KiB" in reason(H=385)
     assert "H 1024 needs W_hh of 2048 KiB" in reason(H=1024)
-    assert "not float32" in reason(dtype="float32")
-    assert "not float32" in reason(dtype="float32", precision="tf32")
+    assert "precision='tf32'" in reason(H=64, dtype="float32")
+    assert "float32 H 192 is the most" in reason(dtype="float32", precision="tf32")
+    assert "float64 is no tensor-core format" in reason(dtype="float64")
     assert "this is cpu" in mosaic.unavailable("cpu")
     with pytest.raises(ValueError, match=r"'mosaic' cannot run .*Hopper"):
         recurrence(*forward_arguments(1, 8, 64, "bfloat16"), kernel="mosaic")

@@ -8,9 +8,10 @@ accumulator starts as z_t, which is loaded while the previous state is still awa
 critical path is: barrier, wgmma over H, activation, store to shared memory, barrier. One more
 warpgroup runs ahead with z and behind with h, and does nothing but copy.
 
-Products accumulate in float32 and states are rounded once a step. It has not run on a GPU yet:
-numerics and races are checked in Pallas's interpreter, registers and shared memory by compiling.
-What only hardware can show is wgmma's register operands, `setmaxnreg` and the speed.
+Products accumulate in float32 and states are rounded once a step; float32 is multiplied as TF32,
+with W_hh in shared memory. It has not run on a GPU yet: numerics and races are checked in
+Pallas's interpreter, registers and shared memory by compiling. What only hardware can show is
+wgmma's register operands, `setmaxnreg`, the error of TF32, and the speed.
 """
 
 import jax

@@ -30,6 +30,7 @@ from kernels.mosaic.config import ROWS, Config, warpgroups
 Ref = Any  # a view of global or shared memory, or barriers
 Index = Any  # an integer, or one that the kernel computes
 LAYOUT = plgpu.Layout.WGMMA  # how a warpgroup holds a matrix: as wgmma reads and leaves it
+TRANSPOSED = plgpu.Layout.WGMMA_TRANSPOSED  # the same with pairs of units, not of batch rows
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,11 @@ class Block:
     @cached_property
     def register_columns(self) -> int:
         return self.H - self.config.shared_columns
+
+    @cached_property
+    def memory_layout(self) -> plgpu.Layout:
+        """How a tile goes to or from shared memory: only 16-bit values transpose on the way."""
+        return LAYOUT if self.output.dtype.itemsize == 2 else TRANSPOSED
 
     def batch(self) -> pl.Slice:
         """The rows of the batch that this block owns."""
@@ -175,8 +181,13 @@ class Block:
         """The inputs of step k, in float32."""
         slot = jax.lax.rem(k, self.config.input_slots)
         plgpu.barrier_wait(self.inputs_ready.at[slot])
-        tiles = (ring.at[slot, :, self.units()] for ring in self.input_rings)
-        return [_load(tile).astype(jnp.float32) for tile in tiles]
+        return [self.load(ring, slot).astype(jnp.float32) for ring in self.input_rings]
+
+    def load(self, ring: Ref, slot: Index) -> Float[Array, "units batch"]:
+        """This warpgroup's units of a (batch, units) tile, transposed."""
+        tile = ring.at[slot, :, self.units()].transpose((1, 0))
+        values = plgpu.load(tile, layout=self.memory_layout, optimized=False)
+        return plgpu.layout_cast(values, LAYOUT)
 
     def multiply(self, acc: Ref, held: Array | None, slot: Index) -> None:
         """Add W times the state in this slot."""
@@ -197,7 +208,8 @@ class Block:
 
     def publish(self, state: Float[Array, "units batch"], slot: Index) -> None:
         """Write this warpgroup's units of a state, for wgmma and TMA to read."""
-        self.state_ring.at[slot, :, self.units()].transpose((1, 0))[...] = state
+        tile = self.state_ring.at[slot, :, self.units()].transpose((1, 0))
+        tile[...] = plgpu.layout_cast(state, self.memory_layout)
         plgpu.commit_smem()
         plgpu.barrier_arrive(self.state_ready.at[slot])
 
@@ -212,8 +224,3 @@ def multiply_add(
 ) -> Float[Array, "units batch"]:
     """`start` plus the products that `multiply` issues: the accumulator starts there."""
     return pl.run_state(multiply)(plgpu.ACC.init(start))
-
-
-def _load(tile: Ref) -> Float[Array, "units batch"]:
-    """A (batch, units) tile of memory, transposed, in registers."""
-    return plgpu.load(tile.transpose((1, 0)), layout=LAYOUT, optimized=False)
