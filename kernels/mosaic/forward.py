@@ -4,9 +4,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from kernels.contract import Problem
+from kernels.mosaic.block import Recurrence
 from kernels.mosaic.config import Config, heuristic
 from kernels.mosaic.launch import launch
-from kernels.mosaic.pipeline import Recurrence
 
 # As in `reference`, whose `jax.nn.relu` carries a differentiation rule that Pallas does not lower.
 ACTIVATIONS = {"relu": lambda pre: jnp.maximum(pre, 0.0), "tanh": jnp.tanh}

@@ -4,11 +4,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.experimental import pallas as pl
 from jax.experimental.pallas import mosaic_gpu as plgpu
 from jaxtyping import Array, Float
 
+from kernels.mosaic.block import Block, Recurrence
+from kernels.mosaic.computing import compute
 from kernels.mosaic.config import Config, padded_units, warpgroups
-from kernels.mosaic.pipeline import Block, Recurrence
+from kernels.mosaic.copying import copy
 
 
 def launch(
@@ -41,9 +44,12 @@ def _kernel(
     def body(*refs, **scratch):
         *arrays, weights, initial, output = refs
         # Asked for once: each time costs a shuffle among the threads.
-        place = jax.lax.axis_index("tile"), jax.lax.axis_index("warpgroup")
+        tile, warpgroup = jax.lax.axis_index("tile"), jax.lax.axis_index("warpgroup")
         operands = tuple(arrays), weights, initial, output
-        Block(recurrence, config, *place, *operands, **scratch).run()
+        block = Block(recurrence, config, tile, warpgroup, *operands, **scratch)
+        copies = warpgroup == warpgroups(block.H)
+        pl.when(copies)(lambda: copy(block))
+        pl.when(jnp.logical_not(copies))(lambda: compute(block))
 
     return plgpu.kernel(
         body,
