@@ -1,6 +1,6 @@
 """Every kernel by name. To add one: write its file and a line here."""
 
-from kernels import pallas, scan, unrolled
+from kernels import mosaic, pallas, scan, unrolled
 from kernels.contract import Kernel, Problem
 
 KERNELS: dict[str, Kernel] = {
@@ -9,6 +9,7 @@ KERNELS: dict[str, Kernel] = {
     "unrolled": unrolled.kernel(factor=8),
     "unrolled-full": unrolled.kernel(factor=None),
     "pallas": pallas.KERNEL,
+    "mosaic": mosaic.KERNEL,
 }
 
 # What "auto" tries, fastest first: the order that the published results support.
