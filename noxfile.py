@@ -42,6 +42,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(**SUITE)
+def adding(session: nox.Session) -> None:
+    """Train the adding problem with every kernel."""
+    install(session)
+    session.run("python", "-m", "bench", "adding", *session.posargs)
+
+
+@nox.session(**SUITE)
 def compare(session: nox.Session) -> None:
     """Two result files side by side."""
     install(session)

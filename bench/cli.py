@@ -10,12 +10,16 @@ import jax
 from rich.console import Console
 
 from bench import compare, machine, report
+from bench.adding import cli as adding
+from bench.plan import PASSES
 from bench.results import ROOT, ResultError
 from bench.run import Request, run
 from bench.workloads import SUITES, Workload, parse
 from kernels.registry import KERNELS
 
 DTYPES = {"cpu": ("float32",), "gpu": ("bfloat16", "float32")}  # measured unless told
+PUBLISH = f"file under {ROOT}/ instead of {ROOT}/local/"
+DEFAULT_PASSES = ("forward", "train")
 WIDTH_OF_A_LOG = 120
 PLATFORMS = {"cpu": "cpu", "gpu": "cuda"}
 
@@ -41,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     two = commands.add_parser("compare", help="two result files side by side")
     two.add_argument("files", type=Path, nargs=2, metavar="FILE")
     two.set_defaults(command=lambda arguments, _: compare.main(*arguments.files))
+    three = commands.add_parser("adding", help="train the adding problem with every kernel")
+    three.add_argument("--publish", action="store_true", help=PUBLISH)
+    three.set_defaults(command=_adding)
     return parser
 
 
@@ -49,9 +56,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--suite", choices=SUITES, default="default", help="named shapes")
     what.add_argument("--shape", type=_shape, help="one shape: T=200,B=32,I=64,H=384,O=10")
     parser.add_argument("--kernels", nargs="+", choices=KERNELS, default=list(KERNELS))
+    parser.add_argument("--pass", dest="phases", nargs="+", choices=PASSES, default=DEFAULT_PASSES)
     parser.add_argument("--dtype", nargs="+", choices=("bfloat16", "float16", "float32"))
     parser.add_argument("--backend", choices=PLATFORMS, help="default: every one there is")
-    parser.add_argument("--publish", action="store_true", help=f"file under {ROOT}/, not local/")
+    parser.add_argument("--publish", action="store_true", help=PUBLISH)
     parser.add_argument("--list", action="store_true", help="print the cases, measure nothing")
     parser.set_defaults(command=_run)
 
@@ -77,12 +85,21 @@ def _run(arguments: argparse.Namespace, argv: list[str]) -> int:
     return run(request, Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_LOG))
 
 
+def _adding(arguments: argparse.Namespace, argv: list[str]) -> int:
+    return adding.main(_command_line(argv), publish=arguments.publish)
+
+
+def _command_line(argv: list[str]) -> str:
+    return " ".join(("python -m bench", *argv))
+
+
 def _request(arguments: argparse.Namespace, argv: list[str], backend: str) -> Request:
     return Request(
         suite="shape" if arguments.shape else arguments.suite,
         workloads=(arguments.shape,) if arguments.shape else SUITES[arguments.suite],
         dtypes=tuple(arguments.dtype or DTYPES[backend]),
         kernels=tuple(arguments.kernels),
+        phases=tuple(arguments.phases),
         publish=arguments.publish,
-        command=" ".join(("python -m bench", *argv)),
+        command=_command_line(argv),
     )

@@ -10,7 +10,7 @@ from bench import results, tables
 from bench.results import Run
 from bench.units import digits, seconds
 
-KEY = ["workload", "T", "B", "I", "H", "O", "scope", "dtype", "activation", "kernel"]
+KEY = [*tables.GROUP, "T", "B", "I", "H", "O", "kernel"]
 
 
 def main(first: Path, second: Path) -> int:
@@ -36,8 +36,8 @@ def side_by_side(a: Run, b: Run) -> pd.DataFrame:
 
 def _table(rows: pd.DataFrame) -> Table:
     table = Table("case", *("A", "B", "B / A"))
-    for row in rows.itertuples():
-        case = f"{row.workload} {row.scope} {row.dtype} {row.activation} {row.kernel}"
+    for _, row in rows.iterrows():
+        case = " ".join(row[[*tables.GROUP, "kernel"]])
         cells = (_cell(row.median_s_a, row.status_a), _cell(row.median_s_b, row.status_b))
         table.add_row(case, *cells, digits(row.ratio))
     return table

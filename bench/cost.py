@@ -20,23 +20,60 @@ class Cost:
         return Cost(self.flops + other.flops, self.bytes + other.bytes)
 
 
-def dense(rows: int, inputs: int, outputs: int, itemsize: int) -> Cost:
+def _product(rows: int, terms: int, columns: int, itemsize: int) -> Cost:
+    """rows x terms times terms x columns."""
+    moved = rows * terms + terms * columns + rows * columns
+    return Cost(2 * rows * terms * columns, itemsize * moved)
+
+
+def _dense(rows: int, inputs: int, outputs: int, itemsize: int) -> Cost:
     """rows x inputs times inputs x outputs, plus a bias."""
-    flops = rows * outputs * (2 * inputs + 1)
-    return Cost(flops, itemsize * (rows * inputs + (inputs + 1) * outputs + rows * outputs))
+    bias = Cost(rows * outputs, itemsize * outputs)
+    return _product(rows, inputs, outputs, itemsize) + bias
 
 
-def recurrence(w: Workload, itemsize: int) -> Cost:
+def _recurrence(w: Workload, itemsize: int) -> Cost:
     """T dependent steps: a product, the addition of z_t and the activation. z in, h out."""
     flops = w.T * w.B * w.H * (2 * w.H + 2)
     return Cost(flops, itemsize * (2 * w.T * w.B * w.H + w.H * w.H + w.B * w.H))
 
 
-def model(w: Workload, itemsize: int) -> Cost:
+def _model(w: Workload, itemsize: int) -> Cost:
     """Both projections and the recurrence; z and h pass between them through memory."""
     rows = w.T * w.B
-    projections = dense(rows, w.I, w.H, itemsize) + dense(rows, w.H, w.O, itemsize)
-    return projections + recurrence(w, itemsize)
+    projections = _dense(rows, w.I, w.H, itemsize) + _dense(rows, w.H, w.O, itemsize)
+    return projections + _recurrence(w, itemsize)
 
 
-FORWARD = {"recurrence": recurrence, "model": model}
+def _bptt(w: Workload, itemsize: int) -> Cost:
+    """dz by T dependent steps from dh and h, then dW_hh by one product over all rows."""
+    rows = w.T * w.B
+    steps = Cost(rows * w.H * (2 * w.H + 2), itemsize * (3 * rows * w.H + w.H * w.H))
+    return steps + _product(w.H, rows, w.H, itemsize)
+
+
+def _recurrence_backward(w: Workload, itemsize: int) -> Cost:
+    """Gradients of z, W_hh and h0."""
+    return _bptt(w, itemsize) + _product(w.B, w.H, w.H, itemsize)
+
+
+def _model_backward(w: Workload, itemsize: int) -> Cost:
+    """Gradients of all parameters, none of x: dh = dy W_ho^T, BPTT, then one product a weight."""
+    rows = w.T * w.B
+    dh, dw_ho = _product(rows, w.O, w.H, itemsize), _product(w.H, rows, w.O, itemsize)
+    biases = Cost(rows * (w.H + w.O), itemsize * (w.H + w.O))
+    return dh + dw_ho + _bptt(w, itemsize) + _product(w.I, rows, w.H, itemsize) + biases
+
+
+_FORWARD = {"recurrence": _recurrence, "model": _model}
+_BACKWARD = {"recurrence": _recurrence_backward, "model": _model_backward}
+
+
+def cost(workload: Workload, scope: str, phase: str, itemsize: int) -> Cost:
+    """The least that a pass costs; train is forward and backward, its loss not counted."""
+    total = Cost(0, 0)
+    if phase != "backward":
+        total += _FORWARD[scope](workload, itemsize)
+    if phase != "forward":
+        total += _BACKWARD[scope](workload, itemsize)
+    return total

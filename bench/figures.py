@@ -1,18 +1,16 @@
 """The figures of a report, drawn from one run's data frame alone."""
 
 from collections.abc import Iterator, Sequence
-from io import StringIO
 
-import matplotlib
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.svg import svg
 from bench.tables import BASELINE
 
-# The same input gives the same bytes, so that a figure changes only when its data do.
-matplotlib.rcParams["svg.hashsalt"] = "recurrent-kernels"
 SWEEPS = {"T": "time steps T", "H": "hidden size H"}
-PANEL = ["scope", "dtype", "activation"]
+PANEL = ["scope", "pass", "dtype", "activation"]
 
 
 def draw(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
@@ -21,11 +19,11 @@ def draw(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
     if timed.empty:
         return
     if (timed.kernel != BASELINE).any():
-        yield "speedup", _svg(_speedups(timed))
+        yield "speedup", svg(_speedups(timed))
     for axis in SWEEPS:
         swept = _longest_sweep(timed, axis)
         if swept[axis].nunique() > 1:
-            yield f"time-{axis}", _svg(_sweep(swept, axis))
+            yield f"time-{axis}", svg(_sweep(swept, axis))
 
 
 def _speedups(rows: pd.DataFrame) -> Figure:
@@ -35,7 +33,7 @@ def _speedups(rows: pd.DataFrame) -> Figure:
     axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
     for ax, (panel, part) in zip(axes, panels, strict=True):
         wide = part.pivot(index="workload", columns="kernel", values="speedup")
-        wide = wide.loc[part.workload.unique()[::-1], _in_order(rows)[::-1]]
+        wide = wide.reindex(index=part.workload.unique()[::-1], columns=_in_order(rows)[::-1])
         wide.plot.barh(ax=ax, width=0.8, color=_colours(rows), legend=False)
         ax.axvline(1, color="black", linewidth=0.8)
         ax.set(title=", ".join(panel), xlabel=f"speed-up over {BASELINE}", ylabel="")
@@ -78,13 +76,7 @@ def _colours(rows: pd.DataFrame) -> dict[str, str]:
     return {kernel: f"C{i}" for i, kernel in enumerate(_in_order(rows))}
 
 
-def _legend(ax: matplotlib.axes.Axes, *, reverse: bool = False) -> None:
+def _legend(ax: Axes, *, reverse: bool = False) -> None:
     handles, labels = ax.get_legend_handles_labels()
     order: Sequence[int] = range(len(labels))[:: -1 if reverse else 1]
     ax.legend([handles[i] for i in order], [labels[i] for i in order], fontsize="small")
-
-
-def _svg(figure: Figure) -> str:
-    text = StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
-    return text.getvalue()

@@ -18,6 +18,14 @@ FEWEST_TO_JUDGE = 256  # values: in fewer, every unit may happen to be active
 
 
 @dataclass(frozen=True, eq=False)
+class Targets:
+    """What a loss compares outputs and states with; also cotangents of either."""
+
+    y: Float[Array, "T B O"]
+    h: Float[Array, "T B H"]
+
+
+@dataclass(frozen=True, eq=False)
 class Inputs:
     """Arguments of a workload in one dtype, and z = x W_xh + b_h rounded to that dtype."""
 
@@ -25,17 +33,22 @@ class Inputs:
     x: Float[Array, "T B I"]
     z: Float[Array, "T B H"]
     h0: Float[Array, "B H"]
+    targets: Targets
 
 
 @lru_cache(maxsize=2)
 def make(workload: Workload, dtype: str) -> Inputs:
-    """Draw x from N(0, 1), h0 from N(0, 1/4), weights by `reference.init`."""
-    w, (k_params, k_x, k_h0) = workload, jax.random.split(jax.random.key(SEED), 3)
+    """Draw x and targets from N(0, 1), h0 from N(0, 1/4), weights by `reference.init`."""
+    w, (k_params, k_x, k_h0, k_y, k_h) = workload, jax.random.split(jax.random.key(SEED), 5)
     params = reference.init(k_params, w.I, w.H, w.O, jnp.dtype(dtype))
     x = jax.random.normal(k_x, (w.T, w.B, w.I)).astype(dtype)
     h0 = (jax.random.normal(k_h0, (w.B, w.H)) / 2).astype(dtype)
     z = oracle.wide(x) @ oracle.wide(params.w_xh) + oracle.wide(params.b_h)
-    return Inputs(params, x, jnp.asarray(z, dtype), h0)
+    targets = Targets(
+        y=jax.random.normal(k_y, (w.T, w.B, w.O)).astype(dtype),
+        h=jax.random.normal(k_h, (w.T, w.B, w.H)).astype(dtype),
+    )
+    return Inputs(params, x, jnp.asarray(z, dtype), h0, targets)
 
 
 def check_alive(h: Float[np.ndarray, "T B H"], activation: str) -> None:

@@ -1,20 +1,26 @@
 """What a run measures: cases, and the order in which they are sampled."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.workloads import Workload
+from kernels.registry import KERNELS
 
 SCOPES = ("recurrence", "model")
+PASSES = ("forward", "backward", "train")
 BLOCKS = 3  # times that every kernel of a group has its turn
 
 
 @dataclass(frozen=True)
 class Case:
-    """One kernel on one problem. `scope` is the recurrence alone (z given) or the whole model."""
+    """One kernel on one problem.
+
+    `scope` is the recurrence alone (z given) or the whole model, `phase` one of PASSES.
+    """
 
     workload: Workload
     scope: str
+    phase: str
     dtype: str
     activation: str
     kernel: str
@@ -22,26 +28,32 @@ class Case:
     @property
     def group(self) -> "Case":
         """The problem without the kernel: cases of one group compare with each other."""
-        return Case(self.workload, self.scope, self.dtype, self.activation, kernel="")
+        return replace(self, kernel="")
 
     def __str__(self) -> str:
-        parts = (self.workload.name, self.scope, self.dtype, self.activation, self.kernel)
-        return " ".join(filter(None, parts))
+        problem = (self.workload.name, self.scope, self.phase, self.dtype, self.activation)
+        return " ".join((*problem, self.kernel))
 
 
 def cases(
     workloads: Sequence[Workload],
     dtypes: Sequence[str],
     kernels: Sequence[str],
+    phases: Sequence[str] = ("forward",),
     activation: str = "relu",
 ) -> tuple[Case, ...]:
-    """Every combination, the kernels of one group next to each other."""
+    """Every combination, the kernels of one group next to each other.
+
+    A kernel without a backward half of its own is another kernel's forward pass: left out there.
+    """
     return tuple(
-        Case(workload, scope, dtype, activation, kernel)
+        Case(workload, scope, phase, dtype, activation, kernel)
         for workload in workloads
         for dtype in dtypes
         for scope in SCOPES
+        for phase in phases
         for kernel in kernels
+        if phase != "forward" or KERNELS[kernel].backward
     )
 
 

@@ -1,14 +1,17 @@
 """`python -m bench report`: a machine's report.md and figures, from its result files alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from bench import figures, results, tables
+from bench.adding import section as adding
+from bench.adding.training import Training
+from bench.markdown import provenance, table
 from bench.plan import BLOCKS
-from bench.results import Run
-from bench.units import digits, mebibytes, seconds
+from bench.results import Origin, Run
+from bench.units import digits, seconds
 
 HOW_TO_READ = f"""\
 Every time is the wall clock of one call that waits for its result; median, 20th and 80th
@@ -34,74 +37,54 @@ def write(folder: Path) -> Path:
     A suite's newest run speaks for it. Raises ResultError for a folder without result files, or a
     file that cannot be read.
     """
-    newest: dict[str, tuple[Run, Path]] = {}
-    for path in sorted(folder.glob("*.json")):
-        run = results.load(path)
-        newest[run.suite] = max((run, path), newest.get(run.suite, (run, path)), key=_started)
-    if not newest:
+    runs = _newest(folder.glob("*.json"), Run)
+    trainings = _newest((folder / "adding").glob("*.json"), Training)
+    if not runs and not trainings:
         raise results.ResultError(f"{folder}: no result files there")
-    parts = [part for run, path in newest.values() for part in _section(run, path, folder)]
+    sections = [_section(run, path) for run, path in runs]
+    sections += [adding.section(training, path) for training, path in trainings]
+    blocks = [f"# {(runs or trainings)[0][0].machine.name}", HOW_TO_READ]
+    for section, figures_of_it in sections:
+        blocks += section
+        for name, svg in figures_of_it.items():
+            results.write_atomically(folder / name, svg)
     report = folder / "report.md"
-    results.write_atomically(report, "\n\n".join([_head(newest), *parts]) + "\n")
+    results.write_atomically(report, "\n\n".join(blocks) + "\n")
     return report
 
 
-def _started(entry: tuple[Run, Path]) -> str:
-    return entry[0].started
+def _newest[Kind: Origin](paths: Iterable[Path], kind: type[Kind]) -> list[tuple[Kind, Path]]:
+    """The newest file of every suite, the suites in the order of their names."""
+    newest: dict[str, tuple[Kind, Path]] = {}
+    for path in paths:
+        found = results.load(path, kind)
+        if found.suite not in newest or found.started > newest[found.suite][0].started:
+            newest[found.suite] = found, path
+    return [newest[suite] for suite in sorted(newest)]
 
 
 def _machine_folders() -> list[Path]:
-    return sorted({file.parent for file in results.ROOT.glob("**/*.json")})
+    """Every folder below results/ that holds a run or a training."""
+    files = results.ROOT.glob("**/*.json")
+    return sorted(
+        {file.parent.parent if file.parent.name == "adding" else file.parent for file in files}
+    )
 
 
-def _head(newest: dict[str, tuple[Run, Path]]) -> str:
-    machine = next(iter(newest.values()))[0].machine
-    return f"# {machine.name}\n\n" + HOW_TO_READ
-
-
-def _section(run: Run, path: Path, folder: Path) -> Iterator[str]:
-    """Markdown blocks: what was run, who won, the figures, every table."""
-    yield f"## Suite `{run.suite}`"
-    yield _provenance(run, path)
+def _section(run: Run, path: Path) -> tuple[list[str], dict[str, str]]:
+    """Markdown blocks (what was run, who won, figures, every table), and the figures by name."""
+    blocks = [f"## Suite `{run.suite}`", provenance(run, path.name)]
+    if not run.complete:
+        blocks.append("**Incomplete: the run was cut short.**")
     rows = tables.frame(run)
     if rows.empty:
-        return
-    yield _winners(rows)
-    for name, svg in figures.draw(rows):
-        figure = folder / f"{run.suite}-{name}.svg"
-        results.write_atomically(figure, svg)
-        yield f"![{name}]({figure.name})"
+        return blocks, {}
+    drawn = {f"{run.suite}-{name}.svg": svg for name, svg in figures.draw(rows)}
+    blocks += [_winners(rows), *(f"![{name.removesuffix('.svg')}]({name})" for name in drawn)]
     for group in tables.groups(run):
-        yield f"### {group.title}"
-        yield _markdown(group.cells)
-        if group.remarks:
-            yield "\n".join(f"- {remark}" for remark in group.remarks)
-
-
-def _markdown(cells: pd.DataFrame) -> str:
-    """The cells as written, text to the left and numbers to the right."""
-    words = (*tables.GROUP, "kernel", "fastest")
-    alignment = ["left" if head in words else "right" for head in cells.columns]
-    return cells.to_markdown(index=False, disable_numparse=True, colalign=alignment)
-
-
-def _provenance(run: Run, path: Path) -> str:
-    """Command, date, revision, machine, versions."""
-    here, source = run.machine, run.source
-    changed = " with local changes" if source.dirty else ""
-    what = f"`{run.command}`, {run.started[:10]}, {seconds(run.seconds)}"
-    commit = f"commit `{source.commit or 'unknown'}`{changed}"
-    host = f"{here.cpu}, {here.cores} cores, {mebibytes(here.memory_bytes)} MiB, {here.os}"
-    load = f"load at the start {digits(here.load_average or 0.0)}"
-    gpu = [f"driver {here.driver}, clocks {here.clocks}"] if here.driver else []
-    versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
-    lines = [
-        f"{what}, {commit}, [samples]({path.name}).",
-        f"{'; '.join([host, *gpu, load])}.",
-        f"{versions}.",
-    ]
-    cut = [] if run.complete else ["**Incomplete: the run was cut short.**"]
-    return "  \n".join([*cut, *lines])
+        blocks += [f"### {group.title}", table(group.cells)]
+        blocks += ["\n".join(f"- {remark}" for remark in group.remarks)] if group.remarks else []
+    return blocks, drawn
 
 
 def _winners(rows: pd.DataFrame) -> str:
@@ -111,4 +94,4 @@ def _winners(rows: pd.DataFrame) -> str:
     shown = best[[*tables.GROUP, "kernel"]].rename(columns={"kernel": "fastest"})
     shown["median"] = best.median_s.map(seconds)
     shown[f"× {tables.BASELINE}"] = best.speedup.map(digits)
-    return _markdown(shown)
+    return table(shown)

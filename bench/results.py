@@ -2,11 +2,14 @@
 
 import os
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
+from bench import machine
 from bench.machine import Machine, Source
 from bench.plan import Case
 
@@ -42,20 +45,39 @@ class CaseResult:
     samples_s: tuple[tuple[float, ...], ...] = ()
 
 
-@dataclass(frozen=True)
-class Run:
-    """One run of the benchmark on one backend of one machine."""
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What every result says of where it came from."""
 
     schema: int
     suite: str
     command: str
     started: str  # ISO 8601, UTC
-    seconds: float
-    complete: bool
     machine: Machine
     versions: dict[str, str]
     source: Source
-    cases: tuple[CaseResult, ...] = field(default=())
+
+
+def origin(suite: str, command: str) -> dict[str, object]:
+    """The fields of `Origin`, here and now."""
+    return {
+        "schema": SCHEMA,
+        "suite": suite,
+        "command": command,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine.machine(),
+        "versions": machine.versions(),
+        "source": machine.source(),
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Origin):
+    """One run of the benchmark on one backend of one machine."""
+
+    seconds: float
+    complete: bool
+    cases: tuple[CaseResult, ...] = ()
 
     def adding(self, result: CaseResult, seconds: float) -> "Run":
         """This run with one case more."""
@@ -67,19 +89,19 @@ class _Header:
     schema: int
 
 
-_adapter, _header = TypeAdapter(Run), TypeAdapter(_Header)
+_adapter = lru_cache(TypeAdapter)
 
 
-def load(path: Path) -> Run:
+def load[Kind: Origin](path: Path, kind: type[Kind] = Run) -> Kind:
     """Read and check a result file. Raises ResultError, naming the file, for anything amiss."""
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise ResultError(f"{path}: larger than any result file ({LARGEST_FILE} bytes)")
         text = path.read_bytes()
-        schema = _header.validate_json(text).schema
+        schema = _adapter(_Header).validate_json(text).schema
         if schema != SCHEMA:
             raise ResultError(f"{path}: schema {schema}; this version reads schema {SCHEMA}")
-        return _adapter.validate_json(text)
+        return _adapter(kind).validate_json(text)
     except OSError as error:
         raise ResultError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
@@ -88,14 +110,14 @@ def load(path: Path) -> Run:
         raise ResultError(f"{path}: not a result file: {where}: {first['msg']}") from error
 
 
-def save(run: Run, path: Path) -> None:
+def save(run: Origin, path: Path) -> None:
     """Replace the file by this run, whole or not at all."""
     write_atomically(path, _dump(run))
 
 
-def create(run: Run, *, publish: bool) -> Path:
+def create(run: Origin, *, publish: bool, folder: str = "") -> Path:
     """File a new run under its machine's name; an older file is never replaced."""
-    folder = (ROOT if publish else ROOT / "local") / run.machine.slug
+    folder = (ROOT if publish else ROOT / "local") / run.machine.slug / folder
     stem = f"{run.started[:19].replace(':', '').replace('-', '')}-{run.suite}"
     for attempt in range(1, 1000):
         path = folder / f"{stem}{f'-{attempt}' if attempt > 1 else ''}.json"
@@ -107,8 +129,8 @@ def create(run: Run, *, publish: bool) -> Path:
     raise ResultError(f"{folder}: a thousand runs named {stem} are there already")
 
 
-def _dump(run: Run) -> str:
-    return _adapter.dump_json(run, indent=1).decode()
+def _dump(run: Origin) -> str:
+    return _adapter(type(run)).dump_json(run, indent=1).decode()
 
 
 def write_atomically(path: Path, text: str, *, replace: bool = True) -> None:

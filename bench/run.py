@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench import machine, progress, report, results, tables
+from bench import progress, report, results, tables
 from bench.plan import Case, cases
-from bench.session import Session, utc_now
+from bench.results import Run
+from bench.session import Session
 from bench.workloads import Workload
 
 INTERRUPTED = 130  # the shell's status for Ctrl-C
@@ -32,29 +33,19 @@ class Request:
     workloads: tuple[Workload, ...]
     dtypes: tuple[str, ...]
     kernels: tuple[str, ...]
+    phases: tuple[str, ...]
     publish: bool
     command: str
 
     @property
     def cases(self) -> tuple[Case, ...]:
         """Every case asked for."""
-        return cases(self.workloads, self.dtypes, self.kernels)
+        return cases(self.workloads, self.dtypes, self.kernels, self.phases)
 
 
 def run(request: Request, console: Console) -> int:
     """Measure every case and return the exit status: 1 if any is wrong or failed."""
-    started, here = utc_now(), machine.machine()
-    blank = results.Run(
-        schema=results.SCHEMA,
-        suite=request.suite,
-        command=request.command,
-        started=started,
-        seconds=0.0,
-        complete=False,
-        machine=here,
-        versions=machine.versions(),
-        source=machine.source(),
-    )
+    blank = Run(**results.origin(request.suite, request.command), seconds=0.0, complete=False)
     path = results.create(blank, publish=request.publish)
     with progress.shown(console, len(request.cases)) as announce:
         session = Session(blank, path, request.cases, announce)

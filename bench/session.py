@@ -1,7 +1,6 @@
 """A run in progress, as a pytest plugin: it hands out turns and keeps what they give."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -9,9 +8,10 @@ from typing import Any
 import jax
 import pytest
 
-from bench import results, subject
+from bench import results
 from bench.plan import BLOCKS, Case, turns
 from bench.results import CaseResult, Run
+from bench.subject import Subject, compile_case
 from bench.tolerance import tolerance
 from kernels.contract import Problem, current_platform
 from kernels.registry import KERNELS, obstacle
@@ -25,7 +25,7 @@ class Session:
     def __init__(self, run: Run, path: Path, cases: Sequence[Case], announce: Announce):
         self.run, self.path = run, path
         self.cases, self._announce = cases, announce
-        self._subjects: dict[Case, subject.Compiled] = {}
+        self._subjects: dict[Case, Subject] = {}
         self._pending: dict[Case, CaseResult] = {}
         self._start = perf_counter()
 
@@ -34,7 +34,7 @@ class Session:
         """Whether every case has its result."""
         return len(self.run.cases) == len(self.cases)
 
-    def prepare(self, case: Case, block: int) -> subject.Compiled | None:
+    def prepare(self, case: Case, block: int) -> Subject | None:
         """The case's compiled program, or None when it is not to be timed."""
         if block == 0:
             self._announce(case, None)
@@ -47,22 +47,22 @@ class Session:
         so_far = results.replace(so_far, samples_s=(*so_far.samples_s, samples))
         self._pending[case] = so_far
         if block == BLOCKS - 1:
-            after = subject.error(case, outputs)
+            after = self._subjects[case].error(outputs)
             self._finish(case, _judge(results.replace(so_far, error_after=after), after))
 
     def _open(self, case: Case) -> None:
         if reason := obstacle(case.kernel, problem_of(case)):
             return self._finish(case, CaseResult(case, "unsupported", reason))
-        compiled = subject.compile_case(case)
-        error = subject.error(case, compiled())
+        subject = compile_case(case)
+        error = subject.error(subject())
         opened = CaseResult(
             case,
             status="ok",
             error=error,
-            tolerance=tolerance(case.workload, case.dtype),
-            lower_s=compiled.lower_s,
-            compile_s=compiled.compile_s,
-            temporary_bytes=compiled.temporary_bytes,
+            tolerance=tolerance(case.workload, case.dtype, case.phase),
+            lower_s=subject.lower_s,
+            compile_s=subject.compile_s,
+            temporary_bytes=subject.temporary_bytes,
         )
         judged = _judge(opened, error)
         emulated = KERNELS[case.kernel].emulated(current_platform())
@@ -70,7 +70,7 @@ class Session:
             judged = results.replace(judged, status="emulated", reason=emulated)
         if judged.status != "ok":
             return self._finish(case, judged)
-        self._subjects[case], self._pending[case] = compiled, judged
+        self._subjects[case], self._pending[case] = subject, judged
 
     def _finish(self, case: Case, result: CaseResult) -> None:
         self._subjects.pop(case, None)
@@ -114,8 +114,3 @@ def _judge(result: CaseResult, error: float) -> CaseResult:
         return result
     reason = f"deviates by {error:.2g} from the float64 oracle; {result.tolerance:.2g} is allowed"
     return results.replace(result, status="wrong", reason=reason, samples_s=())
-
-
-def utc_now() -> str:
-    """The time, to the second, as result files write it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

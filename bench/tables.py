@@ -14,7 +14,7 @@ from bench.results import CaseResult, Run
 from bench.units import digits, mebibytes, seconds
 
 BASELINE = "scan"
-GROUP = ["workload", "scope", "dtype", "activation"]
+GROUP = ["workload", "scope", "pass", "dtype", "activation"]
 ITEMSIZE = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8}
 # Heading of a printed column: (column of the frame, how to write it).
 COLUMNS = {
@@ -59,11 +59,12 @@ def _row(result: CaseResult) -> dict[str, object]:
     case, w = result.case, result.case.workload
     samples = [sample for block in result.samples_s for sample in block] or [np.nan]
     p20, median, p80 = np.quantile(samples, (0.2, 0.5, 0.8))
-    need = cost.FORWARD[case.scope](w, ITEMSIZE[case.dtype])
+    need = cost.cost(w, case.scope, case.phase, ITEMSIZE[case.dtype])
     reason = f"{result.status.upper()}: {result.reason}" if result.status != "ok" else ""
     row = {"workload": w.name, "T": w.T, "B": w.B, "I": w.I, "H": w.H, "O": w.O}
-    row |= {"scope": case.scope, "dtype": case.dtype, "activation": case.activation}
-    row |= {"kernel": case.kernel, "status": result.status, "remark": reason}
+    row |= {"scope": case.scope, "pass": case.phase, "dtype": case.dtype}
+    row |= {"activation": case.activation, "kernel": case.kernel}
+    row |= {"status": result.status, "remark": reason}
     row |= {"median_s": median, "p20_s": p20, "p80_s": p80, "step_s": median / max(w.T, 1)}
     row |= {"gflops": need.flops / median / 1e9, "compile_s": _compile_seconds(result)}
     numbers = ("temporary_bytes", "error", "tolerance")
@@ -83,13 +84,13 @@ def groups(run: Run) -> Iterator[Group]:
     rows = frame(run)
     if rows.empty:
         return
-    for (workload, scope, dtype, activation), part in rows.groupby(GROUP, sort=False):
+    for problem, part in rows.groupby(GROUP, sort=False):
         part = part.sort_values("median_s", kind="stable")
         first = part.iloc[0]
         sizes = ", ".join(f"{axis} {first[axis]}" for axis in "TBIHO")
         untimed = part[part.remark != ""]
         yield Group(
-            title=f"{workload}, {scope}, {dtype}, {activation} ({sizes})",
+            title=f"{', '.join(problem)} ({sizes})",
             cells=pd.DataFrame({h: part[name].map(write) for h, (name, write) in COLUMNS.items()}),
             remarks=tuple(untimed.kernel + ": " + untimed.remark),
         )

@@ -14,6 +14,9 @@ errors of earlier steps add up in squares, shrunk by g^2 a step:
 The largest of N such errors stays below sqrt(2 ln 2N) standard deviations:
 
     tolerance = sqrt(2 ln 2N) * sqrt(memory) * step.
+
+The recursion of the backward pass contracts in the same way, and the weight gradients made from
+it sum T B terms more, which K then counts.
 """
 
 from math import log, sqrt
@@ -32,18 +35,19 @@ def unit_roundoff(dtype: str) -> float:
     return float(jnp.finfo(dtype).eps) / 2
 
 
-def tolerance(workload: Workload, dtype: str) -> float:
-    """The largest `deviation` that rounding explains."""
+def tolerance(workload: Workload, dtype: str, phase: str = "forward") -> float:
+    """The largest `deviation` that rounding explains in this pass."""
     w, g2 = workload, RECURRENT_GAIN**2
     accumulator = jnp.promote_types(dtype, jnp.float32).name
-    step = sqrt(2 * unit_roundoff(dtype) ** 2 + (w.I + w.H) * unit_roundoff(accumulator) ** 2)
+    terms = w.I + w.H + (w.T * w.B if phase != "forward" else 0)
+    step = sqrt(2 * unit_roundoff(dtype) ** 2 + terms * unit_roundoff(accumulator) ** 2)
     memory = (1 - g2**w.T) / (1 - g2)
     values = w.T * w.B * max(w.H, w.O)
     return sqrt(2 * log(2 * max(values, 1))) * sqrt(memory) * step
 
 
-def deviation(got: ArrayLike, want: ArrayLike) -> float:
-    """Largest absolute difference over the largest value expected, or over 1 if that is larger.
+def deviation(got: ArrayLike, want: ArrayLike, unit: float = 1.0) -> float:
+    """Largest absolute difference over the largest value expected, or over `unit` if that is more.
 
     Infinite where one has a NaN or an infinity and the other does not have the same.
     """
@@ -54,5 +58,7 @@ def deviation(got: ArrayLike, want: ArrayLike) -> float:
     with np.errstate(invalid="ignore"):
         difference = np.where(same, 0, np.abs(got - want))
     largest = np.max(difference, initial=0)
-    scale = np.max(np.abs(want), initial=1, where=np.isfinite(want))
-    return float("inf") if np.isnan(largest) else float(largest / scale)
+    scale = np.max(np.abs(want), initial=unit, where=np.isfinite(want))
+    if np.isnan(largest) or largest > 0 == scale:
+        return float("inf")
+    return float(largest / scale) if largest else 0.0

@@ -17,6 +17,12 @@ def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
         raise ValueError(f"{name} is {value!r}; expected one of {expected}")
 
 
+def positive(name: str, value: object) -> None:
+    """Raise ValueError unless the value is a whole number of at least 1."""
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} is {value!r}; expected a whole number of at least 1")
+
+
 def arrays(named: Mapping[str, tuple[Any, str]]) -> Sizes:
     """Hold arrays against axis names such as "T B H" and return the size of every axis.
 

@@ -67,7 +67,7 @@ class Kernel:
     """
 
     forward: Forward
-    backward: Backward
+    backward: Backward | None  # None: JAX differentiates the forward half itself
     unavailable: Callable[[str], str | None] = never  # on this platform, whatever the problem
     unsupported: Callable[[Problem], str | None] = never  # this problem, where it is available
     emulated: Callable[[str], str | None] = never  # it runs, but its speed means nothing

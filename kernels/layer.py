@@ -6,7 +6,7 @@ from typing import no_type_check
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
 from kernels import checks
 from kernels.contract import PRECISIONS, Kernel, Problem, current_platform
@@ -48,7 +48,7 @@ def recurrence(
     named = {"z": (z, "T B H"), "w_hh": (w_hh, "H H")}
     sizes = checks.arrays(named if h0 is None else named | {"h0": (h0, "B H")})
     method = _method(sizes, z.dtype, activation, precision, kernel)
-    return _recurrence(method, z, w_hh, _initial_state(h0, sizes, z.dtype))
+    return _states(method, z, w_hh, _initial_state(h0, sizes, z.dtype))
 
 
 @no_type_check
@@ -60,18 +60,24 @@ def rnn(
     activation: str = "relu",
     precision: str = "full",
     kernel: str = "auto",
+    chunk: int | None = None,
 ) -> tuple[Float[Array, "T B O"], Float[Array, "B H"]]:
     """The whole model: outputs of every step and the last hidden state.
 
-    `params` has the fields of `reference.Params`. Everything else, and what is raised, is as in
-    `recurrence`.
+    `params` has the fields of `reference.Params`. With `chunk` a gradient keeps one state every
+    `chunk` steps and computes the others again, so that its memory grows with T / chunk + chunk
+    (Chen et al., arXiv:1604.06174). Everything else, and what is raised, is as in `recurrence`.
     """
     params = Params(*params)
     named = {"x": (x, "T B I")}
     named |= {name: (leaf, PARAMETER_AXES[name]) for name, leaf in params._asdict().items()}
     sizes = checks.arrays(named if h0 is None else named | {"h0": (h0, "B H")})
     method = _method(sizes, x.dtype, activation, precision, kernel)
-    return _rnn(method, params, x, _initial_state(h0, sizes, x.dtype))
+    h0 = _initial_state(h0, sizes, x.dtype)
+    if chunk is None:
+        return _rnn(method, params, x, h0)
+    checks.positive("chunk", chunk)
+    return _chunked(method, chunk, params, x, h0)
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,11 @@ class _Method:
     kernel: Kernel
     activation: str
     precision: str
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Keywords of both halves of a kernel."""
+        return {"activation": self.activation, "precision": self.precision}
 
     def dot(self, a: Float[Array, "*M K"], b: Float[Array, "K N"]) -> Float[Array, "*M N"]:
         return dot(a, b, self.precision)
@@ -99,9 +110,9 @@ def _method(
 
 
 def _initial_state(
-    h0: Float[Array, "B H"] | None, sizes: checks.Sizes, dtype: jnp.dtype
+    h0: Float[ArrayLike, "B H"] | None, sizes: checks.Sizes, dtype: jnp.dtype
 ) -> Float[Array, "B H"]:
-    return jnp.zeros((sizes["B"], sizes["H"]), dtype) if h0 is None else h0
+    return jnp.zeros((sizes["B"], sizes["H"]), dtype) if h0 is None else jnp.asarray(h0)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -109,41 +120,62 @@ def _rnn(
     method: _Method, params: Params, x: Float[Array, "T B I"], h0: Float[Array, "B H"]
 ) -> tuple[Float[Array, "T B O"], Float[Array, "B H"]]:
     z = (method.dot(x, params.w_xh) + params.b_h).astype(x.dtype)
-    h = _recurrence(method, z, params.w_hh, h0)
+    h = _states(method, z, params.w_hh, h0)
     y = (method.dot(h, params.w_ho) + params.b_o).astype(x.dtype)
     return y, h[-1] if len(h) else h0
 
 
+@partial(jax.jit, static_argnums=(0, 1))
+def _chunked(
+    method: _Method, chunk: int, params: Params, x: Float[Array, "T B I"], h0: Float[Array, "B H"]
+) -> tuple[Float[Array, "T B O"], Float[Array, "B H"]]:
+    """`_rnn` over chunks of time, of which a gradient remembers only the first state."""
+
+    @jax.checkpoint
+    def run(h, x_chunk):
+        y, h = _rnn(method, params, x_chunk, h)
+        return h, y
+
+    whole = len(x) // chunk * chunk
+    h, y = jax.lax.scan(run, h0, x[:whole].reshape(-1, chunk, *x.shape[1:]))
+    h, y_rest = run(h, x[whole:])
+    return jnp.concatenate([y.reshape(whole, *y.shape[2:]), y_rest]), h
+
+
 @partial(jax.jit, static_argnums=0)
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _recurrence(
+def _states(
     method: _Method, z: Float[Array, "T B H"], w_hh: Float[Array, "H H"], h0: Float[Array, "B H"]
 ) -> Float[Array, "T B H"]:
     if not len(z):
         return z
-    return method.kernel.forward(
-        z, w_hh, h0, activation=method.activation, precision=method.precision
-    )
+    run = _forward if method.kernel.backward is None else _differentiable
+    return run(method, z, w_hh, h0)
 
 
-def _recurrence_fwd(method, z, w_hh, h0):
-    h = _recurrence(method, z, w_hh, h0)
+def _forward(
+    method: _Method, z: Float[Array, "T B H"], w_hh: Float[Array, "H H"], h0: Float[Array, "B H"]
+) -> Float[Array, "T B H"]:
+    return method.kernel.forward(z, w_hh, h0, **method.options)
+
+
+_differentiable = jax.custom_vjp(_forward, nondiff_argnums=(0,))
+
+
+def _remember(method, z, w_hh, h0):
+    """The forward half and what the backward half needs of it: no more than the states."""
+    h = _differentiable(method, z, w_hh, h0)
     return h, (h, w_hh, h0)
 
 
-def _recurrence_bwd(method, residuals, dh):
+def _gradients(method, residuals, dh):
     """Weight gradients are one product over all T B rows, which XLA does well for every kernel."""
     h, w_hh, h0 = residuals
-    if not len(h):
-        return dh, jnp.zeros_like(w_hh), jnp.zeros_like(h0)
-    dz = method.kernel.backward(
-        dh, h, w_hh, activation=method.activation, precision=method.precision
-    )
+    dz = method.kernel.backward(dh, h, w_hh, **method.options)
     before = jnp.concatenate([h0[None], h[:-1]])
-    rows, H = -1, w_hh.shape[0]
-    dw_hh = method.dot(before.reshape(rows, H).T, dz.reshape(rows, H))
+    H = len(w_hh)
+    dw_hh = method.dot(before.reshape(-1, H).T, dz.reshape(-1, H))
     dh0 = method.dot(dz[0], w_hh.T)
     return dz, dw_hh.astype(w_hh.dtype), dh0.astype(h0.dtype)
 
 
-_recurrence.__wrapped__.defvjp(_recurrence_fwd, _recurrence_bwd)
+_differentiable.defvjp(_remember, _gradients)

@@ -1,13 +1,15 @@
 """Every kernel by name. To add one: write its file and a line here."""
 
-from kernels import pallas, scan, triton, unrolled
+from kernels import mosaic, pallas, scan, triton, unrolled
 from kernels.contract import Kernel, Problem
 
 KERNELS: dict[str, Kernel] = {
     "scan": scan.KERNEL,
+    "scan-autodiff": scan.AUTODIFF,
     "unrolled": unrolled.kernel(factor=8),
     "unrolled-full": unrolled.kernel(factor=None),
     "pallas": pallas.KERNEL,
+    "mosaic": mosaic.KERNEL,
     "triton": triton.KERNEL,
 }
 

@@ -55,6 +55,8 @@ def unsupported(problem: Problem) -> str | None:
 
 
 KERNEL = Kernel(forward, backward, unsupported=unsupported)
+# The same scan, differentiated by JAX: what the hand-written backward pass is measured against.
+AUTODIFF = Kernel(forward, backward=None, unsupported=unsupported)
 
 
 def unrolled_by(factor: int) -> tuple[partial, partial]:

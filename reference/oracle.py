@@ -72,10 +72,30 @@ def forward(params: tuple, x: ArrayLike, h0: ArrayLike, *, activation: str) -> F
     return Forward(h, h @ w_ho + b_o)
 
 
+class RecurrenceGradients(NamedTuple):
+    """Derivatives of a loss with respect to the arguments of `recurrence`."""
+
+    z: Float64
+    w_hh: Float64
+    h0: Float64
+
+
+def recurrence_gradients(
+    dh: ArrayLike, h: ArrayLike, w_hh: ArrayLike, h0: ArrayLike, *, activation: str
+) -> RecurrenceGradients:
+    """Given dh (T, B, H), the loss's derivatives with respect to the states h alone."""
+    dh, h, w_hh, h0 = map(wide, (dh, h, w_hh, h0))
+    dz = recurrence_backward(dh, h, w_hh, activation=activation)
+    before = np.concatenate([h0[None], h])[:-1]
+    dh0 = dz[0] @ w_hh.T if len(dz) else np.zeros_like(h0)
+    return RecurrenceGradients(dz, np.einsum("tbi,tbh->ih", before, dz, optimize=True), dh0)
+
+
 def backward(
     params: tuple,
     x: ArrayLike,
     h0: ArrayLike,
+    h: ArrayLike,
     dy: ArrayLike,
     dh_last: ArrayLike,
     *,
@@ -83,22 +103,20 @@ def backward(
 ) -> Gradients:
     """Back-propagation through time, given the loss's derivatives dy (T, B, O), dh_last (B, H).
 
-    Each bias's gradient has that bias's shape.
+    It is evaluated at the states h (T, B, H): a kernel's own, where a rounding that turns a relu on
+    or off is no error of its gradient. Each bias's gradient has that bias's shape.
     """
     w_xh, w_hh, b_h, w_ho, b_o = map(wide, params)
-    x, h0, dy, dh_last = map(wide, (x, h0, dy, dh_last))
-    h, _ = forward(params, x, h0, activation=activation)
+    x, h, dy, dh_last = map(wide, (x, h, dy, dh_last))
     dh = dy @ w_ho.T
     dh[-1:] += dh_last
-    dz = recurrence_backward(dh, h, w_hh, activation=activation)
-    states = np.concatenate([h0[None], h])
-    dh0 = dz[0] @ w_hh.T if len(dz) else dh_last
+    dz, dw_hh, dh0 = recurrence_gradients(dh, h, w_hh, h0, activation=activation)
     return Gradients(
-        w_xh=np.einsum("tbi,tbh->ih", x, dz),
-        w_hh=np.einsum("tbi,tbh->ih", states[:-1], dz),
+        w_xh=np.einsum("tbi,tbh->ih", x, dz, optimize=True),
+        w_hh=dw_hh,
         b_h=dz.sum((0, 1)).reshape(b_h.shape),
-        w_ho=np.einsum("tbh,tbo->ho", h, dy),
+        w_ho=np.einsum("tbh,tbo->ho", h, dy, optimize=True),
         b_o=dy.sum((0, 1)).reshape(b_o.shape),
         x=dz @ w_xh.T,
-        h0=dh0,
+        h0=dh0 if len(dz) else dh_last,
     )

@@ -23,7 +23,7 @@ def timed(workload: Workload, kernel: str, millis: float, scope: str = "model") 
     """A case whose samples are around this many milliseconds."""
     block = tuple(millis / 1e3 * factor for factor in (0.9, 1.0, 1.1))
     return CaseResult(
-        Case(workload, scope, "float32", "relu", kernel),
+        Case(workload, scope, "forward", "float32", "relu", kernel),
         status="ok",
         error=1e-7,
         error_after=1e-7,
@@ -37,7 +37,7 @@ def timed(workload: Workload, kernel: str, millis: float, scope: str = "model") 
 
 def untimed(workload: Workload, kernel: str, status: str, reason: str) -> CaseResult:
     """A case that has no samples."""
-    return CaseResult(Case(workload, "model", "float32", "relu", kernel), status, reason)
+    return CaseResult(Case(workload, "model", "forward", "float32", "relu", kernel), status, reason)
 
 
 def run(*cases: CaseResult, machine: Machine = HERE, **replaced: object) -> Run:

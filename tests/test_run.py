@@ -12,7 +12,7 @@ import pytest
 from bench import results
 
 SHAPE = ("--shape", "T=3,B=2,I=3,H=4,O=2", "--backend", "cpu")
-SCAN_AND_PALLAS = ("run", *SHAPE, "--kernels", "scan", "pallas")
+SCAN_AND_PALLAS = ("run", *SHAPE, "--pass", "forward", "--kernels", "scan", "pallas")
 # Doubling the recurrent product in one line of one kernel.
 BROKEN = """
 import sys
@@ -119,7 +119,7 @@ def test_list_measures_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["run", "--list", "--suite", "deepbench", "--backend", "cpu"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "deepbench-H1760-B16 recurrence float32 relu scan" in lines
+    assert "deepbench-H1760-B16 recurrence forward float32 relu scan" in lines
     assert not list(tmp_path.iterdir())
 
 

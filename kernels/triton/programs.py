@@ -7,13 +7,18 @@ W_hh stays in registers for all T, which halves the shared memory a step reads; 
 only under two conditions that look like accidents here, and tests hold it to them. The operand
 must not come straight from a load (`_weights` ends in a `where`), and must have a user outside
 the loop (the first step is peeled off), or else it is fetched again in every step.
+
+`no_type_check` keeps the tests' run-time type checks out of code that Triton compiles.
 """
+
+from typing import no_type_check
 
 import triton
 import triton.language as tl
 
 
 @triton.jit
+@no_type_check
 def forward(
     z, w_hh, h0, T, B, h,
     H: tl.constexpr, ROWS: tl.constexpr, TILE: tl.constexpr, ACTIVATION: tl.constexpr,
@@ -37,6 +42,7 @@ def forward(
 
 
 @triton.jit
+@no_type_check
 def backward(
     dh, h, w_hh, T, B, dz,
     H: tl.constexpr, ROWS: tl.constexpr, TILE: tl.constexpr, ACTIVATION: tl.constexpr,
@@ -70,12 +76,14 @@ def backward(
 
 
 @triton.jit
+@no_type_check
 def _to_next(t, T, step):
     """How far the loads of step t + 1 are ahead: 0 at the end, where what they bring is unused."""
     return tl.where(t + 1 < T, step, 0)
 
 
 @triton.jit
+@no_type_check
 def _tile(B, H: tl.constexpr, ROWS: tl.constexpr, TILE: tl.constexpr):
     """This program's hidden units (ROWS, 1), element offsets and which exist, (ROWS, TILE)."""
     unit = tl.arange(0, ROWS)[:, None]
@@ -84,6 +92,7 @@ def _tile(B, H: tl.constexpr, ROWS: tl.constexpr, TILE: tl.constexpr):
 
 
 @triton.jit
+@no_type_check
 def _weights(w_hh, down, across, H: tl.constexpr, ROWS: tl.constexpr):
     """W_hh^T (`down` 1, `across` H) or W_hh (`down` H, `across` 1), zero-padded to (ROWS, ROWS)."""
     i = tl.arange(0, ROWS)[:, None]
@@ -93,6 +102,7 @@ def _weights(w_hh, down, across, H: tl.constexpr, ROWS: tl.constexpr):
 
 
 @triton.jit
+@no_type_check
 def _next_state(w, state, z_t, unit, H: tl.constexpr, ACTIVATION: tl.constexpr):
     pre = tl.dot(w, state, z_t.to(tl.float32), input_precision="tf32")
     if ACTIVATION == "relu":
@@ -103,6 +113,7 @@ def _next_state(w, state, z_t, unit, H: tl.constexpr, ACTIVATION: tl.constexpr):
 
 
 @triton.jit
+@no_type_check
 def _next_slope(w, state, dh_t, h_t, unit, H: tl.constexpr, ACTIVATION: tl.constexpr):
     upstream = tl.dot(w, state, dh_t.to(tl.float32), input_precision="tf32")
     if ACTIVATION == "relu":
@@ -114,6 +125,7 @@ def _next_slope(w, state, dh_t, h_t, unit, H: tl.constexpr, ACTIVATION: tl.const
 
 
 @triton.jit
+@no_type_check
 def _existing(state, unit, H: tl.constexpr):
     """Zero in the padding: Inf times a zero of padded W_hh is NaN, and would spread from there."""
     if state.shape[0] > H:
@@ -122,6 +134,7 @@ def _existing(state, unit, H: tl.constexpr):
 
 
 @triton.jit
+@no_type_check
 def _tanh(x, storage: tl.constexpr):
     """tanh in float32, to be rounded to `storage`.
 

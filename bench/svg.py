@@ -1,0 +1,15 @@
+"""A figure as text: the same input gives the same bytes, so a file changes only with its data."""
+
+from io import StringIO
+
+import matplotlib
+from matplotlib.figure import Figure
+
+matplotlib.rcParams["svg.hashsalt"] = "recurrent-kernels"
+
+
+def svg(figure: Figure) -> str:
+    """The figure as an SVG document."""
+    text = StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None})
+    return text.getvalue()

@@ -1,0 +1,94 @@
+"""From arrays to one kernel launch: padding, shared memory, the grid."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import pallas as pl
+from jax.experimental.pallas import mosaic_gpu as plgpu
+from jaxtyping import Array, Float
+
+from kernels.mosaic.block import Block, Recurrence
+from kernels.mosaic.computing import compute
+from kernels.mosaic.config import Config, padded_units, warpgroups
+from kernels.mosaic.copying import copy
+
+
+def launch(
+    recurrence: Recurrence,
+    config: Config,
+    inputs: tuple[Float[Array, "T B H"], ...],
+    weights: Float[Array, "H H"],
+    initial: Float[Array, "B H"],
+) -> Float[Array, "T B H"]:
+    """Every state of the recurrence, in the dtype of the inputs.
+
+    Whole tiles are computed: arrays of other sizes are padded once, before, and the result cut.
+    """
+    T, B, H = inputs[0].shape
+    rows, units = -(-B // config.batch_tile) * config.batch_tile, padded_units(H)
+    kernel = _kernel(recurrence, config, len(inputs), (T, rows, units), inputs[0].dtype)
+    states = kernel(
+        *(_pad(array, (T, rows, units)) for array in inputs),
+        _pad(weights, (units, units)),
+        _pad(initial, (rows, units)),
+    )
+    return states[:, :B, :H]
+
+
+def _kernel(
+    recurrence: Recurrence, config: Config, inputs: int, shape: tuple[int, ...], dtype: jnp.dtype
+) -> Any:
+    """The kernel for padded arrays: `inputs` of `shape`, then weights and initial state."""
+
+    def body(*refs, **scratch):
+        *arrays, weights, initial, output = refs
+        # Asked for once: each time costs a shuffle among the threads.
+        tile, warpgroup = jax.lax.axis_index("tile"), jax.lax.axis_index("warpgroup")
+        operands = tuple(arrays), weights, initial, output
+        block = Block(recurrence, config, tile, warpgroup, *operands, **scratch)
+        copies = warpgroup == warpgroups(block.H)
+        pl.when(copies)(lambda: copy(block))
+        pl.when(jnp.logical_not(copies))(lambda: compute(block))
+
+    return plgpu.kernel(
+        body,
+        out_type=jax.ShapeDtypeStruct(shape, dtype),
+        scratch_types=_scratch(config, inputs, shape[-1], dtype),
+        grid=(shape[1] // config.batch_tile,),
+        grid_names=("tile",),
+        num_threads=warpgroups(shape[-1]) + 1,
+        thread_name="warpgroup",
+        # Every access is ordered by the barriers of the pipeline; automatic ones would double them.
+        compiler_params=plgpu.CompilerParams(
+            approx_math=recurrence.approximate, unsafe_no_auto_barriers=True
+        ),
+    )
+
+
+def _scratch(config: Config, inputs: int, H: int, dtype: jnp.dtype) -> dict[str, Any]:
+    """Shared memory and barriers, named as the fields of `Block`."""
+    tile, compute = (config.batch_tile, H), warpgroups(H)
+    input_ring = _swizzled((config.input_slots, *tile), dtype)
+    scratch = {
+        "input_rings": (input_ring,) * inputs,
+        "state_ring": _swizzled((config.state_slots, *tile), dtype),
+        "setup_ready": plgpu.Barrier(num_arrivals=1 + (config.shared_columns > 0)),
+        "inputs_ready": plgpu.Barrier(num_arrivals=inputs, num_barriers=config.input_slots),
+        "state_ready": plgpu.Barrier(num_arrivals=compute, num_barriers=config.state_slots),
+        "state_free": plgpu.Barrier(num_barriers=config.state_slots),
+    }
+    if config.shared_columns:
+        scratch["shared_weights"] = _swizzled((H, config.shared_columns), dtype)
+    return scratch
+
+
+def _swizzled(shape: tuple[int, ...], dtype: jnp.dtype) -> Any:
+    """Shared memory as wgmma wants it: 8 rows of 128 bytes, swizzled against bank conflicts."""
+    tiling = plgpu.TilingTransform((8, 128 // dtype.itemsize))
+    return plgpu.SMEM(shape, dtype, transforms=(tiling, plgpu.SwizzleTransform(128)))
+
+
+def _pad(array: Float[Array, "..."], shape: tuple[int, ...]) -> Float[Array, "..."]:
+    """Zeros up to `shape`."""
+    return jnp.pad(array, [(0, to - size) for size, to in zip(array.shape, shape, strict=True)])

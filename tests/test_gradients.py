@@ -1,0 +1,148 @@
+"""Back-propagation through time in every kernel: against BPTT by hand, JAX, and differences."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+import kernels
+import reference
+from bench import inputs
+from bench.plan import Case
+from bench.session import problem_of
+from bench.subject import compile_case
+from bench.tolerance import tolerance
+from bench.workloads import Workload, mission
+from kernels.registry import KERNELS, obstacle
+
+AWKWARD = Workload("awkward", T=5, B=3, I=2, H=7, O=1)
+ONE_STEP = Workload("one-step", T=1, B=2, I=3, H=4, O=2)
+
+
+@pytest.fixture(params=KERNELS, name="kernel")
+def a_kernel(request):
+    if reason := kernels.available()[request.param]:
+        pytest.skip(reason)
+    return request.param
+
+
+@pytest.mark.parametrize(
+    ("workload", "scope", "dtype", "activation"),
+    [
+        (AWKWARD, "recurrence", "float32", "tanh"),
+        (AWKWARD, "model", "bfloat16", "relu"),
+        (ONE_STEP, "model", "float32", "relu"),
+        (ONE_STEP, "recurrence", "bfloat16", "tanh"),
+        (mission(10), "recurrence", "bfloat16", "relu"),
+        (mission(10), "model", "float32", "tanh"),
+    ],
+)
+def test_against_bptt_by_hand(kernel, workload, scope, dtype, activation):
+    case = Case(workload, scope, "train", dtype, activation, kernel)
+    if reason := obstacle(kernel, problem_of(case)):
+        pytest.skip(reason)
+    subject = compile_case(case)
+    assert subject.error(subject()) <= tolerance(workload, dtype, "train")
+
+
+def loss(rnn):
+    """One in which every output, every state and the last state count."""
+
+    def value(params, x, h0):
+        y, h_last = rnn(params, x, h0)
+        return jnp.sum(jnp.sin(y)) + jnp.sum(jnp.cos(h_last))
+
+    return value
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("with_h0", [True, False])
+def test_against_jax(kernel, activation, with_h0):
+    made = inputs.make(AWKWARD, "float32")
+    arguments = made.params, made.x, made.h0 if with_h0 else None
+
+    def ours(*arguments):
+        return kernels.rnn(*arguments, kernel=kernel, activation=activation)
+
+    def theirs(*arguments):
+        return reference.rnn(*arguments, activation=activation)
+
+    wanted = range(2 + with_h0)
+    got, want = (jax.grad(loss(rnn), wanted)(*arguments) for rnn in (ours, theirs))
+    for one, other in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_against_differences(kernel, activation, float64):
+    made = inputs.make(AWKWARD, "float64")
+
+    def f(params, x, h0):
+        return kernels.rnn(params, x, h0, kernel=kernel, activation=activation)
+
+    check_grads(f, (made.params, made.x, made.h0), order=1, modes=["rev"], rtol=1e-6, atol=1e-6)
+
+
+def test_all_states_count(kernel):
+    """A loss on the states themselves, not only on what the model makes of them."""
+    made = inputs.make(AWKWARD, "float32")
+    weights = jnp.cos(jnp.arange(made.z.size)).reshape(made.z.shape)
+
+    def weighted(z, kernel):
+        h = kernels.recurrence(z, made.params.w_hh, made.h0, kernel=kernel)
+        return jnp.sum(h * weights)
+
+    got, want = (jax.grad(weighted)(made.z, name) for name in (kernel, "scan-autodiff"))
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+
+
+def test_relu_passes_nothing_at_zero(kernel):
+    z, w_hh = jnp.zeros((3, 2, 4)), jnp.eye(4)
+    gradient = jax.grad(lambda z: kernels.recurrence(z, w_hh, kernel=kernel).sum())(z)
+    np.testing.assert_array_equal(gradient, jnp.zeros_like(z))
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 5, 8])
+def test_chunks_change_nothing(kernel, chunk):
+    made = inputs.make(AWKWARD, "float32")
+    arguments = made.params, made.x, made.h0
+
+    def plain(*arguments):
+        return kernels.rnn(*arguments, kernel=kernel)
+
+    def chunked(*arguments):
+        return kernels.rnn(*arguments, kernel=kernel, chunk=chunk)
+
+    pairs = (
+        (chunked(*arguments), plain(*arguments)),
+        (jax.grad(loss(chunked))(*arguments), jax.grad(loss(plain))(*arguments)),
+    )
+    for one, other in zip(*map(jax.tree.leaves, zip(*pairs, strict=True)), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
+def temporary_bytes(T, chunk):
+    """What a training step allocates besides its arguments and results."""
+    params = reference.init(jax.random.key(0), 8, 64, 1)
+
+    def value(params, x):
+        return kernels.rnn(params, x, kernel="scan", chunk=chunk)[0].sum()
+
+    step = jax.jit(jax.grad(value)).lower(params, jnp.ones((T, 16, 8)))
+    return step.compile().memory_analysis().temp_size_in_bytes
+
+
+def test_chunks_bound_the_memory_of_a_long_sequence():
+    """At T 4096 in chunks of 64, states of 64 + 64 steps are alive, not of 4096."""
+    whole, chunked = temporary_bytes(4096, None), temporary_bytes(4096, 64)
+    states = 4096 * 16 * 64 * 4
+    assert whole > states
+    assert chunked < states / 8
+
+
+@pytest.mark.parametrize("chunk", [0, -3, 2.0, "8"])
+def test_not_a_chunk(chunk):
+    made = inputs.make(AWKWARD, "float32")
+    with pytest.raises(ValueError, match=r"chunk is .* expected a whole number of at least 1"):
+        kernels.rnn(made.params, made.x, chunk=chunk)
