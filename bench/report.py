@@ -76,6 +76,9 @@ def _section(run: Run, path: Path) -> tuple[list[str], dict[str, str]]:
     blocks = [f"## Suite `{run.suite}`", provenance(run, path.name)]
     if not run.complete:
         blocks.append("**Incomplete: the run was cut short.**")
+    if run.unavailable:
+        absent = (f"{name} ({reason})" for name, reason in run.unavailable.items())
+        blocks.append(f"Not on this machine: {'; '.join(absent)}.")
     rows = tables.frame(run)
     if rows.empty:
         return blocks, {}

@@ -75,6 +75,7 @@ def origin(suite: str, command: str) -> dict[str, object]:
 class Run(Origin):
     """One run of the benchmark on one backend of one machine."""
 
+    unavailable: dict[str, str]  # kernels that this machine lacks, and why
     seconds: float
     complete: bool
     cases: tuple[CaseResult, ...] = ()

@@ -1,5 +1,9 @@
 """`python -m bench run`: measure, show the table, keep the file."""
 
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +15,7 @@ from bench.plan import Case, cases
 from bench.results import Run
 from bench.session import Session
 from bench.workloads import Workload
+from kernels import available
 
 INTERRUPTED = 130  # the shell's status for Ctrl-C
 SAMPLER = Path(__file__).with_name("sampling.py")
@@ -39,18 +44,42 @@ class Request:
 
     @property
     def cases(self) -> tuple[Case, ...]:
-        """Every case asked for."""
-        return cases(self.workloads, self.dtypes, self.kernels, self.phases)
+        """Every case asked for, of the kernels that this machine has."""
+        here = [name for name in self.kernels if available()[name] is None]
+        return cases(self.workloads, self.dtypes, here, self.phases)
 
 
 def run(request: Request, console: Console) -> int:
     """Measure every case and return the exit status: 1 if any is wrong or failed."""
-    blank = Run(**results.origin(request.suite, request.command), seconds=0.0, complete=False)
+    blank = Run(
+        **results.origin(request.suite, request.command),
+        unavailable={name: why for name in request.kernels if (why := available()[name])},
+        seconds=0.0,
+        complete=False,
+    )
     path = results.create(blank, publish=request.publish)
+    for name, reason in blank.unavailable.items():
+        console.print(f"{name}: not on this machine: {reason}", markup=False)
     with progress.shown(console, len(request.cases)) as announce:
         session = Session(blank, path, request.cases, announce)
-        status = pytest.main([*PYTEST_OPTIONS, str(SAMPLER)], plugins=[session])
+        with _interrupt_sets(session.interrupted):
+            status = pytest.main([*PYTEST_OPTIONS, str(SAMPLER)], plugins=[session])
     return _conclude(session, status, console)
+
+
+@contextmanager
+def _interrupt_sets(event: threading.Event) -> Iterator[None]:
+    """Remember Ctrl-C: the exception alone is lost if it comes while C++ calls back into Python."""
+
+    def remember(number, frame):
+        event.set()
+        signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGINT, remember)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _conclude(session: Session, status: int | pytest.ExitCode, console: Console) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Event
 from time import perf_counter
 from typing import Any
 
@@ -28,6 +29,7 @@ class Session:
         self._subjects: dict[Case, Subject] = {}
         self._pending: dict[Case, CaseResult] = {}
         self._start = perf_counter()
+        self.interrupted = Event()
 
     @property
     def finished(self) -> bool:
@@ -36,6 +38,8 @@ class Session:
 
     def prepare(self, case: Case, block: int) -> Subject | None:
         """The case's compiled program, or None when it is not to be timed."""
+        if self.interrupted.is_set():
+            raise KeyboardInterrupt
         if block == 0:
             self._announce(case, None)
             self._open(case)

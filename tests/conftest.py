@@ -1,5 +1,11 @@
 """Shared by all tests. Hypothesis draws the same examples every time."""
 
+import os
+
+# The GPU interpreter blocks a thread of XLA's for each warpgroup. XLA has as many as the machine has
+# cores, and waits for ever if they are fewer; it asks once, when the first array is made.
+os.environ.setdefault("NPROC", "64")
+
 import jax
 import pytest
 from hypothesis import settings

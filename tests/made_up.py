@@ -47,6 +47,7 @@ def run(*cases: CaseResult, machine: Machine = HERE, **replaced: object) -> Run:
         "suite": "default",
         "command": "python -m bench run",
         "started": "2026-01-02T03:04:05+00:00",
+        "unavailable": {"mosaic": "written for NVIDIA Hopper GPUs; this is cpu"},
         "seconds": 12.0,
         "complete": True,
         "machine": machine,

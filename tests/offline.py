@@ -5,15 +5,10 @@ for a described GPU runs layout inference. Neither knows registers, speed, or th
 rounding inside a product.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
-
-# The interpreter blocks a thread of XLA's for each warpgroup. XLA has as many as the machine has
-# cores, and waits for ever if they are fewer; it asks once, when the first array is made.
-os.environ.setdefault("NPROC", "64")
 
 import jax
 import jax.numpy as jnp
