@@ -2,15 +2,15 @@
 
 import os
 
-# The GPU interpreter blocks a thread of XLA's for each warpgroup. XLA has as many as the machine has
-# cores, and waits for ever if they are fewer; it asks once, when the first array is made.
+# The GPU interpreter blocks a thread of XLA's for each warpgroup. XLA has as many as there are
+# cores, and waits for ever if that is too few; it asks once, when the first array is made.
 os.environ.setdefault("NPROC", "64")
 
 import jax
 import pytest
 from hypothesis import settings
 
-settings.register_profile("suite", deadline=None, derandomize=True, max_examples=8)
+settings.register_profile("suite", deadline=None, derandomize=True, max_examples=5)
 settings.load_profile("suite")
 
 

@@ -38,7 +38,7 @@ def only_file(folder):
 
 
 def test_a_run_from_start_to_report(tmp_path):
-    done = bench("run", *SHAPE, cwd=tmp_path)
+    done = bench("run", *SHAPE, "--pass", "train", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     run = only_file(tmp_path)
     assert run.complete and run.suite == "shape" and run.machine.cores >= 1
