@@ -9,13 +9,13 @@ from pathlib import Path
 import jax
 from rich.console import Console
 
-from bench import compare, machine, report
+from bench import campaign, compare, machine, report
 from bench.adding import cli as adding
+from bench.contenders import NAMES
 from bench.plan import PASSES
 from bench.results import ROOT, ResultError
 from bench.run import Request, run
 from bench.workloads import SUITES, Workload, parse
-from kernels.registry import KERNELS
 
 DTYPES = {"cpu": ("float32",), "gpu": ("bfloat16", "float32")}  # measured unless told
 PUBLISH = f"file under {ROOT}/ instead of {ROOT}/local/"
@@ -48,6 +48,10 @@ def _parser() -> argparse.ArgumentParser:
     three = commands.add_parser("adding", help="train the adding problem with every kernel")
     three.add_argument("--publish", action="store_true", help=PUBLISH)
     three.set_defaults(command=_adding)
+    four = commands.add_parser("campaign", help="all that a GPU host is asked, by one command")
+    four.add_argument("--out", type=Path, required=True, help="folder for results and logs")
+    four.add_argument("--backend", choices=PLATFORMS, default="gpu", help="cpu: a dry run")
+    four.set_defaults(command=lambda arguments, _: campaign.main(arguments.out, arguments.backend))
     return parser
 
 
@@ -55,7 +59,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--suite", choices=SUITES, default="default", help="named shapes")
     what.add_argument("--shape", type=_shape, help="one shape: T=200,B=32,I=64,H=384,O=10")
-    parser.add_argument("--kernels", nargs="+", choices=KERNELS, default=list(KERNELS))
+    parser.add_argument("--kernels", nargs="+", choices=NAMES, default=NAMES)
     parser.add_argument("--pass", dest="phases", nargs="+", choices=PASSES, default=DEFAULT_PASSES)
     parser.add_argument("--dtype", nargs="+", choices=("bfloat16", "float16", "float32"))
     parser.add_argument("--backend", choices=PLATFORMS, help="default: every one there is")

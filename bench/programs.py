@@ -56,11 +56,13 @@ def _recurrence_forward(case: Case, made: Inputs) -> Program:
 
 
 def _model_forward(case: Case, made: Inputs) -> Program:
-    def pairs(outputs):
-        want = _oracle(case.group)
-        return [(outputs[0], want.y, 1.0), (outputs[1], want.h[-1], 1.0)]
+    return Program(_rnn(case), (made.params, made.x, made.h0), partial(forward_pairs, case))
 
-    return Program(_rnn(case), (made.params, made.x, made.h0), pairs)
+
+def forward_pairs(case: Case, outputs: tuple[Any, Any]) -> Pairs:
+    """The model's y (T, B, O) and last state (B, H) beside the oracle's."""
+    want = _oracle(case.group)
+    return [(outputs[0], want.y, 1.0), (outputs[1], want.h[-1], 1.0)]
 
 
 def _recurrence_backward(case: Case, made: Inputs) -> Program:
@@ -79,7 +81,8 @@ def _model_backward(case: Case, made: Inputs) -> Program:
     cotangents = made.targets.y, made.targets.h[-1]
 
     def pairs(gradients):
-        return _against(gradients[0], _model_bptt(case, made, *cotangents))
+        wanted = _model_bptt(case, made, _states(case, made), *cotangents)
+        return _against(gradients[0], wanted)
 
     return Program(lambda vjp, cotangents: vjp(cotangents), (vjp, cotangents), pairs)
 
@@ -107,18 +110,22 @@ def _model_train(case: Case, made: Inputs) -> Program:
         return _half_mean_square(y, y_target) + _half_mean_square(h_last, h_target), outputs
 
     def pairs(results):
-        (_, (y, h_last)), gradients = results
-        want = _oracle(case.group)
-        slopes = _slope_of_loss(y, made.targets.y), _slope_of_loss(h_last, made.targets.h[-1])
-        return [
-            (y, want.y, 1.0),
-            (h_last, want.h[-1], 1.0),
-            *_against(gradients, _model_bptt(case, made, *slopes)),
-        ]
+        (_, outputs), gradients = results
+        return train_pairs(case, made, outputs, _states(case, made), gradients)
 
     run = jax.value_and_grad(loss, has_aux=True)
     arguments = made.params, made.x, made.h0, made.targets.y, made.targets.h[-1]
     return Program(run, arguments, pairs)
+
+
+def train_pairs(
+    case: Case, made: Inputs, outputs: tuple[Any, Any], h: Any, gradients: Any
+) -> Pairs:
+    """Outputs beside the oracle's, and five gradients beside BPTT at the states h (T, B, H)."""
+    y, h_last = outputs
+    slopes = _slope_of_loss(y, made.targets.y), _slope_of_loss(h_last, made.targets.h[-1])
+    wanted = _model_bptt(case, made, h, *slopes)
+    return [*forward_pairs(case, outputs), *_against(gradients, wanted)]
 
 
 _PROGRAMS = {
@@ -152,10 +159,14 @@ def _recurrence_bptt(case: Case, made: Inputs, h: Any, dh: Any) -> tuple[Any, ..
     return oracle.recurrence_gradients(dh, h, made.params.w_hh, made.h0, activation=case.activation)
 
 
-def _model_bptt(case: Case, made: Inputs, dy: Any, dh_last: Any) -> tuple[Any, ...]:
-    """With respect to the parameters alone."""
+def _states(case: Case, made: Inputs) -> Float[Array, "T B H"]:
+    """The kernel's own, from z as the model computes it."""
     z = (dot(made.x, made.params.w_xh, "full") + made.params.b_h).astype(case.dtype)
-    h = _recurrence(case)(z, made.params.w_hh, made.h0)
+    return _recurrence(case)(z, made.params.w_hh, made.h0)
+
+
+def _model_bptt(case: Case, made: Inputs, h: Any, dy: Any, dh_last: Any) -> tuple[Any, ...]:
+    """With respect to the parameters alone."""
     gradients = oracle.backward(
         made.params, made.x, made.h0, h, dy, dh_last, activation=case.activation
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from bench import machine
+from bench.device_time import DeviceTime
 from bench.machine import Machine, Source
 from bench.plan import Case
 
@@ -43,6 +44,7 @@ class CaseResult:
     temporary_bytes: int | None = None
     timer: str = "wall clock of one blocking call, time.perf_counter"
     samples_s: tuple[tuple[float, ...], ...] = ()
+    device: DeviceTime | None = None  # of one more call, on a GPU
 
 
 @dataclass(frozen=True, kw_only=True)

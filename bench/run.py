@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench import progress, report, results, tables
+from bench import contenders, progress, report, results, tables
 from bench.plan import Case, cases
 from bench.results import Run
 from bench.session import Session
 from bench.workloads import Workload
-from kernels import available
 
 INTERRUPTED = 130  # the shell's status for Ctrl-C
 SAMPLER = Path(__file__).with_name("sampling.py")
@@ -45,15 +44,19 @@ class Request:
     @property
     def cases(self) -> tuple[Case, ...]:
         """Every case asked for, of the kernels that this machine has."""
-        here = [name for name in self.kernels if available()[name] is None]
+        here = [name for name in self.kernels if contenders.unavailable(name) is None]
         return cases(self.workloads, self.dtypes, here, self.phases)
 
 
 def run(request: Request, console: Console) -> int:
     """Measure every case and return the exit status: 1 if any is wrong or failed."""
+    origin = results.origin(request.suite, request.command)
+    origin["versions"] |= contenders.versions(request.kernels)
     blank = Run(
-        **results.origin(request.suite, request.command),
-        unavailable={name: why for name in request.kernels if (why := available()[name])},
+        **origin,
+        unavailable={
+            name: why for name in request.kernels if (why := contenders.unavailable(name))
+        },
         seconds=0.0,
         complete=False,
     )
@@ -65,6 +68,11 @@ def run(request: Request, console: Console) -> int:
         with _interrupt_sets(session.interrupted):
             status = pytest.main([*PYTEST_OPTIONS, str(SAMPLER)], plugins=[session])
     return _conclude(session, status, console)
+
+
+def _unavailable(names: tuple[str, ...]) -> dict[str, str]:
+    reasons = {name: contenders.unavailable(name) for name in names}
+    return {name: reason for name, reason in reasons.items() if reason}
 
 
 @contextmanager

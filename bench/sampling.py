@@ -8,5 +8,5 @@ def test_turn(case, block, session: Session, benchmark):
     subject = session.prepare(case, block)
     if subject is None:
         return
-    outputs = benchmark(subject)
+    outputs = benchmark(subject.call)
     session.sampled(case, block, tuple(benchmark.stats.stats.data), outputs)

@@ -6,16 +6,15 @@ from threading import Event
 from time import perf_counter
 from typing import Any
 
-import jax
 import pytest
 
-from bench import results
+from bench import contenders, device_time, results
+from bench.device_time import DeviceTime
 from bench.plan import BLOCKS, Case, turns
 from bench.results import CaseResult, Run
-from bench.subject import Subject, compile_case
+from bench.subject import Subject
 from bench.tolerance import tolerance
-from kernels.contract import Problem, current_platform
-from kernels.registry import KERNELS, obstacle
+from kernels.contract import current_platform
 
 Announce = Callable[[Case, CaseResult | None], None]
 
@@ -51,14 +50,16 @@ class Session:
         so_far = results.replace(so_far, samples_s=(*so_far.samples_s, samples))
         self._pending[case] = so_far
         if block == BLOCKS - 1:
-            after = self._subjects[case].error(outputs)
-            self._finish(case, _judge(results.replace(so_far, error_after=after), after))
+            subject = self._subjects[case]
+            after = subject.error(outputs)
+            done = results.replace(so_far, error_after=after, device=_device_time(subject))
+            self._finish(case, _judge(done, after))
 
     def _open(self, case: Case) -> None:
-        if reason := obstacle(case.kernel, problem_of(case)):
+        if reason := contenders.unsupported(case):
             return self._finish(case, CaseResult(case, "unsupported", reason))
-        subject = compile_case(case)
-        error = subject.error(subject())
+        subject = contenders.prepare(case)
+        error = subject.error(subject.call())
         opened = CaseResult(
             case,
             status="ok",
@@ -69,9 +70,8 @@ class Session:
             temporary_bytes=subject.temporary_bytes,
         )
         judged = _judge(opened, error)
-        emulated = KERNELS[case.kernel].emulated(current_platform())
-        if judged.status == "ok" and emulated:
-            judged = results.replace(judged, status="emulated", reason=emulated)
+        if judged.status == "ok" and (reason := contenders.emulated(case)):
+            judged = results.replace(judged, status="emulated", reason=reason)
         if judged.status != "ok":
             return self._finish(case, judged)
         self._subjects[case], self._pending[case] = subject, judged
@@ -105,11 +105,8 @@ class Session:
         return report
 
 
-def problem_of(case: Case) -> Problem:
-    """The case as a kernel's predicates see it."""
-    w = case.workload
-    dtype = jax.numpy.dtype(case.dtype)
-    return Problem(w.T, w.B, w.H, dtype, case.activation, "full", current_platform())
+def _device_time(subject: Subject) -> DeviceTime | None:
+    return device_time.measure(subject.call) if current_platform() == "gpu" else None
 
 
 def _judge(result: CaseResult, error: float) -> CaseResult:
@@ -117,4 +114,4 @@ def _judge(result: CaseResult, error: float) -> CaseResult:
     if error <= result.tolerance:
         return result
     reason = f"deviates by {error:.2g} from the float64 oracle; {result.tolerance:.2g} is allowed"
-    return results.replace(result, status="wrong", reason=reason, samples_s=())
+    return results.replace(result, status="wrong", reason=reason, samples_s=(), device=None)

@@ -1,4 +1,4 @@
-"""A case made concrete: its program compiled, with the means to check it."""
+"""A case made runnable: a call that waits for its result, with the means to check it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,31 +8,27 @@ import jax
 from jaxtyping import PyTree
 
 from bench.plan import Case
-from bench.programs import Program, program
+from bench.programs import Pairs, program
 from bench.tolerance import deviation
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A compiled program, and what compiling it took."""
+    """What is timed, and what making it took."""
 
-    program: Program
-    compiled: Callable[..., PyTree]
+    call: Callable[[], PyTree]
+    pairs: Callable[[PyTree], Pairs]
     lower_s: float
     compile_s: float
     temporary_bytes: int | None
 
-    def __call__(self) -> PyTree:
-        """Run once and wait for the result: JAX returns before the work is done."""
-        return jax.block_until_ready(self.compiled(*self.program.arguments))
-
     def error(self, outputs: PyTree) -> float:
         """The largest deviation of any output from what it must be."""
-        return max(deviation(got, want, unit) for got, want, unit in self.program.pairs(outputs))
+        return max(deviation(got, want, unit) for got, want, unit in self.pairs(outputs))
 
 
 def compile_case(case: Case) -> Subject:
-    """Lower and compile the case's program, each timed."""
+    """Lower and compile a kernel's program, each timed."""
     made = program(case)
     start = perf_counter()
     lowered = jax.jit(made.run).lower(*made.arguments)
@@ -41,8 +37,9 @@ def compile_case(case: Case) -> Subject:
     compiled_at = perf_counter()
     memory = compiled.memory_analysis()
     return Subject(
-        made,
-        compiled,
+        # JAX returns before the work is done.
+        call=lambda: jax.block_until_ready(compiled(*made.arguments)),
+        pairs=made.pairs,
         lower_s=lowered_at - start,
         compile_s=compiled_at - lowered_at,
         temporary_bytes=memory.temp_size_in_bytes if memory else None,

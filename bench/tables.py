@@ -11,10 +11,11 @@ from rich.table import Table
 
 from bench import cost
 from bench.results import CaseResult, Run
-from bench.units import digits, mebibytes, seconds
+from bench.units import digits, mebibytes, seconds, whole
 
 BASELINE = "scan"
 GROUP = ["workload", "scope", "pass", "dtype", "activation"]
+ON_A_GPU = {"span", "busy", "launches"}
 ITEMSIZE = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8}
 # Heading of a printed column: (column of the frame, how to write it).
 COLUMNS = {
@@ -25,6 +26,9 @@ COLUMNS = {
     f"× {BASELINE}": ("speedup", digits),
     "GFLOP/s": ("gflops", digits),
     "per step": ("step_s", seconds),
+    "span": ("span_s", seconds),
+    "busy": ("busy_s", seconds),
+    "launches": ("launches", whole),
     "compile": ("compile_s", seconds),
     "temp MiB": ("temporary_bytes", mebibytes),
     "error": ("error", digits),
@@ -67,6 +71,8 @@ def _row(result: CaseResult) -> dict[str, object]:
     row |= {"status": result.status, "remark": reason}
     row |= {"median_s": median, "p20_s": p20, "p80_s": p80, "step_s": median / max(w.T, 1)}
     row |= {"gflops": need.flops / median / 1e9, "compile_s": _compile_seconds(result)}
+    device = vars(result.device) if result.device else {}
+    row |= {name: device.get(name, np.nan) for name in ("span_s", "busy_s", "launches")}
     numbers = ("temporary_bytes", "error", "tolerance")
     return row | {name: _or_nan(getattr(result, name)) for name in numbers}
 
@@ -91,9 +97,16 @@ def groups(run: Run) -> Iterator[Group]:
         untimed = part[part.remark != ""]
         yield Group(
             title=f"{', '.join(problem)} ({sizes})",
-            cells=pd.DataFrame({h: part[name].map(write) for h, (name, write) in COLUMNS.items()}),
+            cells=_cells(part),
             remarks=tuple(untimed.kernel + ": " + untimed.remark),
         )
+
+
+def _cells(part: pd.DataFrame) -> pd.DataFrame:
+    """The printed columns; the device's only where something ran on one."""
+    without = ON_A_GPU if part.span_s.isna().all() else set()
+    shown = {head: column for head, column in COLUMNS.items() if head not in without}
+    return pd.DataFrame({head: part[name].map(write) for head, (name, write) in shown.items()})
 
 
 def for_terminal(run: Run) -> Iterator[Table]:

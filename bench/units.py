@@ -25,3 +25,8 @@ def digits(value: float) -> str:
 def mebibytes(value: int | float) -> str:
     """Bytes as MiB; "" for NaN."""
     return "" if isnan(value) else f"{digits(value / 2**20)}"
+
+
+def whole(value: float) -> str:
+    """A count; "" for NaN."""
+    return "" if isnan(value) else f"{int(value):,}"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 import kernels
 import reference
 from bench import inputs
+from bench.contenders import problem_of
 from bench.plan import Case
-from bench.session import problem_of
 from bench.tolerance import deviation, tolerance
 from bench.workloads import SUITES, Workload
 from kernels.registry import KERNELS, obstacle

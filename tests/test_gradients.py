@@ -9,8 +9,8 @@ from jax.test_util import check_grads
 import kernels
 import reference
 from bench import inputs
+from bench.contenders import problem_of
 from bench.plan import Case
-from bench.session import problem_of
 from bench.subject import compile_case
 from bench.tolerance import tolerance
 from bench.workloads import Workload, mission
@@ -43,7 +43,7 @@ def test_against_bptt_by_hand(kernel, workload, scope, dtype, activation):
     if reason := obstacle(kernel, problem_of(case)):
         pytest.skip(reason)
     subject = compile_case(case)
-    assert subject.error(subject()) <= tolerance(workload, dtype, "train")
+    assert subject.error(subject.call()) <= tolerance(workload, dtype, "train")
 
 
 def loss(rnn):

@@ -1,0 +1,48 @@
+"""Everything that can be measured, our kernels and their peers, behind the same questions."""
+
+import jax
+
+from bench.peers import PEERS
+from bench.plan import Case
+from bench.subject import Subject, compile_case
+from kernels.contract import Problem, current_platform
+from kernels.registry import KERNELS
+
+NAMES = (*KERNELS, *PEERS)
+
+
+def unavailable(name: str) -> str | None:
+    """Why this machine lacks it, or None."""
+    return (KERNELS | PEERS)[name].unavailable(current_platform())
+
+
+def unsupported(case: Case) -> str | None:
+    """Why it cannot run this case where it is available, or None."""
+    if case.kernel in PEERS:
+        return PEERS[case.kernel].unsupported(case)
+    return KERNELS[case.kernel].unsupported(problem_of(case))
+
+
+def emulated(case: Case) -> str | None:
+    """Why timing it would mean nothing, or None."""
+    if case.kernel in PEERS:
+        return None
+    return KERNELS[case.kernel].emulated(current_platform())
+
+
+def prepare(case: Case) -> Subject:
+    """The case made runnable."""
+    return PEERS[case.kernel].prepare(case) if case.kernel in PEERS else compile_case(case)
+
+
+def versions(names: tuple[str, ...]) -> dict[str, str]:
+    """Those of the peers among the names, as far as this machine has them."""
+    here = [name for name in names if name in PEERS and unavailable(name) is None]
+    return {package: found for name in here for package, found in PEERS[name].versions().items()}
+
+
+def problem_of(case: Case) -> Problem:
+    """The case as a kernel's predicates see it."""
+    w = case.workload
+    dtype = jax.numpy.dtype(case.dtype)
+    return Problem(w.T, w.B, w.H, dtype, case.activation, "full", current_platform())

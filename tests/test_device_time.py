@@ -1,0 +1,26 @@
+"""Span, busy time and launches of overlapping intervals."""
+
+import jax.numpy as jnp
+import pytest
+
+from bench.device_time import DeviceTime, measure, summary
+
+
+@pytest.mark.parametrize(
+    ("intervals", "span", "busy"),
+    [
+        ([(0, 10)], 10, 10),
+        ([(20, 30), (0, 10)], 30, 20),
+        ([(0, 10), (5, 15)], 15, 15),
+        ([(0, 100), (10, 20), (30, 40)], 100, 100),
+        ([(5, 6), (6, 7)], 2, 2),
+    ],
+)
+def test_summary(intervals, span, busy):
+    expected = DeviceTime(span / 1e9, busy / 1e9, len(intervals))
+    assert summary(intervals) == expected
+
+
+def test_a_trace_without_a_gpu_says_nothing():
+    assert summary([]) is None
+    assert measure(lambda: jnp.ones(3).block_until_ready()) is None
