@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from pathlib import Path
 
 import nox
 
@@ -9,17 +10,24 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["lint", "tests"]
 PYTHON = f"3.{max(sys.version_info.minor, 12)}"
 PROJECT = nox.project.load_toml("pyproject.toml")
-# One environment for all sessions that need JAX: it is 2 GB.
-SUITE = {"python": PYTHON, "reuse_venv": True, "venv_location": ".nox/suite"}
-
+SUITE = f"suite-{PYTHON}"
 H200_STACK = ("jax==0.11.2", "jaxlib==0.11.2", "jax-triton==0.3.1", "triton==3.6.0")
 GPU_KERNEL_TESTS = [f"tests/test_{name}.py" for name in ("mosaic", "triton", "pallas_gpu")]
+own = nox.session(python=PYTHON, reuse_venv=True, default=False)
+shared = nox.session(venv_backend="none", requires=[SUITE], default=False)
 
 
-def install(session: nox.Session, *groups: str) -> None:
-    """Install the project, with CUDA where there is an NVIDIA GPU, and these dependency groups."""
+@own
+def suite(session: nox.Session) -> None:
+    """The environment that most sessions share, for it is 2 GB; with CUDA where there is a GPU."""
     extra = "[cuda]" if shutil.which("nvidia-smi") else ""
-    session.install("-e", f".{extra}", *nox.project.dependency_groups(PROJECT, *groups))
+    session.install("-e", f".{extra}", *nox.project.dependency_groups(PROJECT, "test"))
+
+
+def run(session: nox.Session, program: str, *arguments: str) -> None:
+    """Run a program of the shared environment."""
+    folder = Path(".nox", SUITE.replace(".", "-"), "bin")
+    session.run(str(folder / program), *arguments, external=True)
 
 
 def cuda_for_compilers(session: nox.Session) -> None:
@@ -29,7 +37,7 @@ def cuda_for_compilers(session: nox.Session) -> None:
     session.install("--no-deps", *plugins, "nvidia-cuda-nvcc", "nvidia-nvvm", "nvidia-cuda-crt")
 
 
-@nox.session(python=PYTHON, reuse_venv=True)
+@own
 def lint(session: nox.Session) -> None:
     """Style and format."""
     session.install(*nox.project.dependency_groups(PROJECT, "lint"))
@@ -37,21 +45,13 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
 
 
-@nox.session(**SUITE)
+@shared
 def tests(session: nox.Session) -> None:
     """Correctness."""
-    install(session, "test")
-    session.run("pytest", *(session.posargs or ["-n", "2"]))
+    run(session, "pytest", *(session.posargs or ["-n", "2"]))
 
 
-@nox.session(**SUITE)
-def bench(session: nox.Session) -> None:
-    """Check and time the kernels on whatever this machine has."""
-    install(session)
-    session.run("python", "-m", "bench", "run", *session.posargs)
-
-
-@nox.session(python=PYTHON, reuse_venv=True)
+@own
 def h200_stack(session: nox.Session) -> None:
     """The GPU kernels' offline tests on the versions that an H200 host without network has."""
     session.install("-e", ".", *H200_STACK, *nox.project.dependency_groups(PROJECT, "test"))
@@ -59,7 +59,7 @@ def h200_stack(session: nox.Session) -> None:
     session.run("pytest", "-n", "2", *(session.posargs or GPU_KERNEL_TESTS))
 
 
-@nox.session(python=PYTHON, reuse_venv=True)
+@own
 def static(session: nox.Session) -> None:
     """Compile every kernel for the H200, without one: registers, spills, shared memory."""
     session.install("-e", ".")
@@ -67,22 +67,25 @@ def static(session: nox.Session) -> None:
     session.run("python", "-m", "bench.static", *session.posargs)
 
 
-@nox.session(**SUITE)
+@shared
+def bench(session: nox.Session) -> None:
+    """Check and time the kernels on whatever this machine has."""
+    run(session, "python", "-m", "bench", "run", *session.posargs)
+
+
+@shared
 def adding(session: nox.Session) -> None:
     """Train the adding problem with every kernel."""
-    install(session)
-    session.run("python", "-m", "bench", "adding", *session.posargs)
+    run(session, "python", "-m", "bench", "adding", *session.posargs)
 
 
-@nox.session(**SUITE)
+@shared
 def compare(session: nox.Session) -> None:
     """Two result files side by side."""
-    install(session)
-    session.run("python", "-m", "bench", "compare", *session.posargs)
+    run(session, "python", "-m", "bench", "compare", *session.posargs)
 
 
-@nox.session(**SUITE)
+@shared
 def report(session: nox.Session) -> None:
     """Rebuild reports and figures from the result files."""
-    install(session)
-    session.run("python", "-m", "bench", "report", *session.posargs)
+    run(session, "python", "-m", "bench", "report", *session.posargs)
