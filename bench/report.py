@@ -37,8 +37,8 @@ def write(folder: Path) -> Path:
     A suite's newest run speaks for it. Raises ResultError for a folder without result files, or a
     file that cannot be read.
     """
-    runs = _newest(folder.glob("*.json"), Run)
-    trainings = _newest((folder / "adding").glob("*.json"), Training)
+    runs = _newest(folder.glob(results.FILES), Run)
+    trainings = _newest((folder / "adding").glob(results.FILES), Training)
     if not runs and not trainings:
         raise results.ResultError(f"{folder}: no result files there")
     sections = [_section(run, path) for run, path in runs]
@@ -65,7 +65,7 @@ def _newest[Kind: Origin](paths: Iterable[Path], kind: type[Kind]) -> list[tuple
 
 def _machine_folders() -> list[Path]:
     """Every folder below results/ that holds a run or a training."""
-    files = results.ROOT.glob("**/*.json")
+    files = results.ROOT.glob(f"**/{results.FILES}")
     return sorted(
         {file.parent.parent if file.parent.name == "adding" else file.parent for file in files}
     )

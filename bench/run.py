@@ -54,9 +54,7 @@ def run(request: Request, console: Console) -> int:
     origin["versions"] |= contenders.versions(request.kernels)
     blank = Run(
         **origin,
-        unavailable={
-            name: why for name in request.kernels if (why := contenders.unavailable(name))
-        },
+        unavailable=_unavailable(request.kernels),
         seconds=0.0,
         complete=False,
     )

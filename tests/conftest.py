@@ -7,11 +7,31 @@ import os
 os.environ.setdefault("NPROC", "64")
 
 import jax
+import jax.numpy as jnp
 import pytest
 from hypothesis import settings
 
+import kernels
+from kernels.contract import Problem, current_platform
+from kernels.registry import KERNELS
+
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=5)
 settings.load_profile("suite")
+
+
+@pytest.fixture(params=KERNELS)
+def kernel(request):
+    """Every kernel that this machine has."""
+    if reason := kernels.available()[request.param]:
+        pytest.skip(reason)
+    return request.param
+
+
+@pytest.fixture
+def dtype(kernel):
+    """float32 where the kernel takes it in full precision: tensor-core kernels do not."""
+    problem = Problem(1, 1, 1, jnp.dtype("float32"), "relu", "full", current_platform())
+    return "bfloat16" if KERNELS[kernel].unsupported(problem) else "float32"
 
 
 @pytest.fixture

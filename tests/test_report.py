@@ -61,6 +61,14 @@ def test_the_newest_run_of_a_suite_speaks():
     assert "Incomplete" in text
 
 
+def test_other_json_below_results_is_left_alone():
+    other = results.ROOT / "a-study" / "study.json"
+    results.write_atomically(other, "{}")
+    results.create(TYPICAL, publish=True)
+    assert report.main([]) == 0
+    assert [path.name for path in other.parent.iterdir()] == ["study.json"]
+
+
 def test_a_folder_without_results(tmp_path):
     with pytest.raises(ResultError, match="no result files there"):
         report.write(tmp_path)

@@ -1,8 +1,11 @@
 """Both halves of the kernel as JAX calls."""
 
+from functools import partial
+
 import jax
 from jaxtyping import Array, Float
 
+from kernels.batching import folding
 from kernels.triton.bridge import triton_call
 from kernels.triton.config import Config, choose, constants
 
@@ -19,7 +22,8 @@ def forward(
     """`kernels.contract.Forward` in one launch; `config` overrides the choice of tile and warps."""
     from kernels.triton import programs
 
-    return _launch(programs.forward, z, w_hh, h0, activation=activation, config=config)
+    launch = partial(_launch, programs.forward, activation, config)
+    return folding(lambda w_hh, z, h0: launch(z, w_hh, h0))(w_hh, z, h0)
 
 
 def backward(
@@ -34,10 +38,11 @@ def backward(
     """`kernels.contract.Backward` in one launch; `config` overrides the choice of tile, warps."""
     from kernels.triton import programs
 
-    return _launch(programs.backward, dh, h, w_hh, activation=activation, config=config)
+    launch = partial(_launch, programs.backward, activation, config)
+    return folding(lambda w_hh, dh, h: launch(dh, h, w_hh))(w_hh, dh, h)
 
 
-def _launch(program, sequence, *rest, activation: str, config: Config | None):
+def _launch(program, activation: str, config: Config | None, sequence, *rest):
     T, B, H = sequence.shape
     config = config or choose(H)
     return triton_call(
