@@ -78,8 +78,25 @@ def test_can_be_traced_and_pruned(half, T):
     avals = [jax.ShapeDtypeStruct(shape, "bfloat16") for shape in shapes[half]]
     closed = jax.make_jaxpr(function)(*avals)
     assert [(out.shape, out.dtype) for out in closed.out_avals] == [((T, 5, 9), "bfloat16")]
-    pruned, _ = partial_eval.dce_jaxpr(closed.jaxpr, [True])
+    (batchable,) = closed.eqns
+    pruned, _ = partial_eval.dce_jaxpr(batchable.params["call"].jaxpr, [True])
     assert [str(equation.primitive) for equation in pruned.eqns] == ["triton_kernel_call"]
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_a_mapped_axis_is_more_rows_of_one_launch(half):
+    if reason := triton.KERNEL.unavailable("gpu"):
+        pytest.skip(reason)
+    shapes = {"forward": [(4, 5, 9), (9, 9), (5, 9)], "backward": [(4, 5, 9)] * 2 + [(9, 9)]}
+    axes = {"forward": (0, None, 0), "backward": (0, 0, None)}[half]
+    function = partial(getattr(triton.KERNEL, half), activation="relu", precision="full")
+    avals = [
+        jax.ShapeDtypeStruct(shape if axis is None else (2, *shape), "bfloat16")
+        for shape, axis in zip(shapes[half], axes, strict=True)
+    ]
+    traced = str(jax.make_jaxpr(jax.vmap(function, axes))(*avals))
+    assert traced.count("triton_kernel_call[") == 1
+    assert "bf16[4,10,9] = triton_kernel_call[" in traced
 
 
 def test_says_that_it_needs_a_gpu():
