@@ -10,7 +10,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["lint", "tests"]
 PYTHON = f"3.{max(sys.version_info.minor, 12)}"
 PROJECT = nox.project.load_toml("pyproject.toml")
-SUITE = f"suite-{PYTHON}"
+SUITE = "suite"
 H200_STACK = ("jax==0.11.2", "jaxlib==0.11.2", "jax-triton==0.3.1", "triton==3.6.0")
 GPU_KERNEL_TESTS = [f"tests/test_{name}.py" for name in ("mosaic", "triton", "pallas_gpu")]
 own = nox.session(python=PYTHON, reuse_venv=True, default=False)
@@ -26,7 +26,7 @@ def suite(session: nox.Session) -> None:
 
 def run(session: nox.Session, program: str, *arguments: str) -> None:
     """Run a program of the shared environment."""
-    folder = Path(".nox", SUITE.replace(".", "-"), "bin")
+    folder = Path(".nox", SUITE, "bin")
     session.run(str(folder / program), *arguments, external=True)
 
 
