@@ -25,6 +25,7 @@ BY_XLA = ("scan", "scan-autodiff", "unrolled", "unrolled-full")
 # exclude each other.
 FUSED_ONLY = ("-k", "bptt_by_hand and bfloat16 and (mosaic or triton or pallas)")
 CHECKERS = ("memcheck", "racecheck", "synccheck")
+GRACE_S = 5  # for a process past its limit, to conclude
 TINY = "T=8,B=4,I=8,H=32,O=8"  # a dry run's
 # XLA then records a loop's launches once and replays them, instead of launching every step's.
 COMMAND_BUFFERS = {"XLA_FLAGS": "--xla_gpu_enable_command_buffer=+WHILE"}
@@ -41,22 +42,25 @@ class Step:
 
 
 def steps(backend: str) -> Iterator[Step]:
-    """What is run, in this order; the limits add up to eight minutes."""
+    """What is run, in this order; limits and grace add up to eight minutes."""
+    device = {"JAX_PLATFORMS": "cuda,cpu" if backend == "gpu" else "cpu"}  # or fail, not fall back
     suites = [str(ROOT / "tests" / f"test_{name}.py") for name in ("conformance", "gradients")]
-    yield Step("correctness", (*PYTEST, *suites), 120)
+    yield Step("correctness", (*PYTEST, *suites), 100, device)
     if shutil.which("compute-sanitizer"):
         for checker in CHECKERS:
             wrapper = ("compute-sanitizer", "--tool", checker, "--error-exitcode", "9")
-            yield Step(checker, (*wrapper, *PYTEST, suites[1], *FUSED_ONLY), 30)
-    run, half = (*RUN, "--backend", backend), ("--dtype", "bfloat16")
+            yield Step(checker, (*wrapper, *PYTEST, suites[1], *FUSED_ONLY), 20, device)
+    run = (*RUN, "--backend", backend, "--seconds", "0.1")
     mission = ("--shape", "T=500,B=50,I=128,H=256,O=128" if backend == "gpu" else TINY)
-    yield Step("mission", (*run, *mission, *half), 70)
-    by_xla = (*run, *mission, *half, "--kernels", *BY_XLA)
-    yield Step("command-buffers", by_xla, 30, COMMAND_BUFFERS if backend == "gpu" else {})
+    half = ("--dtype", "bfloat16", "float16")
+    yield Step("mission", (*run, *mission, *half), 90)
+    by_xla = (*run, *mission, "--dtype", "bfloat16", "--kernels", *BY_XLA)
+    yield Step("command-buffers", by_xla, 25, COMMAND_BUFFERS if backend == "gpu" else {})
     if backend == "gpu":
-        yield Step("default", (*run, *half), 100)
-        yield Step("float32", (*run, *mission, "--dtype", "float32"), 40)
-        yield Step("scaling", (*run, "--suite", "scaling", "--pass", "forward", *half), 30)
+        yield Step("default", (*run, "--dtype", "bfloat16"), 75)
+        yield Step("float32", (*run, *mission, "--dtype", "float32", "tf32"), 30)
+        scaling = ("--suite", "scaling", "--pass", "forward", "--dtype", "bfloat16")
+        yield Step("scaling", (*run, *scaling), 40)
 
 
 def main(out: Path, backend: str) -> int:
@@ -92,7 +96,7 @@ def _wait(process: subprocess.Popen, limit_s: int) -> str:
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGINT)
     try:
-        process.wait(15)
+        process.wait(GRACE_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

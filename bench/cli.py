@@ -1,6 +1,7 @@
 """The command line. `python -m bench COMMAND --help` describes each command."""
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from bench.results import ROOT, ResultError
 from bench.run import Request, run
 from bench.workloads import SUITES, Workload, parse
 
+MEASURED = ("bfloat16", "float16", "float32", "tf32")
 DTYPES = {"cpu": ("float32",), "gpu": ("bfloat16", "float32")}  # measured unless told
 PUBLISH = f"file under {ROOT}/ instead of {ROOT}/local/"
 DEFAULT_PASSES = ("forward", "train")
@@ -30,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         return arguments.command(arguments, argv)
-    except ResultError as error:
+    except (ResultError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
 
@@ -61,7 +63,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--shape", type=_shape, help="one shape: T=200,B=32,I=64,H=384,O=10")
     parser.add_argument("--kernels", nargs="+", choices=NAMES, default=NAMES)
     parser.add_argument("--pass", dest="phases", nargs="+", choices=PASSES, default=DEFAULT_PASSES)
-    parser.add_argument("--dtype", nargs="+", choices=("bfloat16", "float16", "float32"))
+    parser.add_argument("--dtype", nargs="+", choices=MEASURED)
+    parser.add_argument("--seconds", type=float, default=0.4, help="of samples a turn (0.4)")
     parser.add_argument("--backend", choices=PLATFORMS, help="default: every one there is")
     parser.add_argument("--publish", action="store_true", help=PUBLISH)
     parser.add_argument("--list", action="store_true", help="print the cases, measure nothing")
@@ -79,14 +82,26 @@ def _run(arguments: argparse.Namespace, argv: list[str]) -> int:
     backends = [arguments.backend] if arguments.backend else machine.backends()
     if len(backends) > 1:  # a process each: a backend started is never wholly left
         each = ([sys.executable, "-m", "bench", *argv, "--backend", name] for name in backends)
-        return max(subprocess.run(command, check=False).returncode for command in each)
+        return max(map(_status_of, each))
     (backend,) = backends
+    if backend not in machine.backends():
+        print("bench: --backend gpu needs an NVIDIA GPU and the cuda extra", file=sys.stderr)
+        return 2
     jax.config.update("jax_platforms", PLATFORMS[backend])
     request = _request(arguments, argv, backend)
     if arguments.list:
         print(*request.cases, sep="\n")
         return 0
     return run(request, Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_LOG))
+
+
+def _status_of(command: list[str]) -> int:
+    """Ctrl-C reaches the child as well, which concludes in its own time."""
+    with subprocess.Popen(command) as child:
+        try:
+            return abs(child.wait())
+        except KeyboardInterrupt:
+            return child.wait()
 
 
 def _adding(arguments: argparse.Namespace, argv: list[str]) -> int:
@@ -97,13 +112,21 @@ def _command_line(argv: list[str]) -> str:
     return " ".join(("python -m bench", *argv))
 
 
+def _label(arguments: argparse.Namespace) -> str:
+    """What a run is filed and reported under: runs of another kind do not replace it."""
+    suite = f"shape-{arguments.shape.name}" if arguments.shape else arguments.suite
+    flags = ("xla-flags",) if os.environ.get("XLA_FLAGS") else ()
+    return "-".join((suite, *(arguments.dtype or ()), *flags))
+
+
 def _request(arguments: argparse.Namespace, argv: list[str], backend: str) -> Request:
     return Request(
-        suite="shape" if arguments.shape else arguments.suite,
+        suite=_label(arguments),
         workloads=(arguments.shape,) if arguments.shape else SUITES[arguments.suite],
         dtypes=tuple(arguments.dtype or DTYPES[backend]),
         kernels=tuple(arguments.kernels),
         phases=tuple(arguments.phases),
+        seconds=arguments.seconds,
         publish=arguments.publish,
         command=_command_line(argv),
     )

@@ -10,6 +10,7 @@ from bench import results, tables
 from bench.results import Run
 from bench.units import digits, seconds
 
+PASSING = ("load_average", "clocks")
 KEY = [*tables.GROUP, "T", "B", "I", "H", "O", "kernel"]
 
 
@@ -19,10 +20,16 @@ def main(first: Path, second: Path) -> int:
     console = Console()
     for label, path, run in (("A", first, a), ("B", second, b)):
         console.print(f"{label}: {path}, {run.machine.name}, {run.started}", markup=False)
-    if a.machine.slug != b.machine.slug:
-        console.print("The machines differ: a ratio compares them, not two revisions.")
+    if differing := _differences(a, b):
+        console.print(f"The machines differ ({differing}): a ratio compares them, not revisions.")
     console.print(_table(side_by_side(a, b)))
     return 0
+
+
+def _differences(a: Run, b: Run) -> str:
+    """Which properties of the machine, beside what varies from minute to minute."""
+    both = zip(vars(a.machine).items(), vars(b.machine).values(), strict=True)
+    return ", ".join(n for (n, one), other in both if one != other and n not in PASSING)
 
 
 def side_by_side(a: Run, b: Run) -> pd.DataFrame:

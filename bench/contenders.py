@@ -2,6 +2,7 @@
 
 import jax
 
+from bench.formats import FORMATS
 from bench.peers import PEERS
 from bench.plan import Case
 from bench.subject import Subject, compile_case
@@ -44,5 +45,6 @@ def versions(names: tuple[str, ...]) -> dict[str, str]:
 def problem_of(case: Case) -> Problem:
     """The case as a kernel's predicates see it."""
     w = case.workload
-    dtype = jax.numpy.dtype(case.dtype)
-    return Problem(w.T, w.B, w.H, dtype, case.activation, "full", current_platform())
+    kind = FORMATS[case.dtype]
+    dtype = jax.numpy.dtype(kind.storage)
+    return Problem(w.T, w.B, w.H, dtype, case.activation, kind.precision, current_platform())

@@ -9,12 +9,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 import reference
+from bench.formats import FORMATS
 from bench.workloads import Workload
 from reference import oracle
 
 SEED = 100
 ACTIVE_SHARE = (0.05, 0.95)  # of units, in a sequence that is alive
-FEWEST_TO_JUDGE = 256  # values: in fewer, every unit may happen to be active
+FEWEST_TO_JUDGE = 256  # units: of fewer, all may happen to be active
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,8 @@ class Inputs:
 @lru_cache(maxsize=2)
 def make(workload: Workload, dtype: str) -> Inputs:
     """Draw x and targets from N(0, 1), h0 from N(0, 1/4), weights by `reference.init`."""
-    w, (k_params, k_x, k_h0, k_y, k_h) = workload, jax.random.split(jax.random.key(SEED), 5)
+    w, dtype = workload, FORMATS[dtype].storage
+    k_params, k_x, k_h0, k_y, k_h = jax.random.split(jax.random.key(SEED), 5)
     params = reference.init(k_params, w.I, w.H, w.O, jnp.dtype(dtype))
     x = jax.random.normal(k_x, (w.T, w.B, w.I)).astype(dtype)
     h0 = (jax.random.normal(k_h0, (w.B, w.H)) / 2).astype(dtype)
@@ -55,7 +57,7 @@ def check_alive(h: Float[np.ndarray, "T B H"], activation: str) -> None:
     """Raise ValueError if states are not finite, or nearly all units are off or saturated."""
     if not np.isfinite(h).all():
         raise ValueError("the oracle's hidden states are not finite: these inputs explode")
-    if h.size < FEWEST_TO_JUDGE:
+    if h[-1].size < FEWEST_TO_JUDGE:
         return
     active = (h[-1] > 0) if activation == "relu" else (np.abs(h[-1]) < 0.99)
     low, high = ACTIVE_SHARE

@@ -83,8 +83,10 @@ def versions() -> dict[str, str]:
 
 
 def source() -> Source:
-    """The checkout that this file lies in."""
+    """The checkout that this file belongs to."""
     folder = Path(__file__).parent
+    if not _output("git", "-C", str(folder), "ls-files", "--error-unmatch", Path(__file__).name):
+        return Source(None, dirty=False)
     commit = _output("git", "-C", str(folder), "rev-parse", "HEAD")
     changed = _output("git", "-C", str(folder), "status", "--porcelain", "--untracked-files=no")
     return Source(commit, dirty=bool(changed))

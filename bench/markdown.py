@@ -24,9 +24,10 @@ def provenance(origin: Origin, samples: str) -> str:
     load = f"load at the start {digits(machine.load_average or 0.0)}"
     gpu = [f"driver {machine.driver}, clocks {machine.clocks}"] if machine.driver else []
     versions = ", ".join(f"{name} {version}" for name, version in origin.versions.items())
+    flags = f"; XLA_FLAGS `{machine.xla_flags}`" if machine.xla_flags else ""
     lines = (
         f"`{origin.command}`, {origin.started[:10]}, {commit}, [samples]({samples}).",
         f"{'; '.join([host, machine.os, *gpu, load])}.",
-        f"{versions}.",
+        f"{versions}{flags}.",
     )
     return "  \n".join(lines)

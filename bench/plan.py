@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from bench.workloads import Workload
 from kernels.registry import KERNELS
@@ -19,8 +20,8 @@ class Case:
     """
 
     workload: Workload
-    scope: str
-    phase: str
+    scope: Literal["recurrence", "model"]
+    phase: Literal["forward", "backward", "train"]
     dtype: str
     activation: str
     kernel: str
@@ -46,7 +47,7 @@ def cases(
 
     A kernel without a backward half of its own is another kernel's forward pass: left out there.
     """
-    return tuple(
+    every = (
         Case(workload, scope, phase, dtype, activation, kernel)
         for workload in workloads
         for dtype in dtypes
@@ -55,6 +56,7 @@ def cases(
         for kernel in kernels
         if phase != "forward" or kernel not in KERNELS or KERNELS[kernel].backward
     )
+    return tuple(dict.fromkeys(every))
 
 
 def turns(cases: Sequence[Case]) -> Iterator[tuple[Case, int]]:

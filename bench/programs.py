@@ -2,8 +2,9 @@
 
 The forward pass gives states and outputs, the backward pass their vector-Jacobian product, and
 train the value and gradient of a squared loss with respect to all parameters (in the recurrence
-scope: to z, W_hh and h0). Gradients are held against BPTT at the kernel's own states, which the
-forward pass holds against the oracle: where rounding turns a relu on or off, that is no error.
+scope: to z, W_hh and h0). Gradients are held against BPTT at the states that the kernel itself
+computes, which the forward pass holds against the oracle: where rounding turns a relu on or off,
+that is no error of the gradient.
 """
 
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from jaxtyping import Array, Float, PyTree
 
 import kernels
 from bench import inputs
+from bench.formats import FORMATS
 from bench.inputs import Inputs
 from bench.plan import Case
 from kernels.numerics import dot
@@ -41,11 +43,16 @@ def program(case: Case) -> Program:
 
 
 def _recurrence(case: Case) -> Callable[..., Float[Array, "T B H"]]:
-    return partial(kernels.recurrence, activation=case.activation, kernel=case.kernel)
+    return partial(kernels.recurrence, **_options(case))
 
 
 def _rnn(case: Case) -> Callable[..., tuple[Float[Array, "T B O"], Float[Array, "B H"]]]:
-    return partial(kernels.rnn, activation=case.activation, kernel=case.kernel)
+    return partial(kernels.rnn, **_options(case))
+
+
+def _options(case: Case) -> dict[str, str]:
+    precision = FORMATS[case.dtype].precision
+    return {"activation": case.activation, "precision": precision, "kernel": case.kernel}
 
 
 def _recurrence_forward(case: Case, made: Inputs) -> Program:
@@ -161,7 +168,8 @@ def _recurrence_bptt(case: Case, made: Inputs, h: Any, dh: Any) -> tuple[Any, ..
 
 def _states(case: Case, made: Inputs) -> Float[Array, "T B H"]:
     """The kernel's own, from z as the model computes it."""
-    z = (dot(made.x, made.params.w_xh, "full") + made.params.b_h).astype(case.dtype)
+    pre = dot(made.x, made.params.w_xh, FORMATS[case.dtype].precision) + made.params.b_h
+    z = pre.astype(made.x.dtype)
     return _recurrence(case)(z, made.params.w_hh, made.h0)
 
 

@@ -15,13 +15,15 @@ from bench.units import digits, seconds
 
 HOW_TO_READ = f"""\
 Every time is the wall clock of one call that waits for its result; median, 20th and 80th
-percentile over rounds of at least 5 ms. The kernels of one table took turns in
-{BLOCKS} blocks, so that the machine's drift falls on all of them; `× {tables.BASELINE}` is the
-ratio of medians within the table. GFLOP/s counts the arithmetic that the problem needs, not what
-a kernel spends. `compile` is lowering and compiling, once; `temp` what the compiled program
-allocates besides arguments and results. `error` is the largest deviation from a float64 oracle,
-relative to the largest value; a case above `allowed` is WRONG and gets no timing.
-`recurrence` starts from given pre-activations; `model` has both projections."""
+percentile over rounds of at least 5 ms. The kernels of one table took turns in {BLOCKS} blocks, so
+that the machine's drift falls on all of them; `× {tables.BASELINE}` is the ratio of medians within
+the table. GFLOP/s counts the arithmetic that the problem needs, not what a kernel spends.
+`compile` is lowering and compiling, once; `temp` what the compiled program allocates besides
+arguments and results. On a GPU, `span`, `busy` and `launches` are of one traced call: from the
+first start to the last end, time with anything running, kernels and copies. `error` is the largest
+deviation from a float64 oracle, relative to the largest value (of states and outputs, to 1 at
+least); a case above `allowed` is WRONG and gets no timing. `recurrence` starts from given
+pre-activations; `model` has both projections."""
 
 
 def main(folders: Sequence[Path]) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
@@ -35,7 +36,7 @@ class CaseResult:
     """
 
     case: Case
-    status: str
+    status: Literal["ok", "wrong", "emulated", "unsupported", "failed"]
     reason: str = ""
     error: float | None = None
     error_after: float | None = None

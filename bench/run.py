@@ -18,12 +18,12 @@ from bench.workloads import Workload
 
 INTERRUPTED = 130  # the shell's status for Ctrl-C
 SAMPLER = Path(__file__).with_name("sampling.py")
-# Rounds of at least 5 ms, so that a clock tick and a context switch are small beside them; up to
-# 0.4 s of them a turn; the first rounds only warm caches and clocks.
+# Rounds of at least 5 ms, so that a clock tick and a context switch are small beside them; the
+# first rounds only warm caches and clocks.
 PYTEST_OPTIONS = (
     *("-c", str(Path(__file__).with_name("pytest.ini")), "--rootdir", str(Path(__file__).parent)),
     *("-p", "no:terminal", "-p", "no:cacheprovider", "--capture=no"),
-    *("--benchmark-min-time=0.005", "--benchmark-max-time=0.4", "--benchmark-min-rounds=3"),
+    *("--benchmark-min-time=0.005", "--benchmark-min-rounds=3"),
     *("--benchmark-warmup=on", "--benchmark-warmup-iterations=10", "--benchmark-disable-gc"),
     *("--benchmark-timer=time.perf_counter", "--benchmark-quiet"),
 )
@@ -38,6 +38,7 @@ class Request:
     dtypes: tuple[str, ...]
     kernels: tuple[str, ...]
     phases: tuple[str, ...]
+    seconds: float  # of samples, in each of a kernel's turns
     publish: bool
     command: str
 
@@ -58,19 +59,34 @@ def run(request: Request, console: Console) -> int:
         seconds=0.0,
         complete=False,
     )
+    if not request.cases:
+        raise results.ResultError(f"nothing to measure: {_in_words(blank.unavailable)}")
     path = results.create(blank, publish=request.publish)
     for name, reason in blank.unavailable.items():
         console.print(f"{name}: not on this machine: {reason}", markup=False)
     with progress.shown(console, len(request.cases)) as announce:
         session = Session(blank, path, request.cases, announce)
         with _interrupt_sets(session.interrupted):
-            status = pytest.main([*PYTEST_OPTIONS, str(SAMPLER)], plugins=[session])
+            turn = f"--benchmark-max-time={request.seconds}"
+            status = pytest.main([*PYTEST_OPTIONS, turn, str(SAMPLER)], plugins=[session])
     return _conclude(session, status, console)
 
 
 def _unavailable(names: tuple[str, ...]) -> dict[str, str]:
     reasons = {name: contenders.unavailable(name) for name in names}
     return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _in_words(reasons: dict[str, str]) -> str:
+    return "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+
+
+def _report(folder: Path, console: Console) -> None:
+    """An older file that cannot be read spoils the report, not the run."""
+    try:
+        console.print(f"Report: {report.write(folder)}")
+    except results.ResultError as error:
+        console.print(f"No report: {error}", markup=False)
 
 
 @contextmanager
@@ -95,8 +111,8 @@ def _conclude(session: Session, status: int | pytest.ExitCode, console: Console)
         results.save(session.run, session.path)
     console.print(*tables.for_terminal(session.run), sep="\n")
     console.print(f"Samples: {session.path}")
-    console.print(f"Report: {report.write(session.path.parent)}")
+    _report(session.path.parent, console)
     if not session.finished:
         console.print(f"Cut short ({status!r}): the file holds the cases that were finished.")
-        return INTERRUPTED
+        return INTERRUPTED if session.interrupted.is_set() else 1
     return int(any(case.status in ("wrong", "failed") for case in session.run.cases))

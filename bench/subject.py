@@ -18,9 +18,9 @@ class Subject:
 
     call: Callable[[], PyTree]
     pairs: Callable[[PyTree], Pairs]
-    lower_s: float
-    compile_s: float
-    temporary_bytes: int | None
+    lower_s: float | None = None
+    compile_s: float | None = None
+    temporary_bytes: int | None = None
 
     def error(self, outputs: PyTree) -> float:
         """The largest deviation of any output from what it must be."""

@@ -10,13 +10,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench import cost
+from bench.formats import FORMATS
 from bench.results import CaseResult, Run
 from bench.units import digits, mebibytes, seconds, whole
 
 BASELINE = "scan"
 GROUP = ["workload", "scope", "pass", "dtype", "activation"]
 ON_A_GPU = {"span", "busy", "launches"}
-ITEMSIZE = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8}
 # Heading of a printed column: (column of the frame, how to write it).
 COLUMNS = {
     "kernel": ("kernel", str),
@@ -63,7 +63,7 @@ def _row(result: CaseResult) -> dict[str, object]:
     case, w = result.case, result.case.workload
     samples = [sample for block in result.samples_s for sample in block] or [np.nan]
     p20, median, p80 = np.quantile(samples, (0.2, 0.5, 0.8))
-    need = cost.cost(w, case.scope, case.phase, ITEMSIZE[case.dtype])
+    need = cost.cost(w, case.scope, case.phase, FORMATS[case.dtype].itemsize)
     reason = f"{result.status.upper()}: {result.reason}" if result.status != "ok" else ""
     row = {"workload": w.name, "T": w.T, "B": w.B, "I": w.I, "H": w.H, "O": w.O}
     row |= {"scope": case.scope, "pass": case.phase, "dtype": case.dtype}

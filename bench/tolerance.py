@@ -4,7 +4,10 @@ Every step commits, per element, two storage roundings (z and H_t) of at most u_
 of K = I + H accumulated terms, which random-walks to sqrt(K) u_a (Higham & Mary, "A new approach
 to probabilistic rounding error analysis", 2019). All inputs have unit scale, so
 
-    step = sqrt(2 u_s^2 + K u_a^2).
+    step = sqrt(2 u_s^2 + 2 u_p^2 + K u_a^2),
+
+where u_p is not zero if a product rounds its two operands, as TF32 does: a sum of K such products
+at random signs carries, like each of them, sqrt(2) u_p of its size.
 
 relu and tanh are 1-Lipschitz and ||W_hh||_2 = g < 1 by construction of the inputs, so independent
 errors of earlier steps add up in squares, shrunk by g^2 a step:
@@ -25,6 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike
 
+from bench.formats import FORMATS
 from bench.workloads import Workload
 from reference.elman import RECURRENT_GAIN
 from reference.oracle import wide
@@ -37,10 +41,11 @@ def unit_roundoff(dtype: str) -> float:
 
 def tolerance(workload: Workload, dtype: str, phase: str = "forward") -> float:
     """The largest `deviation` that rounding explains in this pass."""
-    w, g2 = workload, RECURRENT_GAIN**2
-    accumulator = jnp.promote_types(dtype, jnp.float32).name
+    w, g2, kind = workload, RECURRENT_GAIN**2, FORMATS[dtype]
+    accumulator = jnp.promote_types(kind.storage, jnp.float32).name
     terms = w.I + w.H + (w.T * w.B if phase != "forward" else 0)
-    step = sqrt(2 * unit_roundoff(dtype) ** 2 + terms * unit_roundoff(accumulator) ** 2)
+    roundings = 2 * unit_roundoff(kind.storage) ** 2 + 2 * kind.product_roundoff**2
+    step = sqrt(roundings + terms * unit_roundoff(accumulator) ** 2)
     memory = (1 - g2**w.T) / (1 - g2)
     values = w.T * w.B * max(w.H, w.O)
     return sqrt(2 * log(2 * max(values, 1))) * sqrt(memory) * step

@@ -19,7 +19,7 @@ def digits(value: float) -> str:
         return ""
     if value and abs(value) < 1e-3:
         return f"{value:.1e}"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:#.3g}"
+    return f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:#.3g}"
 
 
 def mebibytes(value: int | float) -> str:

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from functools import partial
+from numbers import Integral
 from typing import Any
+
+import jax
 
 from kernels.contract import DTYPES
 
@@ -19,7 +22,7 @@ def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
 
 def positive(name: str, value: object) -> None:
     """Raise ValueError unless the value is a whole number of at least 1."""
-    if not isinstance(value, int) or value < 1:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name} is {value!r}; expected a whole number of at least 1")
 
 
@@ -45,6 +48,8 @@ def _check_dtype(name: str, array: Any, first: str, reference: Any) -> None:
         raise TypeError(f"{name} is a {type(array).__name__}; expected an array")
     if str(array.dtype) not in DTYPES:
         raise TypeError(f"{name} has dtype {array.dtype}; expected one of {', '.join(DTYPES)}")
+    if jax.dtypes.canonicalize_dtype(array.dtype) != array.dtype:
+        raise TypeError(f"{name} has dtype {array.dtype}; expected JAX's jax_enable_x64 to be on")
     if array.dtype != reference.dtype:
         raise TypeError(
             f"{name} has dtype {array.dtype}; expected {reference.dtype}, the dtype of {first}"

@@ -78,4 +78,5 @@ def current_platform() -> str:
     device = jax.config.jax_default_device
     if device is None:
         return jax.default_backend()
-    return device if isinstance(device, str) else device.platform
+    platform = device if isinstance(device, str) else device.platform
+    return "gpu" if platform == "cuda" else platform

@@ -72,11 +72,12 @@ def rnn(
     named = {"x": (x, "T B I")}
     named |= {name: (leaf, PARAMETER_AXES[name]) for name, leaf in params._asdict().items()}
     sizes = checks.arrays(named if h0 is None else named | {"h0": (h0, "B H")})
-    method = _method(sizes, x.dtype, activation, precision, kernel)
     h0 = _initial_state(h0, sizes, x.dtype)
     if chunk is None:
-        return _rnn(method, params, x, h0)
+        return _rnn(_method(sizes, x.dtype, activation, precision, kernel), params, x, h0)
     checks.positive("chunk", chunk)
+    sizes["T"] = chunk = min(chunk, max(sizes["T"], 1))  # all that the kernel sees at once
+    method = _method(sizes, x.dtype, activation, precision, kernel)
     return _chunked(method, chunk, params, x, h0)
 
 

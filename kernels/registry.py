@@ -30,7 +30,7 @@ def choose(name: str, problem: Problem) -> Kernel:
     """
     if name == "auto":
         name = next((n for n in PREFERENCE if obstacle(n, problem) is None), PREFERENCE[-1])
-    if name not in KERNELS:
+    if not isinstance(name, str) or name not in KERNELS:
         known = ", ".join(map(repr, KERNELS))
         raise ValueError(f"kernel is {name!r}; expected 'auto' or one of {known}")
     if reason := obstacle(name, problem):

@@ -30,7 +30,12 @@ def kernel(request):
 @pytest.fixture
 def dtype(kernel):
     """float32 where the kernel takes it in full precision: tensor-core kernels do not."""
-    problem = Problem(1, 1, 1, jnp.dtype("float32"), "relu", "full", current_platform())
+    return full_precision(kernel)
+
+
+def full_precision(kernel):
+    """float32, or for a kernel that refuses it bfloat16."""
+    problem = Problem(1, 1, 256, jnp.dtype("float32"), "relu", "full", current_platform())
     return "bfloat16" if KERNELS[kernel].unsupported(problem) else "float32"
 
 

@@ -35,6 +35,13 @@ def made_up(**losses):
     return Training(**ORIGIN | {"suite": "adding"}, curves=tuple(curves))
 
 
+def test_a_training_that_diverged_can_be_read_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = results.create(made_up(scan=(0.2, np.inf)), publish=True, folder="adding")
+    (curve,) = results.load(path, Training).curves
+    assert np.isnan(curve.losses).any() or np.isinf(curve.losses).any()
+
+
 def test_verdicts():
     judged = verdicts(made_up(scan=(0.2, 0.0), twin=(0.2, 0.0), other=(0.21, 0.0), flat=(0.2, 0.2)))
     assert {verdict.kernel: verdict.passed for verdict in judged} == {

@@ -68,6 +68,11 @@ def test_sentence(arguments, error, sentence):
         call(**arguments)
 
 
+def test_float64_is_not_narrowed_in_silence():
+    with pytest.raises(TypeError, match="z has dtype float64; expected JAX's jax_enable_x64"):
+        kernels.recurrence(np.zeros((3, 2, 4)), np.zeros((4, 4)))
+
+
 def test_before_anything_is_traced(monkeypatch):
     monkeypatch.setattr("kernels.layer._rnn", lambda *_: pytest.fail("reached the computation"))
     with pytest.raises(ValueError, match="w_hh has shape"):

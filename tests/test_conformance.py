@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from conftest import full_precision
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ import kernels
 import reference
 from bench import inputs
 from bench.contenders import problem_of
+from bench.formats import FORMATS
 from bench.plan import Case
 from bench.tolerance import deviation, tolerance
 from bench.workloads import SUITES, Workload
@@ -33,20 +35,21 @@ def hold(workload, dtype, activation, kernel, with_h0=True):
     expected_h0 = made.h0 if with_h0 else np.zeros(made.h0.shape)
     allowed = tolerance(workload, dtype)
 
-    h = kernels.recurrence(made.z, made.params.w_hh, h0, activation=activation, kernel=kernel)
+    options = {"activation": activation, "kernel": kernel, "precision": FORMATS[dtype].precision}
+    h = kernels.recurrence(made.z, made.params.w_hh, h0, **options)
     want = oracle.recurrence(made.z, made.params.w_hh, expected_h0, activation=activation)
-    assert h.dtype == dtype
+    assert h.dtype == made.z.dtype
     assert deviation(h, want) <= allowed
 
-    y, h_last = kernels.rnn(made.params, made.x, h0, activation=activation, kernel=kernel)
+    y, h_last = kernels.rnn(made.params, made.x, h0, **options)
     want = oracle.forward(made.params, made.x, expected_h0, activation=activation)
-    assert (y.dtype, h_last.dtype) == (dtype, dtype)
+    assert (y.dtype, h_last.dtype) == (made.z.dtype, made.z.dtype)
     assert deviation(y, want.y) <= allowed
     assert deviation(h_last, want.h[-1]) <= allowed
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "tf32"])
 @pytest.mark.parametrize(
     "workload", [*SUITES["smoke"], AWKWARD, ONE_OF_EACH], ids=lambda workload: workload.name
 )
@@ -75,7 +78,7 @@ def test_without_h0(kernel, dtype):
     activation=st.sampled_from(["relu", "tanh"]),
 )
 def test_any_shape(kernel, sizes, activation):
-    hold(Workload("any", **sizes), "float32", activation, kernel)
+    hold(Workload("any", **sizes), full_precision(kernel), activation, kernel)
 
 
 @pytest.mark.parametrize("O", [0, 3])

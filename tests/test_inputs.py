@@ -29,6 +29,10 @@ def test_seeded_and_never_zero():
         assert np.count_nonzero(array) > 0.99 * array.size
 
 
+def test_a_few_units_may_all_be_off():
+    inputs.check_alive(np.zeros((300, 1, 3)), "relu")
+
+
 @pytest.mark.parametrize(
     ("h", "activation"),
     [

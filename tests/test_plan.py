@@ -12,6 +12,12 @@ def test_every_case_has_its_turn_in_every_block():
     assert len(CASES) == 2 * 2 * 2 * 3
 
 
+def test_a_kernel_named_twice_is_one_case():
+    assert cases(SUITES["smoke"], ("float32",) * 2, ("scan", "scan")) == cases(
+        SUITES["smoke"], ("float32",), ("scan",)
+    )
+
+
 def test_a_group_is_finished_before_the_next_and_alternates():
     first = [(case.kernel, block) for case, block in turns(CASES)][: 3 * BLOCKS]
     assert [kernel for kernel, _ in first] == [

@@ -41,7 +41,7 @@ def test_a_run_from_start_to_report(tmp_path):
     done = bench("run", *SHAPE, "--pass", "train", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     run = only_file(tmp_path)
-    assert run.complete and run.suite == "shape" and run.machine.cores >= 1
+    assert run.complete and run.suite == "shape-T3-B2-I3-H4-O2" and run.machine.cores >= 1
     statuses = {(case.case.kernel, case.case.scope): case.status for case in run.cases}
     assert statuses[("scan", "model")] == statuses[("unrolled", "recurrence")] == "ok"
     assert statuses[("pallas", "model")] == "emulated"
@@ -111,6 +111,24 @@ def test_a_bad_command_line_is_one_sentence(arguments, said, capsys):
         main(["run", *arguments])
     assert caught.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_nothing_to_measure_is_one_sentence(tmp_path, monkeypatch, capsys):
+    from bench.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "--kernels", "mosaic", "--backend", "cpu"]) == 2
+    assert "nothing to measure: mosaic: written for" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_backend_that_is_not_there_is_one_sentence(monkeypatch, capsys):
+    from bench import machine
+    from bench.cli import main
+
+    monkeypatch.setattr(machine, "backends", lambda: ("cpu",))
+    assert main(["run", "--backend", "gpu"]) == 2
+    assert "needs an NVIDIA GPU" in capsys.readouterr().err
 
 
 def test_list_measures_nothing(tmp_path, monkeypatch, capsys):

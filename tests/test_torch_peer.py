@@ -1,5 +1,7 @@
 """torch.nn.RNN with our weights gives our oracle's outputs and gradients (where torch is)."""
 
+from dataclasses import replace
+
 import pytest
 
 from bench.peers import torch_rnn
@@ -13,11 +15,13 @@ SHAPE = Workload("awkward", T=5, B=3, I=2, H=7, O=4)
 @pytest.mark.parametrize("phase", ["forward", "train"])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_same_outputs_and_gradients(phase, dtype, activation):
+@pytest.mark.parametrize("outputs", [4, 0])
+def test_same_outputs_and_gradients(phase, dtype, activation, outputs):
     pytest.importorskip("torch")
-    case = Case(SHAPE, "model", phase, dtype, activation, "torch")
+    shape = replace(SHAPE, O=outputs)
+    case = Case(shape, "model", phase, dtype, activation, "torch")
     subject = torch_rnn.prepare(case, device="cpu")
-    assert subject.error(subject.call()) <= tolerance(SHAPE, dtype, phase)
+    assert subject.error(subject.call()) <= tolerance(shape, dtype, phase)
 
 
 def test_what_it_cannot_do_it_says():

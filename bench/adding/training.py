@@ -6,6 +6,7 @@ from time import perf_counter
 
 import jax
 import numpy as np
+from pydantic import ConfigDict, with_config
 from rich.console import Console
 
 from bench.adding import task
@@ -21,6 +22,7 @@ AGREEMENT = 1e-4  # relative, of a loss within those steps
 WELL_BELOW = 0.25  # of the trivial predictor's loss, by the last turn's mean
 
 
+@with_config(ConfigDict(ser_json_inf_nan="strings"))
 @dataclass(frozen=True)
 class Curve:
     """One kernel's training: the loss of every step, and seconds a step, one for every turn."""

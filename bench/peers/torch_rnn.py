@@ -1,13 +1,13 @@
 """PyTorch's `torch.nn.RNN` with a linear output layer: on an NVIDIA GPU that is cuDNN.
 
-float32 is float32: TF32 is switched off. Its bias b_h is PyTorch's input bias, whose other one is
-zero. Checked on the CPU; as a row beside our kernels it is for GPUs only so far, because on a CPU
-two libraries' thread pools in one process slow each other down.
+float32 is float32; TF32 is allowed where the case's dtype says tf32. Our b_h is PyTorch's input
+bias; its other one is zero. Checked on the CPU; as a row beside our kernels it is for GPUs only so
+far, because on a CPU two libraries' thread pools in one process slow each other down.
 """
 
+import math
 from collections.abc import Callable
 from importlib.util import find_spec
-from time import perf_counter
 from typing import Any
 
 import jax
@@ -15,11 +15,14 @@ import ml_dtypes
 import numpy as np
 
 from bench import inputs
+from bench.formats import FORMATS
 from bench.inputs import Inputs
 from bench.peers.contract import Peer
 from bench.plan import Case
 from bench.programs import Pairs, forward_pairs, train_pairs
 from bench.subject import Subject
+
+BFLOAT16_SINCE = 91300  # of cuDNN
 
 
 def unavailable(platform: str) -> str | None:
@@ -39,20 +42,28 @@ def unsupported(case: Case) -> str | None:
         return "torch.nn.RNN always includes the input projection: see the model scope"
     if case.phase == "backward":
         return "timed as part of train only"
+    return _too_old(case.dtype)
+
+
+def _too_old(dtype: str) -> str | None:
+    """torch falls back to a loop of its own where cuDNN refuses, and does not say so."""
+    import torch
+
+    cudnn = torch.backends.cudnn.version()
+    if dtype == "bfloat16" and cudnn is not None and cudnn < BFLOAT16_SINCE:
+        return f"cuDNN's bfloat16 RNN came with 9.13; this is {cudnn}"
     return None
 
 
 def prepare(case: Case, device: str = "cuda") -> Subject:
-    """The case in PyTorch, on its device; `lower_s` is what moving the weights took."""
+    """The case in PyTorch, on its device; it compiles nothing."""
     import torch
 
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    allowed = FORMATS[case.dtype].precision == "tf32"
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = allowed
     made = inputs.make(case.workload, case.dtype)
-    start = perf_counter()
-    model = _Model(case, made, device)
-    took = perf_counter() - start
-    call, pairs = _PASSES[case.phase](model)
-    return Subject(_waiting(call, device), pairs, took, 0.0, None)
+    call, pairs = _PASSES[case.phase](_Model(case, made, device))
+    return Subject(_waiting(call, device), pairs)
 
 
 class _Model:
@@ -71,7 +82,7 @@ class _Model:
             | {"bias_hh_l0": torch.zeros(w.H)}
         )
         self.out.load_state_dict({"weight": tensor(p.w_ho.T), "bias": tensor(p.b_o)})
-        dtype = getattr(torch, case.dtype)
+        dtype = getattr(torch, FORMATS[case.dtype].storage)
         self.rnn, self.out = (layer.to(device, dtype) for layer in (self.rnn, self.out))
         self.rnn.flatten_parameters()
         self.x, self.h0 = tensor(made.x).to(device), tensor(made.h0)[None].to(device)
@@ -86,6 +97,8 @@ class _Model:
 
 def _forward(model: _Model) -> tuple[Callable[[], Any], Callable[[Any], Pairs]]:
     import torch
+
+    model.rnn.eval()  # in training cuDNN keeps what a backward pass would need
 
     def call():
         with torch.inference_mode():
@@ -124,7 +137,7 @@ _PASSES = {"forward": _forward, "train": _train}
 
 
 def _half_mean_square(got: Any, target: Any) -> Any:
-    return 0.5 * ((got.float() - target) ** 2).sum() / max(got[..., 0].numel(), 1)
+    return 0.5 * ((got.float() - target) ** 2).sum() / max(math.prod(got.shape[:-1]), 1)
 
 
 def _waiting(call: Callable[[], Any], device: str) -> Callable[[], Any]:
