@@ -41,19 +41,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     commands = parser.add_subparsers(required=True)
     _add_run(commands.add_parser("run", help="check and time kernels on this machine"))
-    one = commands.add_parser("report", help="rebuild report.md and its figures from result files")
-    one.add_argument("folders", type=Path, nargs="*", help="machine folders (default: all)")
-    one.set_defaults(command=lambda arguments, _: report.main(arguments.folders))
-    two = commands.add_parser("compare", help="two result files side by side")
-    two.add_argument("files", type=Path, nargs=2, metavar="FILE")
-    two.set_defaults(command=lambda arguments, _: compare.main(*arguments.files))
-    three = commands.add_parser("adding", help="train the adding problem with every kernel")
-    three.add_argument("--publish", action="store_true", help=PUBLISH)
-    three.set_defaults(command=_adding)
-    four = commands.add_parser("campaign", help="all that a GPU host is asked, by one command")
-    four.add_argument("--out", type=Path, required=True, help="folder for results and logs")
-    four.add_argument("--backend", choices=PLATFORMS, default="gpu", help="cpu: a dry run")
-    four.set_defaults(command=lambda arguments, _: campaign.main(arguments.out, arguments.backend))
+    _add_adding(commands.add_parser("adding", help="train the adding problem with every kernel"))
+    _add_compare(commands.add_parser("compare", help="two result files side by side"))
+    _add_report(commands.add_parser("report", help="rebuild reports from the result files"))
+    _add_campaign(commands.add_parser("campaign", help="all that a GPU host is asked"))
     return parser
 
 
@@ -69,6 +60,29 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--publish", action="store_true", help=PUBLISH)
     parser.add_argument("--list", action="store_true", help="print the cases, measure nothing")
     parser.set_defaults(command=_run)
+
+
+def _add_adding(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--publish", action="store_true", help=PUBLISH)
+    parser.set_defaults(command=_adding)
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", type=Path, nargs=2, metavar="FILE")
+    parser.set_defaults(command=lambda arguments, _: compare.main(*arguments.files))
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folders", type=Path, nargs="*", help="of machines (default: all)")
+    parser.set_defaults(command=lambda arguments, _: report.main(arguments.folders))
+
+
+def _add_campaign(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help="folder for results and logs")
+    parser.add_argument("--backend", choices=PLATFORMS, default="gpu", help="cpu: a dry run")
+    parser.set_defaults(
+        command=lambda arguments, _: campaign.main(arguments.out, arguments.backend)
+    )
 
 
 def _shape(text: str) -> Workload:

@@ -4,7 +4,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -107,7 +107,7 @@ def _interrupt_sets(event: threading.Event) -> Iterator[None]:
 def _conclude(session: Session, status: int | pytest.ExitCode, console: Console) -> int:
     """Mark the file complete unless the run was cut short, and print what there is."""
     if session.finished:
-        session.run = results.replace(session.run, complete=True)
+        session.run = replace(session.run, complete=True)
         results.save(session.run, session.path)
     console.print(*tables.for_terminal(session.run), sep="\n")
     console.print(f"Samples: {session.path}")

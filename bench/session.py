@@ -1,6 +1,7 @@
 """A run in progress, as a pytest plugin: it hands out turns and keeps what they give."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from time import perf_counter
@@ -47,12 +48,12 @@ class Session:
     def sampled(self, case: Case, block: int, samples: tuple[float, ...], outputs: Any) -> None:
         """Keep one block's samples; after the last, check the outputs again and finish."""
         so_far = self._pending[case]
-        so_far = results.replace(so_far, samples_s=(*so_far.samples_s, samples))
+        so_far = replace(so_far, samples_s=(*so_far.samples_s, samples))
         self._pending[case] = so_far
         if block == BLOCKS - 1:
             subject = self._subjects[case]
             after = subject.error(outputs)
-            done = results.replace(so_far, error_after=after, device=_device_time(subject))
+            done = replace(so_far, error_after=after, device=_device_time(subject))
             self._finish(case, _judge(done, after))
 
     def _open(self, case: Case) -> None:
@@ -71,7 +72,7 @@ class Session:
         )
         judged = _judge(opened, error)
         if judged.status == "ok" and (reason := contenders.emulated(case)):
-            judged = results.replace(judged, status="emulated", reason=reason)
+            judged = replace(judged, status="emulated", reason=reason)
         if judged.status != "ok":
             return self._finish(case, judged)
         self._subjects[case], self._pending[case] = subject, judged
@@ -120,4 +121,4 @@ def _judge(result: CaseResult, error: float) -> CaseResult:
     if error <= result.tolerance:
         return result
     reason = f"deviates by {error:.2g} from the float64 oracle; {result.tolerance:.2g} is allowed"
-    return results.replace(result, status="wrong", reason=reason, samples_s=(), device=None)
+    return replace(result, status="wrong", reason=reason, samples_s=(), device=None)
