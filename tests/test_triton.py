@@ -46,6 +46,14 @@ def test_fits_hopper_and_keeps_w_hh_in_registers(compiled):
     assert sum("LDSM" in line for line in step) <= 3
 
 
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("H", [64, 128, 256])
+def test_fits_an_a100_too(half, H):
+    usage = by_triton.compile_half(half, "bfloat16", H, "relu", capability=80)
+    assert usage.spill_bytes == 0
+    assert usage.shared_bytes <= 166912  # what a thread block may ask for there
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

@@ -13,9 +13,14 @@ TYPES = {"bfloat16": "*bf16", "float16": "*fp16", "float32": "*fp32"}
 
 
 def compile_half(
-    half: str, dtype: str, H: int, activation: str, config: Config | None = None
+    half: str,
+    dtype: str,
+    H: int,
+    activation: str,
+    config: Config | None = None,
+    capability: int = 90,
 ) -> cubin.Usage:
-    """Compile "forward" or "backward" to sm_90 machine code; B and T are not compiled in."""
+    """Compile "forward" or "backward" to machine code; B and T are not compiled in."""
     import triton
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
@@ -28,7 +33,7 @@ def compile_half(
     options = {"num_warps": config.warps, "num_stages": 1}
     # Importing jax-triton empties TRITON_CACHE_DIR, and Triton would fill the working folder.
     with tempfile.TemporaryDirectory() as cache, _environment(TRITON_CACHE_DIR=cache):
-        compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32), options=options)
+        compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
         file = Path(cache, "program.cubin")
         file.write_bytes(compiled.asm["cubin"])
         (usage,) = cubin.read([file])
