@@ -40,7 +40,8 @@ def recurrence(
     Arrays share one dtype of bfloat16, float16, float32, float64, in which each state is stored;
     products accumulate in float32 (float64 for float64). Without `h0` the state starts at zero.
     `activation` is "relu" or "tanh"; `precision="tf32"` lets float32 products round their
-    operands to 11 significant bits, on hardware that has TF32. `kernel` is "auto" or a name of `available()`.
+    operands to 11 significant bits, on hardware that has TF32. `kernel` is "auto" or a name of
+    `available()`.
 
     Raises TypeError for a wrong dtype; ValueError for a wrong shape, an unknown name, or a kernel
     that cannot run this problem.
