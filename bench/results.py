@@ -18,7 +18,7 @@ from bench.plan import Case
 SCHEMA = 1
 ROOT = Path("results")
 FILES = "[0-9]*T[0-9]*-*.json"  # as `create` names them
-LARGEST_FILE = 256 * 2**20  # bytes; a full deepbench run is under one hundredth of it
+LARGEST_FILE = 256 * 2**20  # bytes; a run of the default suite is a thousandth of it
 
 
 class ResultError(Exception):

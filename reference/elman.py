@@ -12,6 +12,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 ACTIVATIONS = {"relu": jax.nn.relu, "tanh": jnp.tanh}
+RECURRENT_GAIN = 0.9  # of `init`'s w_hh, which shrinks a perturbation of the state at every step
 
 
 class Params(NamedTuple):
@@ -48,9 +49,6 @@ def init(
         b_o=bias(keys[4], (output_size,)),
     )
     return jax.tree.map(lambda leaf: leaf.astype(dtype), params)
-
-
-RECURRENT_GAIN = 0.9
 
 
 def dot(a: Float[Array, "... K"], b: Float[Array, "K N"]) -> Float[Array, "... N"]:
