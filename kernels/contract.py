@@ -1,12 +1,14 @@
-"""What a kernel is: two functions and two predicates. A kernel file defines one `Kernel`."""
+"""What a kernel is: two functions and predicates; it may take the whole layer, too. A kernel file defines one `Kernel`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+
+from reference import Params
 
 DTYPES = ("bfloat16", "float16", "float32", "float64")
 PRECISIONS = ("full", "tf32")
@@ -55,6 +57,65 @@ class Backward(Protocol):
     ) -> Float[Array, "T B H"]: ...
 
 
+class LayerOutputs(NamedTuple):
+    """What a layer's forward pass gives; h is (0, B, H) where no states were asked for."""
+
+    y: Float[Array, "T B O"]
+    h_last: Float[Array, "B H"]
+    h: Float[Array, "S B H"]
+
+
+class LayerGradients(NamedTuple):
+    """Of a layer's parameters, inputs (None where not asked for) and initial state."""
+
+    params: Params
+    x: Float[Array, "T B I"] | None
+    h0: Float[Array, "B H"]
+
+
+@runtime_checkable
+class LayerForward(Protocol):
+    """`Forward` of z = x W_xh + b_h, and y = h W_ho + b_o. Biases are (H,) and (O,)."""
+
+    def __call__(
+        self,
+        params: Params,
+        x: Float[Array, "T B I"],
+        h0: Float[Array, "B H"],
+        *,
+        activation: str,
+        precision: str,
+        keep_states: bool,
+    ) -> LayerOutputs: ...
+
+
+@runtime_checkable
+class LayerBackward(Protocol):
+    """Every gradient, from those of y and of the last state. Biases are (H,) and (O,)."""
+
+    def __call__(
+        self,
+        params: Params,
+        x: Float[Array, "T B I"],
+        h0: Float[Array, "B H"],
+        h: Float[Array, "T B H"],
+        dy: Float[Array, "T B O"],
+        dh_last: Float[Array, "B H"],
+        *,
+        activation: str,
+        precision: str,
+        with_dx: bool,
+    ) -> LayerGradients: ...
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The whole layer in the kernel's own hands, both ways."""
+
+    forward: LayerForward
+    backward: LayerBackward
+
+
 def never(_: object) -> None:
     """No reason against it."""
 
@@ -71,6 +132,7 @@ class Kernel:
     unavailable: Callable[[str], str | None] = never  # on this platform, whatever the problem
     unsupported: Callable[[Problem], str | None] = never  # this problem, where it is available
     emulated: Callable[[str], str | None] = never  # it runs, but its speed means nothing
+    layer: Layer | None = None  # None: the layer is composed from the two halves and XLA's products
 
 
 def current_platform() -> str:

@@ -121,6 +121,8 @@ def _initial_state(
 def _rnn(
     method: _Method, params: Params, x: Float[Array, "T B I"], h0: Float[Array, "B H"]
 ) -> tuple[Float[Array, "T B O"], Float[Array, "B H"]]:
+    if method.kernel.layer is not None and len(x):
+        return _whole(method, _with_flat_biases(params), x, h0)
     z = (method.dot(x, params.w_xh) + params.b_h).astype(x.dtype)
     h = _states(method, z, params.w_hh, h0)
     y = (method.dot(h, params.w_ho) + params.b_o).astype(x.dtype)
@@ -181,3 +183,47 @@ def _gradients(method, residuals, dh):
 
 
 _differentiable.defvjp(_remember, _gradients)
+
+
+def _with_flat_biases(params: Params) -> Params:
+    return params._replace(b_h=params.b_h.reshape(-1), b_o=params.b_o.reshape(-1))
+
+
+def _whole_forward(
+    method: _Method, params: Params, x: Float[Array, "T B I"], h0: Float[Array, "B H"]
+) -> tuple[Float[Array, "T B O"], Float[Array, "B H"]]:
+    """The layer by a kernel that takes it whole."""
+    return method.kernel.layer.forward(params, x, h0, keep_states=False, **method.options)[:2]
+
+
+_whole = jax.custom_vjp(_whole_forward, nondiff_argnums=(0,))
+
+
+def _whole_remember(method, params, x, h0):
+    """Also keeps, in the structure of what it keeps, whether the gradient of x is asked for."""
+    asked = () if x.perturbed else None
+    params, x, h0 = jax.tree.map(lambda primal: primal.value, (params, x, h0), is_leaf=_is_primal)
+    y, h_last, h = method.kernel.layer.forward(params, x, h0, keep_states=True, **method.options)
+    return (y, h_last), (params, x, h0, h, asked)
+
+
+def _is_primal(node: object) -> bool:
+    return isinstance(node, jax.custom_derivatives.CustomVJPPrimal)
+
+
+def _whole_gradients(method, residuals, cotangents):
+    params, x, h0, h, asked = residuals
+    gradients = method.kernel.layer.backward(
+        params, x, h0, h, *map(_instantiate, cotangents), with_dx=asked is not None, **method.options
+    )
+    return gradients.params, gradients.x, gradients.h0
+
+
+def _instantiate(cotangent: object) -> Float[Array, "..."]:
+    """Zeros that JAX only names, as an array."""
+    if isinstance(cotangent, jax.custom_derivatives.SymbolicZero):
+        return jnp.zeros(cotangent.shape, cotangent.dtype)
+    return cotangent
+
+
+_whole.defvjp(_whole_remember, _whole_gradients, symbolic_zeros=True)

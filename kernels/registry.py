@@ -1,6 +1,6 @@
 """Every kernel by name. To add one: write its file and a line here."""
 
-from kernels import mosaic, pallas, scan, triton, unrolled
+from kernels import mosaic, native, pallas, scan, triton, unrolled
 from kernels.contract import Kernel, Problem
 
 KERNELS: dict[str, Kernel] = {
@@ -8,6 +8,7 @@ KERNELS: dict[str, Kernel] = {
     "scan-autodiff": scan.AUTODIFF,
     "unrolled": unrolled.kernel(factor=8),
     "unrolled-full": unrolled.kernel(factor=None),
+    "native": native.KERNEL,
     "pallas": pallas.KERNEL,
     "mosaic": mosaic.KERNEL,
     "triton": triton.KERNEL,

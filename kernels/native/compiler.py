@@ -1,0 +1,91 @@
+"""The C++ compiler of this machine, the instruction set of its CPU, and how the two are used."""
+
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from platform import machine
+
+import jax.ffi
+
+NAMES = ("c++", "g++", "clang++")
+SOURCE = Path(__file__).with_name("source")
+# The levels of x86-64 (psABI), best first, and what /proc/cpuinfo calls the features they need.
+LEVELS = {
+    "x86-64-v4": {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"},
+    "x86-64-v3": {"avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"},
+    "x86-64": set(),
+}
+
+
+class BuildError(Exception):
+    """The library cannot be built here; the message says why."""
+
+
+@cache
+def find() -> str:
+    """The path of a compiler.
+
+    Raises BuildError if there is none.
+    """
+    for name in NAMES:
+        if path := shutil.which(name):
+            return path
+    raise BuildError(f"no C++ compiler found (looked for {', '.join(NAMES)})")
+
+
+@cache
+def version(compiler: str) -> str:
+    """What the compiler says of itself.
+
+    Raises BuildError if it does not run.
+    """
+    return _output([compiler, "--version"])
+
+
+@cache
+def target() -> str:
+    """The instruction set to compile for: the CPU's level of x86-64, else the machine's name."""
+    if machine() != "x86_64":
+        return machine()
+    features = _cpu_features()
+    needs_v3 = LEVELS["x86-64-v3"]
+    return next(
+        level
+        for level, needs in LEVELS.items()
+        if needs <= features and (level == "x86-64" or needs_v3 <= features)
+    )
+
+
+def _cpu_features() -> set[str]:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    return set(flags.partition(":")[2].split())
+
+
+def options(target: str) -> list[str]:
+    """Of the compiler, apart from what it reads and writes."""
+    architecture = [f"-march={target}"] if target in LEVELS else []
+    return ["-std=c++17", "-O3", "-shared", "-fPIC", "-fvisibility=hidden", *architecture]
+
+
+def compile_library(target: str, output: Path) -> None:
+    """Build the handlers for an instruction set, against the headers of the running jaxlib.
+
+    Raises BuildError, with the compiler's first error.
+    """
+    headers = ["-isystem", jax.ffi.include_dir()]
+    source = str(SOURCE / "handlers.cc")
+    _output([find(), *options(target), *headers, source, "-o", str(output)])
+
+
+def _output(command: list[str]) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise BuildError(f"{command[0]} does not run: {error.strerror}") from error
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if "error" in line.lower()]
+        reason = lines[0] if lines else f"exit status {done.returncode}"
+        raise BuildError(f"{command[0]} failed: {reason}")
+    return done.stdout

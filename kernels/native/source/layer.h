@@ -1,0 +1,102 @@
+// One layer as the caller holds it, and how a team divides its work.
+#pragma once
+
+#include <unistd.h>
+
+#include <deque>
+
+#include "number.h"
+#include "product.h"
+#include "team.h"
+
+namespace rnn {
+
+// Arrays of the notation, row-major: x (T, B, I), h0 (B, H), and so on. A recurrence alone has only
+// w_hh and h0.
+template <class Stored>
+struct Layer {
+  Index T, B, I, H, O;
+  const Stored *w_xh, *w_hh, *b_h, *w_ho, *b_o, *x, *h0;
+};
+
+inline Index cache_bytes() {
+  static const long found = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  return found > 0 ? found : Index(512) << 10;
+}
+
+// A team is some groups of members. A group takes some rows of the batch through all of time, and
+// meets no other group on the way. Its members share the rows and divide the hidden units, which
+// costs a barrier a step, but each then needs only its part of W_hh, which stays in its cache.
+class Division {
+ public:
+  // As many groups as have rows enough to fill the register tile, where W_hh fits a core's cache
+  // beside all else; the rest are members.
+  template <class Real>
+  static Division of(Index size, Index B, Index H) {
+    const bool fits = H * H * Index(sizeof(Real)) <= cache_bytes() / 2;
+    Index groups = fits ? size : 1;
+    while (groups > 1 && (size % groups || B / groups < kMostRows / 2)) --groups;
+    return Division(size, groups);
+  }
+
+  // A rank's rows of the batch, its share of what its group divides, of what all divide.
+  Range rows(Index rank, Index B) const { return part({0, B}, rank / members_, groups_); }
+  Range among_members(Index rank, Range whole) const {
+    return part(whole, rank % members_, members_);
+  }
+  Range among_all(Index rank, Range whole) const { return part(whole, rank, size_); }
+
+  // Whether every group has one member, which meets nobody between two steps.
+  bool alone() const { return members_ == 1; }
+
+  // The runs of a rank's group among the rows (step, batch) of some steps.
+  template <class Use>
+  void each_run(Index rank, Index steps, Index B, Use&& use) const {
+    if (groups_ == 1) return use(Range{0, steps * B});
+    const Range mine = rows(rank, B);
+    for (Index s = 0; s < steps; ++s) use(Range{s * B + mine.first, s * B + mine.last});
+  }
+
+  void meet_group(Index rank) { barriers_[rank / members_].wait(); }
+  void meet_all() { everyone_.wait(); }
+
+ private:
+  Division(Index size, Index groups)
+      : size_(size), groups_(groups), members_(size / groups), everyone_(size) {
+    for (Index g = 0; g < groups; ++g) barriers_.emplace_back(members_);
+  }
+
+  Index size_, groups_, members_;
+  Barrier everyone_;
+  std::deque<Barrier> barriers_;
+};
+
+// How many steps make a chunk: enough rows for a product to pay for its accumulators, few enough
+// for them to stay in a core's cache.
+inline Index steps_together(Index T, Index B) {
+  constexpr Index rows = 200;
+  return std::max<Index>(1, std::min(T, rows / std::max<Index>(B, 1)));
+}
+
+// How many threads a pass is worth, and how long it is worth waiting for them.
+struct Effort {
+  Index threads;
+  std::chrono::nanoseconds patience;
+};
+
+template <class Stored>
+Effort effort_of(const Layer<Stored>& layer, Index available) {
+  constexpr double waking = 2e6, meeting = 3e4;  // operations in the time that a thread takes to
+  const double step = 2.0 * layer.B * layer.H * layer.H;
+  const double all = 2.0 * layer.T * layer.B * layer.H * (layer.I + layer.H + layer.O);
+  Index threads = std::clamp<Index>(Index(all / waking), 1, std::max<Index>(available, 1));
+  const auto meets = [&] {
+    return !Division::of<RealOf<Stored>>(threads, layer.B, layer.H).alone();
+  };
+  while (threads > 1 && meets() && step / double(threads) < meeting) --threads;
+  constexpr double slow = 50;  // operations a nanosecond, of one thread
+  const auto alone = std::chrono::nanoseconds(std::int64_t(all / slow));
+  return {threads, alone / 8};
+}
+
+}  // namespace rnn

@@ -1,0 +1,57 @@
+// Numbers as they are stored, and as they are computed with.
+#pragma once
+
+#include "vector.h"
+
+namespace rnn {
+
+struct Bfloat16 {
+  std::uint16_t bits;
+};
+
+inline float widen(Bfloat16 stored) {
+  const std::uint32_t bits = std::uint32_t(stored.bits) << 16;
+  float wide;
+  std::memcpy(&wide, &bits, sizeof wide);
+  return wide;
+}
+
+// To nearest, ties to even; a NaN stays one, whatever its low bits.
+inline void narrow(float wide, Bfloat16& stored) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &wide, sizeof bits);
+  const std::uint32_t rounded = bits + 0x7fff + (bits >> 16 & 1);
+  stored.bits = std::uint16_t((wide != wide ? bits | 0x400000 : rounded) >> 16);
+}
+
+inline float widen(float stored) { return stored; }
+inline double widen(double stored) { return stored; }
+inline void narrow(float wide, float& stored) { stored = wide; }
+inline void narrow(double wide, double& stored) { stored = wide; }
+
+// What a storage format is computed in.
+template <class Stored>
+using RealOf = decltype(widen(Stored{}));
+
+template <class Stored>
+void widen(const Stored* from, Index n, RealOf<Stored>* to) {
+  for (Index i = 0; i < n; ++i) to[i] = widen(from[i]);
+}
+
+template <class Stored>
+void narrow(const RealOf<Stored>* from, Index n, Stored* to) {
+  for (Index i = 0; i < n; ++i) narrow(from[i], to[i]);
+}
+
+// Round to what the storage format can hold.
+template <class Stored>
+void round(RealOf<Stored>* values, Index n) {
+  if constexpr (sizeof(Stored) != sizeof(RealOf<Stored>))
+    for (Index i = 0; i < n; ++i) {
+      Stored stored;
+      narrow(values[i], stored);
+      values[i] = widen(stored);
+    }
+}
+
+}  // namespace rnn

@@ -1,0 +1,111 @@
+// The threads of one call.
+//
+// XLA may run several handlers at once on the threads that helpers would come from, so that a
+// helper may start late or never. A call therefore waits a bounded time, closes its muster and runs
+// with whoever came; who comes later goes home. From then on all of a team is running, and may meet
+// at barriers. There are no threads of our own: nothing to fork, nothing to join at exit.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <thread>
+
+#include "product.h"
+
+namespace rnn {
+
+inline void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Spins, then also lets others run: whom we wait for may need this very core.
+template <class Condition>
+void wait_until(Condition&& met) {
+  for (int spins = 0; !met(); ++spins) spins < 4096 ? relax() : std::this_thread::yield();
+}
+
+// Where `size` threads wait for each other.
+class Barrier {
+ public:
+  explicit Barrier(Index size = 1) : size_(size) {}
+  Barrier(const Barrier& other) : size_(other.size_) {}
+
+  void wait() {
+    if (size_ == 1) return;
+    const Index generation = generation_.load(std::memory_order_relaxed);
+    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == size_) {
+      arrived_.store(0, std::memory_order_relaxed);
+      generation_.store(generation + 1, std::memory_order_release);
+    } else {
+      wait_until([&] { return generation_.load(std::memory_order_acquire) != generation; });
+    }
+  }
+
+ private:
+  const Index size_;
+  alignas(64) std::atomic<Index> arrived_{0};
+  alignas(64) std::atomic<Index> generation_{0};
+};
+
+// A team's work: what is prepared once its size is known, and what each member then does.
+class Work {
+ public:
+  virtual ~Work() = default;
+  virtual void prepare(Index size) = 0;
+  virtual void run(Index rank) = 0;
+};
+
+// Shared with helpers, and outlives the call if one of them comes too late.
+class Muster {
+ public:
+  Muster() : caller_(std::this_thread::get_id()) {}
+
+  // What a helper does: join unless closed, wait for the start, work.
+  void help() {
+    // A pool that cannot queue a task runs it here and now, in the caller: no helper.
+    if (std::this_thread::get_id() == caller_) return;
+    Index seen = joined_.load();
+    do
+      if (seen < 0) return;
+    while (!joined_.compare_exchange_weak(seen, seen + 1));
+    wait_until([&] { return started_.load(std::memory_order_acquire); });
+    work_->run(seen + 1);
+    left_.fetch_add(1, std::memory_order_release);
+  }
+
+  // What the caller does: wait a while for helpers, work, wait for those who joined.
+  void lead(Work& work, Index helpers, std::chrono::nanoseconds patience) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    wait_until([&] {
+      return joined_.load() == helpers || std::chrono::steady_clock::now() > deadline;
+    });
+    const Index came = joined_.exchange(-1);
+    work.prepare(came + 1);
+    work_ = &work;
+    started_.store(true, std::memory_order_release);
+    work.run(0);
+    wait_until([&] { return left_.load(std::memory_order_acquire) == came; });
+  }
+
+ private:
+  const std::thread::id caller_;
+  Work* work_ = nullptr;
+  std::atomic<Index> joined_{0};  // -1: closed
+  std::atomic<bool> started_{false};
+  std::atomic<Index> left_{0};
+};
+
+// Runs `work` on up to `most` threads of a pool (anything with Schedule), the caller among them.
+template <class Pool>
+void run_team(Pool& pool, Index most, std::chrono::nanoseconds patience, Work& work) {
+  auto muster = std::make_shared<Muster>();
+  for (Index i = 1; i < most; ++i) pool.Schedule([muster] { muster->help(); });
+  muster->lead(work, most - 1, patience);
+}
+
+}  // namespace rnn
