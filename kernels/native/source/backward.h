@@ -94,7 +94,7 @@ class Backward final : public Work {
       db_h_ = dealer.deal<Real>(H);
       dw_ho_ = dealer.deal<Real>(layer_.H * O);
       db_o_ = dealer.deal<Real>(O);
-      if (kConverts) {
+      if (kConverts<Stored>) {
         x_ = dealer.deal<Real>(M * layer_.I);
         h_ = dealer.deal<Real>(M * layer_.H);
         before_ = dealer.deal<Real>(layer_.B * layer_.H);
@@ -157,14 +157,14 @@ class Backward final : public Work {
   // A panel of a row of dz, from what flows into h.
   void keep(Real* upstream, Index p, Real* as_left, Index row) {
     constexpr Index L = kLanes<Real>;
-    const Index width = std::min(W, layer_.H - p * W), column = row * layer_.H + p * W;
-    alignas(kVectorBytes) Real h[W] = {};
-    widen(arrays_.h + column, width, h);
+    const Index width = width_of<Real>(p, layer_.H), column = row * layer_.H + p * W;
+    alignas(kVectorBytes) Real h[W];
+    widen_panel(arrays_.h + column, width, h);
     for (Index i = 0; i < W; i += L)
       store(upstream + i, slope<kActivation, Real>(load(upstream + i), load(h + i)));
     round<Stored>(upstream, W);
     std::copy_n(upstream, W, as_left);
-    if (arrays_.dz) narrow(upstream, width, arrays_.dz + column);
+    if (arrays_.dz) narrow_panel(upstream, width, arrays_.dz + column);
   }
 
   // The first dz of a chunk is what the chunk before it in time goes on from.
@@ -199,7 +199,7 @@ class Backward final : public Work {
 
   // Numbers of the caller's, to compute with: themselves, or everyone's conversion of a share.
   const Real* as_real(Index rank, const Stored* from, Index n, Real* converted) {
-    if constexpr (kConverts) {
+    if constexpr (kConverts<Stored>) {
       const Range mine = team_->among_all(rank, {0, n});
       widen(from + mine.first, mine.size(), converted + mine.first);
       return converted;
@@ -262,8 +262,6 @@ class Backward final : public Work {
     use(db_h(), layer_.H, one, team_->among_all(rank, hidden()), arrays_.db_h);
     use(db_o(), layer_.O, one, team_->among_all(rank, output()), arrays_.db_o);
   }
-
-  static constexpr bool kConverts = sizeof(Stored) != sizeof(Real);
 
   const Layer<Stored> layer_;
   const BackwardArrays<Stored> arrays_;

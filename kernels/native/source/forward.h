@@ -147,7 +147,7 @@ class Forward final : public Work {
     for (Index i = 0; i < W; i += L) store(h + i, activate<kActivation, Real>(load(pre + i)));
     round<Stored>(h, W);
     if (arrays_.h)
-      narrow(h, std::min(W, layer_.H - p * W), arrays_.h + row * layer_.H + p * W);
+      narrow_panel(h, width_of<Real>(p, layer_.H), arrays_.h + row * layer_.H + p * W);
   }
 
   // y = h W_ho + b_o
@@ -174,8 +174,8 @@ class Forward final : public Work {
     const Range batch = my_batch(rank), panels = my_hidden(rank);
     for (Index b = batch.first; b < batch.last; ++b)
       for (Index p = panels.first; p < panels.last; ++p)
-        narrow(state(0).at(b, p * W), std::min(W, layer_.H - p * W),
-               arrays_.h_last + b * layer_.H + p * W);
+        narrow_panel(state(0).at(b, p * W), width_of<Real>(p, layer_.H),
+                     arrays_.h_last + b * layer_.H + p * W);
   }
 
   const Layer<Stored> layer_;

@@ -34,19 +34,28 @@ template <class Stored>
 using RealOf = decltype(widen(Stored{}));
 
 template <class Stored>
-void widen(const Stored* from, Index n, RealOf<Stored>* to) {
-  for (Index i = 0; i < n; ++i) to[i] = widen(from[i]);
+inline constexpr bool kConverts = sizeof(Stored) != sizeof(RealOf<Stored>);
+
+template <class Stored>
+inline void widen(const Stored* from, Index n, RealOf<Stored>* to) {
+  if constexpr (kConverts<Stored>)
+    for (Index i = 0; i < n; ++i) to[i] = widen(from[i]);
+  else
+    std::memcpy(to, from, std::size_t(n) * sizeof(Stored));
 }
 
 template <class Stored>
-void narrow(const RealOf<Stored>* from, Index n, Stored* to) {
-  for (Index i = 0; i < n; ++i) narrow(from[i], to[i]);
+inline void narrow(const RealOf<Stored>* from, Index n, Stored* to) {
+  if constexpr (kConverts<Stored>)
+    for (Index i = 0; i < n; ++i) narrow(from[i], to[i]);
+  else
+    std::memcpy(to, from, std::size_t(n) * sizeof(Stored));
 }
 
 // Round to what the storage format can hold.
 template <class Stored>
 void round(RealOf<Stored>* values, Index n) {
-  if constexpr (sizeof(Stored) != sizeof(RealOf<Stored>))
+  if constexpr (kConverts<Stored>)
     for (Index i = 0; i < n; ++i) {
       Stored stored;
       narrow(values[i], stored);

@@ -7,18 +7,37 @@
 
 namespace rnn {
 
+// A row of a panel, of which the matrix may have only the first `width` columns. Most panels are
+// whole, and a copy of known length is a few instructions.
+template <class Stored>
+inline void widen_panel(const Stored* from, Index width, RealOf<Stored>* to) {
+  constexpr Index W = kPanel<RealOf<Stored>>;
+  if (width == W) return widen(from, W, to);
+  widen(from, width, to);
+  std::fill(to + width, to + W, RealOf<Stored>(0));
+}
+
+template <class Stored>
+inline void narrow_panel(const RealOf<Stored>* from, Index width, Stored* to) {
+  constexpr Index W = kPanel<RealOf<Stored>>;
+  if (width == W) return narrow(from, W, to);
+  narrow(from, width, to);
+}
+
+// How many of a panel's columns a matrix of N columns has.
+template <class Real>
+constexpr Index width_of(Index panel, Index N) {
+  return std::min(kPanel<Real>, N - panel * kPanel<Real>);
+}
+
 // Columns of a row-major (K, N) matrix as panels, the last one filled up with zeros.
 template <class Stored>
 void pack(const Stored* from, Index K, Index N, Range panels, RealOf<Stored>* to) {
   using Real = RealOf<Stored>;
   constexpr Index W = kPanel<Real>;
   for (Index p = panels.first; p < panels.last; ++p) {
-    const Index width = std::min(W, N - p * W);
-    for (Index k = 0; k < K; ++k) {
-      Real* row = to + (p * K + k) * W;
-      widen(from + k * N + p * W, width, row);
-      std::fill(row + width, row + W, Real(0));
-    }
+    const Index width = width_of<Real>(p, N);
+    for (Index k = 0; k < K; ++k) widen_panel(from + k * N + p * W, width, to + (p * K + k) * W);
   }
 }
 
@@ -28,7 +47,7 @@ void pack_transposed(const Stored* from, Index K, Index N, Range panels, RealOf<
   using Real = RealOf<Stored>;
   constexpr Index W = kPanel<Real>, kBlock = 16;
   for (Index p = panels.first; p < panels.last; ++p) {
-    const Index width = std::min(W, N - p * W);
+    const Index width = width_of<Real>(p, N);
     Real* panel = to + p * K * W;
     for (Index k0 = 0; k0 < K; k0 += kBlock)  // a block of both sides stays in cache
       for (Index n = 0; n < W; ++n)
@@ -37,10 +56,12 @@ void pack_transposed(const Stored* from, Index K, Index N, Range panels, RealOf<
   }
 }
 
-// A row of K numbers, to be read by rows.
+// A row of N numbers, to be read by rows. What lies behind the last is not read.
 template <class Stored>
-void scatter(const Stored* from, Index K, Rows<RealOf<Stored>> to, Index row) {
-  for (Index k = 0; k < K; k += kDepth) widen(from + k, std::min(kDepth, K - k), to.at(row, k));
+void scatter(const Stored* from, Index N, Rows<RealOf<Stored>> to, Index row) {
+  constexpr Index W = kPanel<RealOf<Stored>>;
+  for (Index p = 0; p * W < N; ++p)
+    widen_panel(from + p * W, width_of<RealOf<Stored>>(p, N), to.at(row, p * W));
 }
 
 // Rows of a row-major (., N) matrix into the same rows of strips, filled up with zeros.
@@ -49,11 +70,9 @@ void load_strips(const Stored* from, Index N, Range rows, Range panels,
                  Strips<RealOf<Stored>> to) {
   constexpr Index W = kPanel<RealOf<Stored>>;
   for (Index p = panels.first; p < panels.last; ++p) {
-    const Index width = std::min(W, N - p * W);
-    for (Index row = rows.first; row < rows.last; ++row) {
-      widen(from + row * N + p * W, width, to.at(p, row));
-      std::fill(to.at(p, row) + width, to.at(p, row) + W, RealOf<Stored>(0));
-    }
+    const Index width = width_of<RealOf<Stored>>(p, N);
+    for (Index row = rows.first; row < rows.last; ++row)
+      widen_panel(from + row * N + p * W, width, to.at(p, row));
   }
 }
 
@@ -63,7 +82,7 @@ void store_strips(Strips<RealOf<Stored>> from, Index N, Range rows, Range panels
   constexpr Index W = kPanel<RealOf<Stored>>;
   for (Index row = rows.first; row < rows.last; ++row)
     for (Index p = panels.first; p < panels.last; ++p)
-      narrow(from.at(p, row), std::min(W, N - p * W), to + row * N + p * W);
+      narrow_panel(from.at(p, row), width_of<RealOf<Stored>>(p, N), to + row * N + p * W);
 }
 
 // The same row of panels in every row of strips.
