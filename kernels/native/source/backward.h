@@ -6,7 +6,7 @@
 #include "activation.h"
 #include "arena.h"
 #include "layer.h"
-#include "pack.h"
+#include "recurrent.h"
 
 namespace rnn {
 
@@ -37,6 +37,7 @@ class Backward final : public Work {
 
   void prepare(Index size) override {
     team_.emplace(Division::of<Real>(size, layer_.B, layer_.H));
+    recurrent_.prepare(layer_.B, layer_.H, kActivation == Activation::kRelu, size);
   }
 
   void run(Index rank) override {
@@ -109,6 +110,7 @@ class Backward final : public Work {
   void pack_weights(Index rank) {
     const Range hidden_share = team_->among_all(rank, hidden());
     pack_transposed(layer_.w_hh, layer_.H, layer_.H, hidden_share, w_hh_);
+    recurrent_.inspect(packed(w_hh_, layer_.H), hidden_share);
     if (whole_layer()) pack_transposed(layer_.w_ho, layer_.O, layer_.H, hidden_share, w_ho_);
     if (arrays_.dx)
       pack_transposed(layer_.w_xh, layer_.H, layer_.I, team_->among_all(rank, input()), w_xh_);
@@ -147,8 +149,7 @@ class Backward final : public Work {
     const Range batch = my_batch(rank), panels = my_hidden(rank);
     const Strips<Real> dz_t = dz().from(s * layer_.B);
     if (t + 1 < layer_.T)
-      add_product(dz_rows(s + 1).from(batch.first), batch.size(), packed(w_hh_, layer_.H),
-                  layer_.H, panels, dz_t.from(batch.first));
+      recurrent_.add(rank, dz_rows(s + 1), batch, packed(w_hh_, layer_.H), panels, dz_t);
     for (Index p = panels.first; p < panels.last; ++p)
       for (Index b = batch.first; b < batch.last; ++b)
         keep(dz_t.at(p, b), p, dz_rows(s).at(b, p * W), t * layer_.B + b);
@@ -268,6 +269,7 @@ class Backward final : public Work {
   const Index chunk_;
   Borrowed arena_;
   std::optional<Division> team_;
+  RecurrentProduct<Real> recurrent_;
   Real *w_xh_, *w_hh_, *w_ho_, *dz_, *dz_rows_, *dy_, *dy_rows_, *dx_, *x_, *h_, *before_;
   Real *dw_xh_, *dw_hh_, *db_h_, *dw_ho_, *db_o_;
 };

@@ -6,7 +6,7 @@
 #include "activation.h"
 #include "arena.h"
 #include "layer.h"
-#include "pack.h"
+#include "recurrent.h"
 
 namespace rnn {
 
@@ -23,7 +23,7 @@ struct ForwardArrays {
 template <class Stored, Activation kActivation>
 class Forward final : public Work {
   using Real = RealOf<Stored>;
-  static constexpr Index W = kPanel<Real>;
+  static constexpr Index W = kPanel<Real>, kWorthPacking = 64;
 
  public:
   Forward(const Layer<Stored>& layer, const ForwardArrays<Stored>& arrays)
@@ -36,6 +36,7 @@ class Forward final : public Work {
 
   void prepare(Index size) override {
     team_.emplace(Division::of<Real>(size, layer_.B, layer_.H));
+    recurrent_.prepare(layer_.B, layer_.H, kActivation == Activation::kRelu, size);
   }
 
   void run(Index rank) override {
@@ -86,19 +87,39 @@ class Forward final : public Work {
     }
   }
 
+  // A few rows do not pay for packing: whole panels of the caller's matrix do as they are.
+  bool as_given(Index columns) const {
+    return !kConverts<Stored> && layer_.T * layer_.B <= kWorthPacking && columns % W == 0;
+  }
+
+  void pack_weight(const Stored* given, Index K, Index columns, Range panels, Real* to) {
+    if (!as_given(columns)) pack(given, K, columns, panels, to);
+  }
+
+  Right<Real> right(const Stored* given, const Real* packed_panels, Index K, Index columns) const {
+    if constexpr (!kConverts<Stored>)
+      if (as_given(columns)) return {given, columns, W};
+    return packed(packed_panels, K);
+  }
+
   void pack_weights(Index rank) {
     const Range hidden_share = team_->among_all(rank, hidden());
-    pack(layer_.w_hh, layer_.H, layer_.H, hidden_share, w_hh_);
+    pack_weight(layer_.w_hh, layer_.H, layer_.H, hidden_share, w_hh_);
+    recurrent_.inspect(w_hh(), hidden_share);
     if (!arrays_.z) {
-      pack(layer_.w_xh, layer_.I, layer_.H, hidden_share, w_xh_);
+      pack_weight(layer_.w_xh, layer_.I, layer_.H, hidden_share, w_xh_);
       pack(layer_.b_h, 1, layer_.H, hidden_share, b_h_);
     }
     if (arrays_.y) {
       const Range output_share = team_->among_all(rank, output());
-      pack(layer_.w_ho, layer_.H, layer_.O, output_share, w_ho_);
+      pack_weight(layer_.w_ho, layer_.H, layer_.O, output_share, w_ho_);
       pack(layer_.b_o, 1, layer_.O, output_share, b_o_);
     }
   }
+
+  Right<Real> w_xh() const { return right(layer_.w_xh, w_xh_, layer_.I, layer_.H); }
+  Right<Real> w_hh() const { return right(layer_.w_hh, w_hh_, layer_.H, layer_.H); }
+  Right<Real> w_ho() const { return right(layer_.w_ho, w_ho_, layer_.H, layer_.O); }
 
   void load_state(Index rank) {
     const Range mine = team_->among_all(rank, {0, layer_.B});
@@ -125,7 +146,7 @@ class Forward final : public Work {
     team_->meet_group(rank);
     team_->each_run(rank, steps.size(), layer_.B, [&](Range run) {
       fill_strips(b_h_, run, my_hidden(rank), z());
-      add_product(x().from(run.first), run.size(), packed(w_xh_, layer_.I), layer_.I,
+      add_product(x().from(run.first), run.size(), w_xh(), layer_.I,
                   my_hidden(rank), z().from(run.first));
     });
   }
@@ -134,8 +155,7 @@ class Forward final : public Work {
   void step(Index rank, Index t, Index s) {
     const Range batch = my_batch(rank), panels = my_hidden(rank);
     const Strips<Real> z_t = z().from(s * layer_.B);
-    add_product(state(s).from(batch.first), batch.size(), packed(w_hh_, layer_.H), layer_.H,
-                panels, z_t.from(batch.first));
+    recurrent_.add(rank, state(s), batch, w_hh(), panels, z_t);
     for (Index p = panels.first; p < panels.last; ++p)
       for (Index b = batch.first; b < batch.last; ++b)
         keep(z_t.at(p, b), p, state(s + 1).at(b, p * W), t * layer_.B + b);
@@ -156,7 +176,7 @@ class Forward final : public Work {
     team_->each_run(rank, steps.size(), layer_.B, [&](Range run) {
       const Range mine = team_->among_members(rank, run);
       fill_strips(b_o_, mine, output(), y());
-      add_product(state(1).from(mine.first), mine.size(), packed(w_ho_, layer_.H), layer_.H,
+      add_product(state(1).from(mine.first), mine.size(), w_ho(), layer_.H,
                   output(), y().from(mine.first));
       store_strips(y(), layer_.O, mine, output(), wanted);
     });
@@ -183,6 +203,7 @@ class Forward final : public Work {
   const Index chunk_;
   Borrowed arena_;
   std::optional<Division> team_;
+  RecurrentProduct<Real> recurrent_;
   Real *w_xh_, *w_hh_, *w_ho_, *b_h_, *b_o_, *x_, *z_, *states_, *y_;
 };
 

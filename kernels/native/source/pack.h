@@ -41,6 +41,21 @@ void pack(const Stored* from, Index K, Index N, Range panels, RealOf<Stored>* to
   }
 }
 
+// Whether these panels of a right operand of K rows are free of NaN and infinity.
+template <class Real>
+bool finite(Right<Real> b, Index K, Range panels) {
+  Vector<Real> all{};
+  for (Index p = panels.first; p < panels.last; ++p)
+    for (Index k = 0; k < K; ++k)
+      for (Index i = 0; i < kPanel<Real>; i += kLanes<Real>) {
+        const Vector<Real> v = load(b.at(p, k) + i);
+        all += v - v;  // 0, or NaN for ever
+      }
+  Real sum = 0;
+  for (Index i = 0; i < kLanes<Real>; ++i) sum += all[i];
+  return sum == 0;
+}
+
 // The same of the transpose of a row-major (N, K) matrix.
 template <class Stored>
 void pack_transposed(const Stored* from, Index K, Index N, Range panels, RealOf<Stored>* to) {

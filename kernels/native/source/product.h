@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <type_traits>
 #include <utility>
 
 #include "tile.h"
@@ -97,6 +98,34 @@ inline constexpr auto kNarrowTiles =
 template <class Real, Read kRead>
 inline constexpr auto kWideTiles = tiles<Real, kRead, true>(std::make_index_sequence<kFewRows>{});
 
+// One row of strips += the rows of b at these places, each times its number in a.
+template <class Real, Index P>
+void sparse_tile(Left<Real, Read::kRows> a, const std::int32_t* places, Index found, const Real* b,
+                 Index b_step, Index b_panel, Real* strip, Index strip_panel) {
+  using V = Vector<Real>;
+  constexpr Index L = kLanes<Real>;
+  V sum[P][2];
+#pragma GCC unroll 4
+  for (Index p = 0; p < P; ++p) {
+    sum[p][0] = load(strip + p * strip_panel);
+    sum[p][1] = load(strip + p * strip_panel + L);
+  }
+  for (Index i = 0; i < found; ++i) {
+    const V each = spread<Real>(*a.at(0, places[i]));
+    const Real* row = b + places[i] * b_step;
+#pragma GCC unroll 4
+    for (Index p = 0; p < P; ++p) {
+      sum[p][0] += each * load(row + p * b_panel);
+      sum[p][1] += each * load(row + p * b_panel + L);
+    }
+  }
+#pragma GCC unroll 4
+  for (Index p = 0; p < P; ++p) {
+    store(strip + p * strip_panel, sum[p][0]);
+    store(strip + p * strip_panel + L, sum[p][1]);
+  }
+}
+
 // c += a b, for these panels of b and c.
 template <class Real, Read kRead>
 void add_product(Left<Real, kRead> a, Index rows, Right<Real> b, Index K, Range panels,
@@ -114,6 +143,35 @@ void add_product(Left<Real, kRead> a, Index rows, Right<Real> b, Index K, Range 
       }
     p += wide ? together : 1;
   }
+}
+
+// Of a row of K numbers the places of those that are not zero; NaN is not.
+template <class Real>
+Index find_nonzero(Left<Real, Read::kRows> a, Index K, std::int32_t* places) {
+  using Bits = std::conditional_t<sizeof(Real) == 4, std::uint32_t, std::uint64_t>;
+  Index found = 0;
+  for (Index first = 0; first < K; first += kDepth) {
+    const Real* block = a.at(0, first);
+    for (Index k = first; k < std::min(first + kDepth, K); ++k, ++block) {
+      Bits bits;
+      std::memcpy(&bits, block, sizeof bits);
+      places[found] = std::int32_t(k);
+      found += Bits(bits << 1) != 0;  // without its sign; and no branch to mispredict
+    }
+  }
+  return found;
+}
+
+// c += a b for a single row of which only the places found count, and these panels of b and c.
+template <class Real>
+void add_sparse_product(Left<Real, Read::kRows> a, const std::int32_t* places, Index found,
+                        Right<Real> b, Range panels, Strips<Real> c) {
+  constexpr Index P = panels_at_once(1);
+  Index p = panels.first;
+  for (; p + P <= panels.last; p += P)
+    sparse_tile<Real, P>(a, places, found, b.at(p, 0), b.step, b.panel, c.at(p, 0), c.panel);
+  for (; p < panels.last; ++p)
+    sparse_tile<Real, 1>(a, places, found, b.at(p, 0), b.step, b.panel, c.at(p, 0), c.panel);
 }
 
 }  // namespace rnn

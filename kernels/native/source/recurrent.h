@@ -1,0 +1,45 @@
+// The product of a step: state times W_hh, or W_hh^T on the way back.
+#pragma once
+
+#include <atomic>
+#include <vector>
+
+#include "pack.h"
+
+namespace rnn {
+
+// A single row leaves nothing to reuse: its step takes as long as reading W_hh. relu makes many
+// states 0, and the rows of W_hh that they would multiply need not be read, unless one holds a NaN
+// or an infinity, which 0 does not silence.
+template <class Real>
+class RecurrentProduct {
+ public:
+  // Of (B, H) states, on a team of `size`.
+  void prepare(Index B, Index H, bool relu, Index size) {
+    H_ = H;
+    sparse_ = B == 1 && relu;
+    places_.assign(sparse_ ? size : 0, std::vector<std::int32_t>(H));
+  }
+
+  // A rank's share of W_hh.
+  void inspect(Right<Real> w, Range panels) {
+    if (sparse_ && !finite(w, H_, panels)) sparse_ = false;
+  }
+
+  // strips += states w, for some rows of the batch.
+  void add(Index rank, Rows<Real> states, Range batch, Right<Real> w, Range panels,
+           Strips<Real> strips) {
+    const Left<Real, Read::kRows> left = states.from(batch.first);
+    if (!sparse_)
+      return add_product(left, batch.size(), w, H_, panels, strips.from(batch.first));
+    std::int32_t* places = places_[rank].data();
+    add_sparse_product(left, places, find_nonzero(left, H_, places), w, panels, strips);
+  }
+
+ private:
+  Index H_ = 0;
+  std::atomic<bool> sparse_{false};
+  std::vector<std::vector<std::int32_t>> places_;
+};
+
+}  // namespace rnn
