@@ -9,7 +9,6 @@ from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Float, PyTree
 
 
-
 def folding(call: Callable[..., PyTree]) -> Callable[..., PyTree]:
     """`call(weights, *arrays)` that under vmap folds the mapped axis into B.
 

@@ -214,7 +214,13 @@ def _is_primal(node: object) -> bool:
 def _whole_gradients(method, residuals, cotangents):
     params, x, h0, h, asked = residuals
     gradients = method.kernel.layer.backward(
-        params, x, h0, h, *map(_instantiate, cotangents), with_dx=asked is not None, **method.options
+        params,
+        x,
+        h0,
+        h,
+        *map(_instantiate, cotangents),
+        with_dx=asked is not None,
+        **method.options,
     )
     return gradients.params, gradients.x, gradients.h0
 

@@ -14,8 +14,9 @@ KERNELS: dict[str, Kernel] = {
     "triton": triton.KERNEL,
 }
 
-# What "auto" tries, fastest first: the order that the published results support.
-PREFERENCE = ("scan",)
+# "auto" on a CPU: below this many multiplications in the recurrence a call costs more than it saves.
+WORTH_A_CALL = 2**15
+COMPUTED_NATIVELY = ("float32", "float64")  # bfloat16 the native kernel only stores
 
 
 def obstacle(name: str, problem: Problem) -> str | None:
@@ -24,13 +25,20 @@ def obstacle(name: str, problem: Problem) -> str | None:
     return kernel.unavailable(problem.platform) or kernel.unsupported(problem)
 
 
+def fastest(problem: Problem) -> str:
+    """What "auto" means for a problem, by the published results: `native` or `scan`."""
+    multiplications = problem.T * problem.B * problem.H**2
+    pays = problem.dtype.name in COMPUTED_NATIVELY and multiplications >= WORTH_A_CALL
+    return "native" if pays and obstacle("native", problem) is None else "scan"
+
+
 def choose(name: str, problem: Problem) -> Kernel:
-    """The kernel asked for, or for "auto" the first preference that can run the problem.
+    """The kernel asked for, or for "auto" the fastest that can run the problem.
 
     Raises ValueError for an unknown name, or a problem that the kernel cannot run.
     """
     if name == "auto":
-        name = next((n for n in PREFERENCE if obstacle(n, problem) is None), PREFERENCE[-1])
+        name = fastest(problem)
     if not isinstance(name, str) or name not in KERNELS:
         known = ", ".join(map(repr, KERNELS))
         raise ValueError(f"kernel is {name!r}; expected 'auto' or one of {known}")

@@ -37,7 +37,7 @@ class Backward final : public Work {
 
   void prepare(Index size) override {
     team_.emplace(Division::of<Real>(size, layer_.B, layer_.H));
-    recurrent_.prepare(layer_.B, layer_.H, kActivation == Activation::kRelu, size);
+    recurrent_.prepare(layer_.T, layer_.B, layer_.H, kActivation == Activation::kRelu, size);
   }
 
   void run(Index rank) override {

@@ -14,10 +14,11 @@ namespace rnn {
 template <class Real>
 class RecurrentProduct {
  public:
-  // Of (B, H) states, on a team of `size`.
-  void prepare(Index B, Index H, bool relu, Index size) {
+  // For T steps of (B, H) states, on a team of `size`.
+  void prepare(Index T, Index B, Index H, bool relu, Index size) {
+    constexpr Index worth_inspecting = 4;  // steps: each reads W_hh once, as the inspection does
     H_ = H;
-    sparse_ = B == 1 && relu;
+    sparse_ = B == 1 && relu && T >= worth_inspecting;
     places_.assign(sparse_ ? size : 0, std::vector<std::int32_t>(H));
   }
 
