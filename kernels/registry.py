@@ -14,7 +14,7 @@ KERNELS: dict[str, Kernel] = {
     "triton": triton.KERNEL,
 }
 
-# "auto" on a CPU: below this many multiplications in the recurrence a call costs more than it saves.
+# "auto" on a CPU: with fewer multiplications in the recurrence a call costs more than it saves.
 WORTH_A_CALL = 2**15
 COMPUTED_NATIVELY = ("float32", "float64")  # bfloat16 the native kernel only stores
 

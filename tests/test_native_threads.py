@@ -27,7 +27,6 @@ FOUR_DEVICES = "--xla_force_host_platform_device_count=4"
         ("one_program", ONE_THREAD),
         ("many_devices", FOUR_DEVICES),
         ("exit_at_once", ""),
-        ("fork", ""),
     ],
 )
 def test_survives(strain, flags):

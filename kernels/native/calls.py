@@ -1,10 +1,9 @@
 """The handlers as JAX functions."""
 
 import jax
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from kernels.native import compiler, library
-from reference import Params
 
 Shape = tuple[int, ...]
 

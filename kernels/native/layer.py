@@ -20,8 +20,8 @@ def forward(
     """`kernels.contract.LayerForward`; an axis mapped in x and h0 is folded into B."""
 
     def run(params, x, h0):
-        (T, B, _), (H, O) = x.shape, params.w_ho.shape
-        wanted = [(T, B, O), (B, H), (T if keep_states else 0, B, H)]
+        T, outputs = len(x), params.w_ho.shape[1]
+        wanted = [(*x.shape[:2], outputs), h0.shape, (T if keep_states else 0, *h0.shape)]
         return tuple(call("layer_forward", activation, wanted, *params, x, h0))
 
     return LayerOutputs(*folding(run)(params, x, h0))

@@ -1,6 +1,5 @@
 """Ways in which callers strain the native kernel's threads; run in a process of its own."""
 
-import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -45,21 +44,6 @@ def one_program():
         for i, got in enumerate(many(x)):
             alone = kernels.rnn(params, x * (1 + i), kernel="scan")[0]
             np.testing.assert_allclose(got, alone, atol=1e-4)
-
-
-def fork():
-    """A child of a process that has used the kernel, where XLA's threads no longer are."""
-    import ctypes
-
-    from kernels.native import compiler, library
-
-    check()
-    child = os.fork()
-    if not child:  # JAX itself does not survive a fork; the library is there and must let go
-        ctypes.CDLL(str(library.build(compiler.target())))
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-    check()
 
 
 def exit_at_once():

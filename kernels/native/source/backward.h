@@ -28,7 +28,10 @@ class Backward final : public Work {
 
  public:
   Backward(const Layer<Stored>& layer, const BackwardArrays<Stored>& arrays)
-      : layer_(layer), arrays_(arrays), chunk_(steps_together(layer.T, layer.B)) {
+      : Backward(layer, arrays, choose(layer.T, layer.B, kActivation == Activation::kRelu)) {}
+
+  Backward(const Layer<Stored>& layer, const BackwardArrays<Stored>& arrays, Choices choices)
+      : layer_(layer), arrays_(arrays), choices_(choices) {
     Dealer counting;
     deal(counting);
     Dealer dealing(arena_->reserve(counting.used()));
@@ -36,16 +39,16 @@ class Backward final : public Work {
   }
 
   void prepare(Index size) override {
-    team_.emplace(Division::of<Real>(size, layer_.B, layer_.H));
-    recurrent_.prepare(layer_.T, layer_.B, layer_.H, kActivation == Activation::kRelu, size);
+    team_.emplace(choices_.divide<Real>(size, layer_.B, layer_.H));
+    recurrent_.prepare(layer_.H, choices_.skip_zeros, size);
   }
 
   void run(Index rank) override {
     pack_weights(rank);
     if (whole_layer()) clear_gradients(rank);
     team_->meet_all();
-    for (Index end = layer_.T; end > 0; end = std::max<Index>(end - chunk_, 0)) {
-      const Range steps{std::max<Index>(end - chunk_, 0), end};
+    for (Index end = layer_.T; end > 0; end = std::max<Index>(end - choices_.chunk, 0)) {
+      const Range steps{std::max<Index>(end - choices_.chunk, 0), end};
       whole_layer() ? read_back(rank, steps) : load_dh(rank, steps);
       for (Index t = end; t-- > steps.first;) {
         step(rank, t, t - steps.first);
@@ -65,7 +68,7 @@ class Backward final : public Work {
   Range output() const { return {0, ceil_div(layer_.O, W)}; }
   Range my_hidden(Index rank) const { return team_->among_members(rank, hidden()); }
   Range my_batch(Index rank) const { return team_->rows(rank, layer_.B); }
-  Index chunk_rows() const { return chunk_ * layer_.B; }
+  Index chunk_rows() const { return choices_.chunk * layer_.B; }
 
   Rows<Real> dz_rows(Index s) const {  // of step s of a chunk; of the step after its last, too
     return {dz_rows_ + s * layer_.B * kStride<Real>, (chunk_rows() + layer_.B) * kStride<Real>};
@@ -171,7 +174,7 @@ class Backward final : public Work {
   // The first dz of a chunk is what the chunk before it in time goes on from.
   void carry(Index rank, Index steps_left) {
     if (!steps_left) return;
-    const Rows<Real> last = dz_rows(std::min(chunk_, steps_left));
+    const Rows<Real> last = dz_rows(std::min(choices_.chunk, steps_left));
     const Range batch = my_batch(rank), panels = my_hidden(rank);
     for (Index b = batch.first; b < batch.last; ++b)
       for (Index p = panels.first; p < panels.last; ++p)
@@ -266,7 +269,7 @@ class Backward final : public Work {
 
   const Layer<Stored> layer_;
   const BackwardArrays<Stored> arrays_;
-  const Index chunk_;
+  const Choices choices_;
   Borrowed arena_;
   std::optional<Division> team_;
   RecurrentProduct<Real> recurrent_;

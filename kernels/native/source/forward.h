@@ -23,11 +23,14 @@ struct ForwardArrays {
 template <class Stored, Activation kActivation>
 class Forward final : public Work {
   using Real = RealOf<Stored>;
-  static constexpr Index W = kPanel<Real>, kWorthPacking = 64;
+  static constexpr Index W = kPanel<Real>;
 
  public:
   Forward(const Layer<Stored>& layer, const ForwardArrays<Stored>& arrays)
-      : layer_(layer), arrays_(arrays), chunk_(steps_together(layer.T, layer.B)) {
+      : Forward(layer, arrays, choose(layer.T, layer.B, kActivation == Activation::kRelu)) {}
+
+  Forward(const Layer<Stored>& layer, const ForwardArrays<Stored>& arrays, Choices choices)
+      : layer_(layer), arrays_(arrays), choices_(choices) {
     Dealer counting;
     deal(counting);
     Dealer dealing(arena_->reserve(counting.used()));
@@ -35,16 +38,16 @@ class Forward final : public Work {
   }
 
   void prepare(Index size) override {
-    team_.emplace(Division::of<Real>(size, layer_.B, layer_.H));
-    recurrent_.prepare(layer_.T, layer_.B, layer_.H, kActivation == Activation::kRelu, size);
+    team_.emplace(choices_.divide<Real>(size, layer_.B, layer_.H));
+    recurrent_.prepare(layer_.H, choices_.skip_zeros, size);
   }
 
   void run(Index rank) override {
     pack_weights(rank);
     load_state(rank);
     team_->meet_all();
-    for (Index t = 0; t < layer_.T; t += chunk_) {
-      const Range steps{t, std::min(t + chunk_, layer_.T)};
+    for (Index t = 0; t < layer_.T; t += choices_.chunk) {
+      const Range steps{t, std::min(t + choices_.chunk, layer_.T)};
       arrays_.z ? load_z(rank, steps) : project(rank, steps);
       for (Index s = 0; s < steps.size(); ++s) {
         step(rank, t + s, s);
@@ -61,7 +64,7 @@ class Forward final : public Work {
   Range output() const { return {0, ceil_div(layer_.O, W)}; }
   Range my_hidden(Index rank) const { return team_->among_members(rank, hidden()); }
   Range my_batch(Index rank) const { return team_->rows(rank, layer_.B); }
-  Index chunk_rows() const { return chunk_ * layer_.B; }
+  Index chunk_rows() const { return choices_.chunk * layer_.B; }
 
   Rows<Real> x() const { return {x_, chunk_rows() * kStride<Real>}; }
   Rows<Real> state(Index s) const {  // before step s of a chunk; after it, s + 1
@@ -87,9 +90,9 @@ class Forward final : public Work {
     }
   }
 
-  // A few rows do not pay for packing: whole panels of the caller's matrix do as they are.
+  // Whole panels of the caller's matrix also do as they are.
   bool as_given(Index columns) const {
-    return !kConverts<Stored> && layer_.T * layer_.B <= kWorthPacking && columns % W == 0;
+    return !kConverts<Stored> && !choices_.pack && columns % W == 0;
   }
 
   void pack_weight(const Stored* given, Index K, Index columns, Range panels, Real* to) {
@@ -200,7 +203,7 @@ class Forward final : public Work {
 
   const Layer<Stored> layer_;
   const ForwardArrays<Stored> arrays_;
-  const Index chunk_;
+  const Choices choices_;
   Borrowed arena_;
   std::optional<Division> team_;
   RecurrentProduct<Real> recurrent_;

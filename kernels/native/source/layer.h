@@ -29,14 +29,9 @@ inline Index cache_bytes() {
 // costs a barrier a step, but each then needs only its part of W_hh, which stays in its cache.
 class Division {
  public:
-  // As many groups as have rows enough to fill the register tile, where W_hh fits a core's cache
-  // beside all else; the rest are members.
-  template <class Real>
-  static Division of(Index size, Index B, Index H) {
-    const bool fits = H * H * Index(sizeof(Real)) <= cache_bytes() / 2;
-    Index groups = fits ? size : 1;
-    while (groups > 1 && (size % groups || B / groups < kMostRows / 2)) --groups;
-    return Division(size, groups);
+  Division(Index size, Index groups)
+      : size_(size), groups_(groups), members_(size / groups), everyone_(size) {
+    for (Index g = 0; g < groups; ++g) barriers_.emplace_back(members_);
   }
 
   // A rank's rows of the batch, its share of what its group divides, of what all divide.
@@ -45,9 +40,6 @@ class Division {
     return part(whole, rank % members_, members_);
   }
   Range among_all(Index rank, Range whole) const { return part(whole, rank, size_); }
-
-  // Whether every group has one member, which meets nobody between two steps.
-  bool alone() const { return members_ == 1; }
 
   // The runs of a rank's group among the rows (step, batch) of some steps.
   template <class Use>
@@ -61,21 +53,45 @@ class Division {
   void meet_all() { everyone_.wait(); }
 
  private:
-  Division(Index size, Index groups)
-      : size_(size), groups_(groups), members_(size / groups), everyone_(size) {
-    for (Index g = 0; g < groups; ++g) barriers_.emplace_back(members_);
-  }
-
   Index size_, groups_, members_;
   Barrier everyone_;
   std::deque<Barrier> barriers_;
 };
 
+// As many groups as have rows enough to fill the register tile, where W_hh fits a core's cache
+// beside all else; the rest are members.
+template <class Real>
+Index groups_of(Index size, Index B, Index H) {
+  const bool fits = H * H * Index(sizeof(Real)) <= cache_bytes() / 2;
+  Index groups = fits ? size : 1;
+  while (groups > 1 && (size % groups || B / groups < kMostRows / 2)) --groups;
+  return groups;
+}
+
 // How many steps make a chunk: enough rows for a product to pay for its accumulators, few enough
 // for them to stay in a core's cache.
 inline Index steps_together(Index T, Index B) {
   constexpr Index rows = 200;
-  return std::max<Index>(1, std::min(T, rows / std::max<Index>(B, 1)));
+  return std::clamp<Index>(rows / B, 1, T);
+}
+
+// What a pass decides from its sizes. The study overrides it, to show what each decision is worth.
+struct Choices {
+  Index groups;      // 0: by the rule, once the team's size is known
+  Index chunk;       // steps
+  bool pack;         // weights, into panels
+  bool skip_zeros;   // of a single row of relu states
+
+  template <class Real>
+  Division divide(Index size, Index B, Index H) const {
+    return Division(size, groups ? groups : groups_of<Real>(size, B, H));
+  }
+};
+
+inline Choices choose(Index T, Index B, bool relu) {
+  constexpr Index worth_packing = 64;    // rows: fewer read a weight too seldom
+  constexpr Index worth_inspecting = 4;  // steps: each reads W_hh once, as the inspection does
+  return {0, steps_together(T, B), T * B > worth_packing, B == 1 && relu && T >= worth_inspecting};
 }
 
 // How many threads a pass is worth, and how long it is worth waiting for them.
@@ -91,7 +107,7 @@ Effort effort_of(const Layer<Stored>& layer, Index available) {
   const double all = 2.0 * layer.T * layer.B * layer.H * (layer.I + layer.H + layer.O);
   Index threads = std::clamp<Index>(Index(all / waking), 1, std::max<Index>(available, 1));
   const auto meets = [&] {
-    return !Division::of<RealOf<Stored>>(threads, layer.B, layer.H).alone();
+    return groups_of<RealOf<Stored>>(threads, layer.B, layer.H) < threads;
   };
   while (threads > 1 && meets() && step / double(threads) < meeting) --threads;
   constexpr double slow = 50;  // operations a nanosecond, of one thread

@@ -14,11 +14,10 @@ namespace rnn {
 template <class Real>
 class RecurrentProduct {
  public:
-  // For T steps of (B, H) states, on a team of `size`.
-  void prepare(Index T, Index B, Index H, bool relu, Index size) {
-    constexpr Index worth_inspecting = 4;  // steps: each reads W_hh once, as the inspection does
+  // For states of H numbers, on a team of `size`.
+  void prepare(Index H, bool skip_zeros, Index size) {
     H_ = H;
-    sparse_ = B == 1 && relu && T >= worth_inspecting;
+    sparse_ = skip_zeros;
     places_.assign(sparse_ ? size : 0, std::vector<std::int32_t>(H));
   }
 
