@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, StrMethodFormatter
+from matplotlib.ticker import LogFormatter
 
 from bench.report.sections import Drawing
 from bench.svg import svg
@@ -16,7 +16,15 @@ from bench.tables import BASELINE, GROUP, RANGE
 SWEEPS = {"T": "time steps T", "H": "hidden size H"}
 PANEL = ["scope", "pass", "dtype", "activation"]
 MARKERS = "osD^vPX<>*p"  # a kernel is told by shape as well as by colour
-COLOURS = ("#000000", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe, Ito
+COLOURS = (
+    "#000000",
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+)  # Okabe, Ito
 
 
 def draw(rows: pd.DataFrame, suite: str) -> Iterator[Drawing]:
@@ -31,7 +39,7 @@ def draw(rows: pd.DataFrame, suite: str) -> Iterator[Drawing]:
     for axis, name in SWEEPS.items():
         swept = _longest_sweep(timed, axis)
         if swept[axis].nunique() > 1:
-            what = f"Time of a call over {name}: a line for every kernel"
+            what = f"Time of a step over {name}: a line for every kernel"
             yield Drawing(f"{prefix}-time-{axis}.svg", svg(_sweep(swept, axis)), what)
 
 
@@ -42,7 +50,7 @@ def _literal(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _speedups(rows: pd.DataFrame) -> Figure:
-    """Markers at the ratio of medians, lines over that of the range's ends to the baseline."""
+    """Markers at the ratio of medians; lines at the baseline's median over either end of RANGE."""
     figure, panels = _panels(rows, rows.workload.nunique() * rows.kernel.nunique() * 0.13 + 0.8)
     for ax, part in panels:
         workloads, kernels = list(part.workload.unique()), _in_order(part)
@@ -57,8 +65,7 @@ def _speedups(rows: pd.DataFrame) -> Figure:
         ax.set_xlabel(f"speed-up over {BASELINE} (line: p20 to p80), faster →")
         ax.invert_yaxis()
         ax.grid(axis="x", which="both", alpha=0.2)
-        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        ax.xaxis.set_minor_formatter(StrMethodFormatter("{x:.1g}"))
+        _plainly(ax.xaxis)
     _legend(figure)
     return figure
 
@@ -77,13 +84,14 @@ def _sweep(rows: pd.DataFrame, axis: str) -> Figure:
     for ax, part in panels:
         for kernel in _in_order(part):
             line = part[part.kernel == kernel].sort_values(axis)
-            millis = 1e3 * line[["p20_s", "median_s", "p80_s"]]
+            ends = (1e6 * line[end] / line["T"] for end in RANGE)
             style = _style(rows, kernel)
-            ax.plot(line[axis], millis.median_s, label=kernel, linewidth=1, **style)
-            ax.fill_between(line[axis], millis.p20_s, millis.p80_s, alpha=0.2, color=style["color"])
+            ax.plot(line[axis], 1e6 * line.step_s, label=kernel, linewidth=1, **style)
+            ax.fill_between(line[axis], *ends, alpha=0.2, color=style["color"])
         ax.set(xscale="log", yscale="log", xlabel=SWEEPS[axis])
-        ax.set_ylabel("ms a call (band: p20 to p80)")
+        ax.set_ylabel("µs a step (band: p20 to p80)")
         ax.grid(which="both", alpha=0.2)
+        _plainly(ax.xaxis, ax.yaxis)
     _legend(figure)
     return figure
 
@@ -93,12 +101,27 @@ def _panels(rows: pd.DataFrame, height: float) -> tuple[Figure, list[tuple[Axes,
     parts = list(rows.groupby(PANEL, sort=False))
     lines = -(-len(parts) // 2)
     figure = Figure(figsize=(9, height * lines + 0.3), layout="constrained")
-    axes = figure.subplots(lines, 2, squeeze=False).flat
+    axes = figure.subplots(lines, 2, squeeze=False).ravel()
     for ax in axes[len(parts) :]:
         ax.set_axis_off()
-    for ax, (panel, _) in zip(axes, parts, strict=False):
-        ax.set_title(", ".join(panel))
-    return figure, [(ax, part) for ax, (_, part) in zip(axes, parts, strict=False)]
+    panels = []
+    for ax, (names, part) in zip(axes, parts, strict=False):
+        ax.set_title(", ".join(names), fontsize="medium")
+        panels.append((ax, part))
+    return figure, panels
+
+
+class _Decimal(LogFormatter):
+    """Decimal numbers, at as many ticks of a logarithmic axis as there is room for."""
+
+    def __call__(self, x, pos=None):
+        return f"{x:g}" if super().__call__(x, pos) else ""
+
+
+def _plainly(*axes: Axis) -> None:
+    for axis in axes:
+        axis.set_major_formatter(_Decimal())
+        axis.set_minor_formatter(_Decimal())
 
 
 def _in_order(rows: pd.DataFrame) -> list[str]:

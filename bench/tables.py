@@ -15,7 +15,6 @@ from bench.results import CaseResult, Run
 from bench.units import digits, mebibytes, seconds, whole
 
 
-
 def _loudly(status: str) -> str:
     return status.upper() if status in ("wrong", "failed") else status
 

@@ -43,19 +43,20 @@ def write(folder: Path) -> tuple[Path, Path]:
 def sections(
     runs: Sequence[tuple[Run, Path]], trainings: Sequence[tuple[Training, Path]]
 ) -> Iterator[Section]:
-    """The whole report, in order: verdicts first."""
+    """The whole report, in order: verdicts, evidence, circumstances."""
     frames = [tables.frame(run).assign(suite=run.suite) for run, _ in runs if run.cases]
     rows = pd.concat(frames, ignore_index=True) if frames else None
     if rows is not None:
         yield from summary.sections(rows)
-    yield origins.section([origin for origin, _ in (*runs, *trainings)])
-    yield from method.sections()
-    if rows is not None:
-        yield suite.shapes(rows)
+    yield method.method()
     for run, path in runs:
         yield from suite.sections(run, path)
     for training, path in trainings:
         yield adding.section(training, path)
+    if rows is not None:
+        yield suite.shapes(rows)
+    yield origins.section([origin for origin, _ in (*runs, *trainings)])
+    yield method.columns()
 
 
 def _newest[Kind: Origin](paths: Iterable[Path], kind: type[Kind]) -> list[tuple[Kind, Path]]:

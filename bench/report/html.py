@@ -19,7 +19,8 @@ from markupsafe import Markup
 
 from bench.report.sections import Drawing, Section, Table
 
-LONG = 10  # rows from which a table has filters
+LONG = 10  # rows above which a table has filters
+WIDE = 50  # characters above which a cell is broken into lines
 CHOICES = range(2, 13)  # values of a column of words that are offered as a choice
 STYLE, SCRIPT = ((files(__package__) / name).read_text("utf-8") for name in ("page.css", "page.js"))
 
@@ -61,28 +62,36 @@ def _address(drawing: Drawing) -> str:
 
 
 def _grid(table: Table) -> dict[str, Any]:
-    """What the template shows: headings with their choices, rows of (text, value to sort by)."""
+    """What the template shows of a table, as whole as a page that filters may have it."""
     whole = table.whole()
-    numeric = {head: whole.is_numeric(head) for head in whole.columns}
-    cells = whole.cells
-    values = {
-        head: map(_value, whole.rows[name]) if numeric[head] else [None] * len(cells)
-        for head, (name, _) in whole.columns.items()
-    }
-    columns = [list(zip(cells[head], values[head], strict=True)) for head in cells]
-    choices = {head: () if numeric[head] else _choices(cells[head]) for head in cells}
+    columns = [_column(whole, head) for head in whole.columns]
+    cells = zip(*(column["cells"] for column in columns), strict=True)
+    choices = {column["heading"]: column["choices"] for column in columns if column["choices"]}
     return {
-        "headings": [(head, numeric[head]) for head in cells],
-        "rows": list(zip(*columns, strict=True)),
-        "choices": choices if len(cells) > LONG else None,
+        "columns": columns,
+        "rows": list(zip(table.starts(), cells, strict=True)),
+        "choices": choices if len(whole.rows) > LONG else {},
     }
 
 
-def _choices(column: Sequence[str]) -> tuple[str, ...]:
-    """The column's different values, if there are few."""
-    values = tuple(dict.fromkeys(column))
-    return values if len(values) in CHOICES else ()
+def _column(table: Table, heading: str) -> dict[str, Any]:
+    """Heading, class, cells as (text, value to sort by), and the texts to choose from, if few."""
+    texts = list(table.cells[heading])
+    if table.is_numeric(heading):
+        values = map(_value, table.rows[table.columns[heading][0]])
+        cells = list(zip(texts, values, strict=True))
+        return {"heading": heading, "class": "number", "cells": cells, "choices": ()}
+    kind = "long" if max(map(len, texts), default=0) > WIDE else "word"
+    different = tuple(dict.fromkeys(texts))
+    choices = different if len(different) in CHOICES else ()
+    return {
+        "heading": heading,
+        "class": kind,
+        "cells": [(t, None) for t in texts],
+        "choices": choices,
+    }
 
 
-def _value(number: float) -> str:
-    return "" if isnan(number) else f"{number:.6g}"
+def _value(number: int | float) -> str:
+    """As JavaScript reads it."""
+    return "" if isnan(number) else f"{number:.6g}".replace("inf", "Infinity")

@@ -42,8 +42,12 @@ MEANINGS = {
 }
 
 
-def sections() -> list[Section]:
-    """The method in five sentences, and the columns."""
+def method() -> Section:
+    """The method in five sentences."""
+    return Section("Method", [METHOD])
+
+
+def columns() -> Section:
+    """What the headings of all tables mean."""
     rows = pd.DataFrame(MEANINGS.items(), columns=["column", "meaning"])
-    columns = {name: (name, str) for name in rows.columns}
-    return [Section("Method", [METHOD]), Section("Columns", table=Table(rows, columns))]
+    return Section("Columns", table=Table(rows, {name: (name, str) for name in rows.columns}))

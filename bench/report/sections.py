@@ -46,6 +46,11 @@ class Table:
         for values, part in self.rows.groupby(list(self.split), sort=False):
             yield ", ".join(map(str, values)), replace(self, rows=part, split=())
 
+    def starts(self) -> list[bool]:
+        """For every row, whether `split` differs from the row before; never without `split`."""
+        told = self.rows[list(self.split)]
+        return (told != told.shift()).any(axis=1).tolist()
+
     def whole(self) -> "Table":
         """One table that shows what `split` names, after the first column, where it varies."""
         first, *others = self.columns.items()

@@ -125,7 +125,8 @@ def _told(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, tuple[str, type
 
 def _headlines(problems: pd.DataFrame) -> Iterator[str]:
     """A sentence or two on every field."""
-    for field, part in problems.groupby(FIELD, sort=False):
+    told = list(_told(problems, FIELD)) or ["pass"]
+    for field, part in problems.groupby(told, sort=False):
         yield f"**{plain(', '.join(field))}**: {_score(part)} {_gain(part)}"
 
 
@@ -133,11 +134,14 @@ def _score(part: pd.DataFrame) -> str:
     """Who won how often."""
     won = part[part.outcome == "won"].best.value_counts()
     wins = [f"{plain(kernel)} is fastest in {count}" for kernel, count in won.items()]
-    others = {"tied": "the leaders tie in {}", "alone": "{} had one kernel to time"}
-    others |= {"none": "nothing could be timed in {}"}
+    others = {
+        "tied": "the leaders tie in {}",
+        "alone": "only one kernel was timed in {}",
+        "none": "nothing was timed in {}",
+    }
     counts = part.outcome.value_counts()
     rest = [words.format(counts[which]) for which, words in others.items() if which in counts]
-    return f"of {len(part)} problems, {'; '.join(wins + rest)}."
+    return f"of {len(part)} problems, {', '.join(wins + rest)}."
 
 
 def _gain(part: pd.DataFrame) -> str:
@@ -145,10 +149,11 @@ def _gain(part: pd.DataFrame) -> str:
     level = [BASELINE in leaders for leaders in part.leaders]
     ahead = part[part.speedup.notna() & ~np.array(level, bool)]
     if ahead.empty:
-        return f"Nothing is faster than `{BASELINE}` by more than the noise."
+        return f"Nothing is faster than {BASELINE} by more than the noise."
     most = ahead.loc[ahead.speedup.idxmax()]
     where = plain(f"{most.workload}, {most.scope}")
-    return f"Most is gained by {plain(most.best)}: {digits(most.speedup)} × `{BASELINE}` ({where})."
+    gain = f"{digits(most.speedup)} times as fast as {BASELINE}"
+    return f"The largest gain: {plain(most.best)}, {gain} ({where})."
 
 
 def _correctness(rows: pd.DataFrame) -> str:
@@ -157,7 +162,7 @@ def _correctness(rows: pd.DataFrame) -> str:
     if amiss.empty:
         worst = percent((rows.error / rows.tolerance).max())
         return (
-            f"**Correct**: all {len(checked)} answers, to {worst} of the allowed error at the most."
+            f"**correct**: all {len(checked)} answers; no error is over {worst} of its tolerance."
         )
     named = amiss.status.str.upper() + " " + amiss.kernel + " (" + amiss.workload + ", "
     named += amiss.scope + ", " + amiss["pass"] + ", " + amiss.dtype + ")"
