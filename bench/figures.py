@@ -120,8 +120,8 @@ class _Decimal(LogFormatter):
 
 def _plainly(*axes: Axis) -> None:
     for axis in axes:
-        axis.set_major_formatter(_Decimal())
-        axis.set_minor_formatter(_Decimal())
+        axis.set_major_formatter(_Decimal(minor_thresholds=(2, 0.6)))
+        axis.set_minor_formatter(_Decimal(minor_thresholds=(2, 0.6)))
 
 
 def _in_order(rows: pd.DataFrame) -> list[str]:

@@ -1,5 +1,6 @@
 """Who is fastest, where and by how much: computed from the cases of one or more runs."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -132,14 +133,14 @@ def _headlines(problems: pd.DataFrame) -> Iterator[str]:
 
 def _score(part: pd.DataFrame) -> str:
     """Who won how often."""
-    won = part[part.outcome == "won"].best.value_counts()
-    wins = [f"{plain(kernel)} is fastest in {count}" for kernel, count in won.items()]
+    won = Counter(part.best[part.outcome == "won"]).most_common()
+    wins = [f"{plain(kernel)} is fastest in {count}" for kernel, count in won]
     others = {
         "tied": "the leaders tie in {}",
         "alone": "only one kernel was timed in {}",
         "none": "nothing was timed in {}",
     }
-    counts = part.outcome.value_counts()
+    counts = Counter(part.outcome)
     rest = [words.format(counts[which]) for which, words in others.items() if which in counts]
     return f"of {len(part)} problems, {', '.join(wins + rest)}."
 
