@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import browser
 import pytest
-from made_up import HERE, TYPICAL, run, timed, untimed
+from made_up import HERE, run, timed, untimed
 
 from bench import results
 from bench.plan import Case
@@ -14,7 +14,7 @@ from bench.report import build, method, prose
 from bench.tables import COLUMNS
 from bench.workloads import Workload, mission
 
-HOSTILE = "<script>alert(1)</script><img src=http://x/ onerror=alert(2)>|`*_$a$[b](javascript:c)"
+HOSTILE = "<script>alert(1)</script><img src=http://x/ onerror=alert(2)>|`*_$\\frac$[b](javascript:c)"
 VOID = {"meta", "img", "input"}
 
 
