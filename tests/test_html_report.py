@@ -14,7 +14,9 @@ from bench.report import build, method, prose
 from bench.tables import COLUMNS
 from bench.workloads import Workload, mission
 
-HOSTILE = "<script>alert(1)</script><img src=http://x/ onerror=alert(2)>|`*_$\\frac$[b](javascript:c)"
+HOSTILE = (
+    "<script>alert(1)</script><img src=http://x/ onerror=alert(2)>|`*_$\\frac$[b](javascript:c)"
+)
 VOID = {"meta", "img", "input"}
 
 

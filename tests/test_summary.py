@@ -82,6 +82,16 @@ def test_a_gain_within_the_noise_is_none():
     assert "Nothing is faster than scan by more than the noise" in prose
 
 
+def test_without_its_baseline_nothing_is_said_of_a_gain():
+    prose, _ = said(timed(mission(1), "unrolled", 1.0), timed(mission(1), "pallas", 2.0))
+    assert "unrolled is fastest in 1.\n" in prose
+
+
+def test_nothing_checked():
+    prose, _ = said(untimed(mission(1), "mosaic", "unsupported", "no GPU"))
+    assert "nothing was timed in 1" in prose and "nothing could be checked" in prose
+
+
 def test_a_wrong_answer_is_named_beside_the_speeds():
     wrong = untimed(mission(1), "unrolled", "wrong", "deviates")
     cases = (timed(mission(1), "scan", 2.0), dataclasses.replace(wrong, error=1.0, tolerance=0.1))

@@ -81,8 +81,8 @@ def scoreboard(rows: pd.DataFrame, problems: pd.DataFrame) -> pd.DataFrame:
     )
     scores["correct"] = scores.right.astype(str) + " of " + scores.checked.astype(str)
     scores["field"] = scores.groupby(FIELD, sort=False).ngroup()
-    worst_first = ["field", "won", "tied", "mean"]
-    return scores.sort_values(worst_first, ascending=[True, False, False, False], kind="stable")
+    best_first = ["field", "won", "tied", "mean"]
+    return scores.sort_values(best_first, ascending=[True, False, False, False], kind="stable")
 
 
 def _scores(scores: pd.DataFrame) -> Table:
@@ -128,7 +128,7 @@ def _headlines(problems: pd.DataFrame) -> Iterator[str]:
     """A sentence or two on every field."""
     told = list(_told(problems, FIELD)) or ["pass"]
     for field, part in problems.groupby(told, sort=False):
-        yield f"**{plain(', '.join(field))}**: {_score(part)} {_gain(part)}"
+        yield f"**{plain(', '.join(field))}**: {_score(part)} {_gain(part)}".rstrip()
 
 
 def _score(part: pd.DataFrame) -> str:
@@ -146,7 +146,9 @@ def _score(part: pd.DataFrame) -> str:
 
 
 def _gain(part: pd.DataFrame) -> str:
-    """The largest speed-up that is more than noise."""
+    """The largest speed-up that is more than noise; "" where the baseline was not timed."""
+    if part.speedup.isna().all():
+        return ""
     level = [BASELINE in leaders for leaders in part.leaders]
     ahead = part[part.speedup.notna() & ~np.array(level, bool)]
     if ahead.empty:
@@ -160,6 +162,8 @@ def _gain(part: pd.DataFrame) -> str:
 def _correctness(rows: pd.DataFrame) -> str:
     checked = rows[rows.status != "unsupported"]
     amiss = checked[~checked.status.isin(CORRECT)]
+    if checked.empty:
+        return "**correct**: nothing could be checked."
     if amiss.empty:
         worst = percent((rows.error / rows.tolerance).max())
         return (
