@@ -10,10 +10,11 @@ from pathlib import Path
 import jax
 from rich.console import Console
 
-from bench import campaign, compare, machine, report
+from bench import campaign, compare, machine
 from bench.adding import cli as adding
 from bench.contenders import NAMES
 from bench.plan import PASSES
+from bench.report import build
 from bench.results import ROOT, ResultError
 from bench.run import Request, run
 from bench.workloads import SUITES, Workload, parse
@@ -74,7 +75,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folders", type=Path, nargs="*", help="of machines (default: all)")
-    parser.set_defaults(command=lambda arguments, _: report.main(arguments.folders))
+    parser.set_defaults(command=lambda arguments, _: build.main(arguments.folders))
 
 
 def _add_campaign(parser: argparse.ArgumentParser) -> None:

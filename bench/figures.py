@@ -1,43 +1,71 @@
 """The figures of a report, drawn from one run's data frame alone."""
 
+import re
 from collections.abc import Iterator
 
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
+from bench.report.sections import Drawing
 from bench.svg import svg
-from bench.tables import BASELINE
+from bench.tables import BASELINE, GROUP, RANGE
 
 SWEEPS = {"T": "time steps T", "H": "hidden size H"}
 PANEL = ["scope", "pass", "dtype", "activation"]
+MARKERS = "osD^vPX<>*p"  # a kernel is told by shape as well as by colour
+COLOURS = (
+    "#000000",
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+)  # Okabe, Ito
 
 
-def draw(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """A name and the SVG for every figure that the run's timed cases allow."""
-    timed = rows[rows.median_s.notna()]
+def draw(rows: pd.DataFrame, suite: str) -> Iterator[Drawing]:
+    """Every figure that a run's timed cases allow, filed under the suite's name."""
+    timed = _literal(rows[rows.median_s.notna()])
+    prefix = re.sub(r"[^\w.-]+", "-", suite)  # a name from a file leads to no other folder
     if timed.empty:
         return
     if (timed.kernel != BASELINE).any():
-        yield "speedup", svg(_speedups(timed))
-    for axis in SWEEPS:
+        what = f"Speed-up over {BASELINE} of every kernel on every workload"
+        yield Drawing(f"{prefix}-speedup.svg", svg(_speedups(timed)), what)
+    for axis, name in SWEEPS.items():
         swept = _longest_sweep(timed, axis)
         if swept[axis].nunique() > 1:
-            yield f"time-{axis}", svg(_sweep(swept, axis))
+            what = f"Time of a step over {name}: a line for every kernel"
+            yield Drawing(f"{prefix}-time-{axis}.svg", svg(_sweep(swept, axis)), what)
+
+
+def _literal(rows: pd.DataFrame) -> pd.DataFrame:
+    """Names in which a dollar sign starts no formula."""
+    names = [*GROUP, "kernel"]
+    return rows.assign(**{name: rows[name].str.replace("$", r"\$", regex=False) for name in names})
 
 
 def _speedups(rows: pd.DataFrame) -> Figure:
-    """A bar for every kernel but the baseline, which is the line at 1."""
-    panels = list(rows[rows.kernel != BASELINE].groupby(PANEL, sort=False))
-    colours = _colours(rows)
-    heights = [len(part) * 0.18 + 0.9 for _, part in panels]
-    figure = Figure(figsize=(8, sum(heights) + 0.3), layout="constrained")
-    axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for ax, (panel, part) in zip(axes, panels, strict=True):
-        wide = part.pivot(index="workload", columns="kernel", values="speedup")
-        wide = wide.reindex(index=part.workload.unique()[::-1], columns=_in_order(part)[::-1])
-        wide.plot.barh(ax=ax, width=0.8, color=colours, legend=False)
+    """Markers at the ratio of medians; lines at the baseline's median over either end of RANGE."""
+    figure, panels = _panels(rows, rows.workload.nunique() * rows.kernel.nunique() * 0.13 + 0.8)
+    for ax, part in panels:
+        workloads, kernels = list(part.workload.unique()), _in_order(part)
+        for place, kernel in enumerate(kernels):
+            own = part[part.kernel == kernel]
+            y = own.workload.map(workloads.index) + 0.8 * ((place + 0.5) / len(kernels) - 0.5)
+            ends = own.speedup.to_numpy() * own.median_s.to_numpy() / own[RANGE[::-1]].to_numpy().T
+            ax.hlines(y, *ends, color=_style(rows, kernel)["color"], linewidth=1)
+            ax.plot(own.speedup, y, linestyle="", label=kernel, **_style(rows, kernel))
         ax.axvline(1, color="black", linewidth=0.8)
-        ax.set(title=", ".join(panel), xlabel=f"speed-up over {BASELINE}", ylabel="")
+        ax.set(yticks=range(len(workloads)), yticklabels=workloads, xscale="log")
+        ax.set_xlabel(f"speed-up over {BASELINE} (line: p20 to p80), faster →")
+        ax.invert_yaxis()
+        ax.grid(axis="x", which="both", alpha=0.2)
+        _plainly(ax.xaxis)
     _legend(figure)
     return figure
 
@@ -52,32 +80,59 @@ def _longest_sweep(rows: pd.DataFrame, axis: str) -> pd.DataFrame:
 
 
 def _sweep(rows: pd.DataFrame, axis: str) -> Figure:
-    panels = list(rows.groupby(PANEL, sort=False))
-    lines = -(-len(panels) // 2)
-    figure = Figure(figsize=(9, 3.4 * lines + 0.3), layout="constrained")
-    axes = figure.subplots(lines, 2, squeeze=False).flat
-    for ax in axes[len(panels) :]:
-        ax.set_axis_off()
-    for ax, (panel, part) in zip(axes, panels, strict=False):
+    figure, panels = _panels(rows, 3.4)
+    for ax, part in panels:
         for kernel in _in_order(part):
             line = part[part.kernel == kernel].sort_values(axis)
-            millis = 1e3 * line[["p20_s", "median_s", "p80_s"]]
-            colour = _colours(rows)[kernel]
-            ax.plot(line[axis], millis.median_s, marker="o", markersize=3, label=kernel, c=colour)
-            ax.fill_between(line[axis], millis.p20_s, millis.p80_s, alpha=0.2, color=colour)
-        ax.set(xscale="log", yscale="log", xlabel=SWEEPS[axis], title=", ".join(panel))
-        ax.set_ylabel("ms a call (band: p20 to p80)")
+            ends = (1e6 * line[end] / line["T"] for end in RANGE)
+            style = _style(rows, kernel)
+            ax.plot(line[axis], 1e6 * line.step_s, label=kernel, linewidth=1, **style)
+            ax.fill_between(line[axis], *ends, alpha=0.2, color=style["color"])
+        ax.set(xscale="log", yscale="log", xlabel=SWEEPS[axis])
+        ax.set_ylabel("µs a step (band: p20 to p80)")
         ax.grid(which="both", alpha=0.2)
+        _plainly(ax.xaxis, ax.yaxis)
     _legend(figure)
     return figure
+
+
+def _panels(rows: pd.DataFrame, height: float) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
+    """Two panels a line, one for each of PANEL's combinations; `height` of one in inches."""
+    parts = list(rows.groupby(PANEL, sort=False))
+    lines = -(-len(parts) // 2)
+    figure = Figure(figsize=(9, height * lines + 0.3), layout="constrained")
+    axes = figure.subplots(lines, 2, squeeze=False).ravel()
+    for ax in axes[len(parts) :]:
+        ax.set_axis_off()
+    panels = []
+    for ax, (names, part) in zip(axes, parts, strict=False):
+        ax.set_title(", ".join(names), fontsize="medium")
+        panels.append((ax, part))
+    return figure, panels
+
+
+class _Decimal(LogFormatter):
+    """Decimal numbers, at as many ticks of a logarithmic axis as there is room for."""
+
+    def __call__(self, x, pos=None):
+        return f"{x:g}" if super().__call__(x, pos) else ""
+
+
+def _plainly(*axes: Axis) -> None:
+    for axis in axes:
+        axis.set_major_formatter(_Decimal(minor_thresholds=(2, 0.6)))
+        axis.set_minor_formatter(_Decimal(minor_thresholds=(2, 0.6)))
 
 
 def _in_order(rows: pd.DataFrame) -> list[str]:
     return sorted(rows.kernel.unique(), key=lambda name: (name != BASELINE, name))
 
 
-def _colours(rows: pd.DataFrame) -> dict[str, str]:
-    return {kernel: f"C{i}" for i, kernel in enumerate(_in_order(rows))}
+def _style(rows: pd.DataFrame, kernel: str) -> dict[str, object]:
+    """The same for a kernel in all panels of a figure."""
+    place = _in_order(rows).index(kernel)
+    marker, colour = MARKERS[place % len(MARKERS)], COLOURS[place % len(COLOURS)]
+    return {"marker": marker, "color": colour, "markersize": 4}
 
 
 def _legend(figure: Figure) -> None:

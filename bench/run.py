@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench import contenders, progress, report, results, tables
+from bench import contenders, progress, results, tables
 from bench.plan import Case, cases
+from bench.report import build
 from bench.results import Run
 from bench.session import Session
 from bench.workloads import Workload
@@ -84,7 +85,7 @@ def _in_words(reasons: dict[str, str]) -> str:
 def _report(folder: Path, console: Console) -> None:
     """An older file that cannot be read spoils the report, not the run."""
     try:
-        console.print(f"Report: {report.write(folder)}")
+        console.print("Report:", *build.write(folder))
     except results.ResultError as error:
         console.print(f"No report: {error}", markup=False)
 

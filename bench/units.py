@@ -30,3 +30,8 @@ def mebibytes(value: int | float) -> str:
 def whole(value: float) -> str:
     """A count; "" for NaN."""
     return "" if isnan(value) else f"{int(value):,}"
+
+
+def percent(value: float) -> str:
+    """0.123 -> "12.3 %"; "" for NaN."""
+    return "" if isnan(value) else f"{digits(100 * value)} %"

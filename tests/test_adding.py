@@ -8,9 +8,10 @@ import pytest
 from made_up import TYPICAL
 from rich.console import Console
 
-from bench import report, results
+from bench import results
 from bench.adding import task, training
 from bench.adding.training import Curve, Training, verdicts
+from bench.report import build
 from kernels.registry import KERNELS
 
 ORIGIN = {field.name: getattr(TYPICAL, field.name) for field in dataclasses.fields(results.Origin)}
@@ -69,6 +70,6 @@ def test_it_is_in_the_report(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = results.create(made_up(scan=(0.2, 0.0)), publish=True, folder="adding")
     assert results.load(path, Training) == made_up(scan=(0.2, 0.0))
-    assert report.main([]) == 0
+    assert build.main([]) == 0
     text = (path.parent.parent / "report.md").read_text()
     assert "## The adding problem" in text and "adding-loss.svg" in text and "2.00 ms" in text

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 from made_up import HERE, TYPICAL, run, timed
 
-from bench import compare, report, results, tables
+from bench import compare, results, tables
+from bench.report import build
 from bench.results import ResultError
 from bench.workloads import mission
 
@@ -27,11 +28,18 @@ def test_derived_numbers():
     assert rows.loc[("mission-T500", "unrolled")].speedup == pytest.approx(0.8)
 
 
-def test_fastest_first_and_untimed_last_with_its_reason():
-    group = next(tables.groups(TYPICAL))
-    assert list(group.cells.kernel) == ["unrolled", "scan", "pallas"]
-    assert group.remarks == ("pallas: EMULATED: interpret mode | <script>",)
-    assert group.cells["median"].iloc[-1] == ""
+def test_fastest_first_and_untimed_last():
+    title, part = next(tables.cases(tables.frame(TYPICAL)).parts())
+    assert title == "mission-T50, model, forward, float32, relu"
+    assert list(part.cells.kernel) == ["unrolled", "scan", "pallas"]
+    assert list(part.cells["check"]) == ["ok", "ok", "emulated"]
+    assert part.cells["median"].iloc[-1] == ""
+
+
+def test_the_terminal_says_why_a_case_has_no_time():
+    first = next(tables.for_terminal(TYPICAL))
+    assert "(T 50, B 50, I 128, H 256, O 128)" in first.title
+    assert first.caption == "pallas: interpret mode | <script>"
 
 
 def test_without_its_baseline_a_case_has_no_speedup():
@@ -41,14 +49,14 @@ def test_without_its_baseline_a_case_has_no_speedup():
 
 def test_report_is_rebuilt_from_the_files_alone():
     folder = results.create(TYPICAL, publish=True).parent
-    written = report.write(folder)
+    build.write(folder)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    text = written.read_text()
+    text = before["report.md"].decode()
     assert "| mission-T50 " in text and "2.00 ms" in text and "0.800" in text
-    assert {"default-speedup.svg", "default-time-T.svg", "report.md"} < before.keys()
+    assert {"default-speedup.svg", "default-time-T.svg", "report.html"} < before.keys()
     for name in before.keys() - {"20260102T030405-default.json"}:
         (folder / name).unlink()
-    assert report.main([]) == 0
+    assert build.main([]) == 0
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -56,7 +64,7 @@ def test_the_newest_run_of_a_suite_speaks():
     results.create(TYPICAL, publish=True)
     newer = run(timed(mission(1), "scan", 7.0), started="2026-02-02T03:04:05+00:00", complete=False)
     folder = results.create(newer, publish=True).parent
-    text = report.write(folder).read_text()
+    text = build.write(folder)[0].read_text()
     assert "7.00 ms" in text and "mission-T500" not in text
     assert "Incomplete" in text
 
@@ -65,13 +73,13 @@ def test_other_json_below_results_is_left_alone():
     other = results.ROOT / "a-study" / "study.json"
     results.write_atomically(other, "{}")
     results.create(TYPICAL, publish=True)
-    assert report.main([]) == 0
+    assert build.main([]) == 0
     assert [path.name for path in other.parent.iterdir()] == ["study.json"]
 
 
 def test_a_folder_without_results(tmp_path):
     with pytest.raises(ResultError, match="no result files there"):
-        report.write(tmp_path)
+        build.write(tmp_path)
 
 
 def test_compare_pairs_cases_and_keeps_the_odd_ones():

@@ -2,8 +2,9 @@
 
 from rich.console import Console
 
-from bench import report, results
+from bench import results
 from bench.adding.training import Training, runnable, train, verdicts
+from bench.report import build
 
 
 def main(command: str, *, publish: bool) -> int:
@@ -14,5 +15,6 @@ def main(command: str, *, publish: bool) -> int:
     path = results.create(training, publish=publish, folder="adding")
     judged = verdicts(training)
     console.print(*(verdict.sentence for verdict in judged), sep="\n")
-    console.print(f"Losses: {path}\nReport: {report.write(path.parent.parent)}")
+    console.print(f"Losses: {path}")
+    console.print("Report:", *build.write(path.parent.parent))
     return int(not all(verdict.passed for verdict in judged))

@@ -1,6 +1,7 @@
 """The adding problem's part of a machine's report."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -8,41 +9,40 @@ from matplotlib.figure import Figure
 
 from bench.adding import task
 from bench.adding.training import EARLY, STEPS_A_TURN, Training, verdicts
-from bench.markdown import provenance, table
+from bench.report.prose import link
+from bench.report.sections import Drawing, Section, Table
 from bench.svg import svg
 from bench.tables import BASELINE
 from bench.units import digits, seconds
 
 
-def section(training: Training, path: Path) -> tuple[list[str], dict[str, str]]:
-    """Markdown blocks, and the figures they show by file name."""
-    name = "adding-loss.svg"
+def section(training: Training, path: Path) -> Section:
+    """The task, every kernel's verdict, the losses drawn; `path` is the training's file."""
     what = (
         f"The sum of two marked numbers in a sequence of {task.T}, batch {task.BATCH}, "
         f"hidden size {task.HIDDEN}, {len(training.curves[0].losses)} steps of Adam from one seed; "
         f"guessing loses {digits(task.TRIVIAL_LOSS)}. `difference` is the largest relative one "
         f"from `{BASELINE}`'s loss over the first {EARLY} steps: later, training itself amplifies "
-        f"the last bit."
+        f"the last bit. Samples: {link(path.name, f'adding/{path.name}')}."
     )
-    source = provenance(training, f"adding/{path.name}")
-    blocks = ["## The adding problem", source, what, table(_rows(training)), f"![loss]({name})"]
-    return blocks, {name: svg(_figure(training))}
+    alt = "Loss over training steps, and the time of a step, for every kernel"
+    drawing = Drawing("adding-loss.svg", svg(_figure(training)), alt)
+    return Section("The adding problem", [what], [drawing], _table(training))
 
 
-def _rows(training: Training) -> pd.DataFrame:
-    found = verdicts(training)
-    baseline = next(verdict.step_s for verdict in found if verdict.kernel == BASELINE)
-    return pd.DataFrame(
-        {
-            "kernel": verdict.kernel,
-            "final loss": digits(verdict.final_loss),
-            "difference": digits(verdict.early_difference),
-            "step": seconds(verdict.step_s),
-            f"× {BASELINE}": digits(baseline / verdict.step_s),
-            "verdict": "ok" if verdict.passed else "FAILED",
-        }
-        for verdict in found
-    )
+def _table(training: Training) -> Table:
+    rows = pd.DataFrame(map(asdict, verdicts(training)))
+    (baseline,) = rows.step_s[rows.kernel == BASELINE]
+    rows["speedup"] = baseline / rows.step_s
+    columns = {
+        "kernel": ("kernel", str),
+        "final loss": ("final_loss", digits),
+        "difference": ("early_difference", digits),
+        "step": ("step_s", seconds),
+        f"× {BASELINE}": ("speedup", digits),
+        "verdict": ("passed", lambda passed: "ok" if passed else "FAILED"),
+    }
+    return Table(rows, columns)
 
 
 def _figure(training: Training) -> Figure:

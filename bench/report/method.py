@@ -1,0 +1,53 @@
+"""How the numbers came about, and what every column says."""
+
+import pandas as pd
+
+from bench.plan import BLOCKS
+from bench.report.sections import Section, Table
+from bench.tables import BASELINE
+
+METHOD = f"""\
+Every kernel's answer is held against a float64 oracle before it is timed and again after: outside
+the tolerance that rounding explains a case is WRONG, and gets no time. A time is the wall clock of
+one call that waits for its result, the median over rounds of at least 5 ms. The kernels of one
+problem take turns in {BLOCKS} blocks, so that the machine's drift falls on all of them, and only
+times of one run are divided by each other. Two kernels tie when their ranges from the 20th to the
+80th percentile overlap. All that is printed and drawn here is computed from the raw samples, in the
+files beside this report."""
+
+MEANINGS = {
+    "scope": "recurrence: from given pre-activations; model: with both projections",
+    "pass": "forward; backward; train: a loss's value and its gradient",
+    "dtype": "of inputs, states and outputs; tf32 is float32 with products rounded to 11 bits",
+    "won": "problems in which the kernel is fastest by more than the noise",
+    "tied": "problems in which it is level with the fastest, or is it and others are level",
+    "timed": "problems in which it was timed",
+    "mean, least, most": f"of × {BASELINE}, the mean geometric",
+    "correct": "answers within their tolerance, of those checked",
+    "error / allowed": "the largest share of its tolerance that an error takes",
+    "× next": "median of the next kernel that is not level, over the fastest's",
+    "median, p20, p80": "of the seconds a call, over all samples of all blocks",
+    f"× {BASELINE}": f"median of {BASELINE} over the kernel's own: above 1 is faster",
+    "check": "ok; WRONG; FAILED: it raised; emulated: correct, but its speed would mean nothing; "
+    "unsupported: does not run here",
+    "GFLOP/s": "the arithmetic that the problem needs, not what a kernel spends, over the median",
+    "per step": "the median over T",
+    "span, busy, launches": "of one traced call on a GPU: from the first start to the last end, "
+    "time with anything running, kernels and copies",
+    "compile": "lowering and compiling, once",
+    "temp MiB": "allocated by the compiled program besides arguments and results",
+    "error": "the largest deviation from the oracle, relative to the largest value (of states and "
+    "outputs, to 1 at least)",
+    "allowed": "what rounding explains; derived in bench/tolerance.py",
+}
+
+
+def method() -> Section:
+    """The method in five sentences."""
+    return Section("Method", [METHOD])
+
+
+def columns() -> Section:
+    """What the headings of all tables mean."""
+    rows = pd.DataFrame(MEANINGS.items(), columns=["column", "meaning"])
+    return Section("Columns", table=Table(rows, {name: (name, str) for name in rows.columns}))

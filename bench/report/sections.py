@@ -1,0 +1,77 @@
+"""What a report is made of. A section is written twice, as Markdown and as HTML, from one object.
+
+To add to the report, make one more `Section`; to add a column, one more entry of a table's
+`columns`. Neither writer needs to know.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+Columns = Mapping[str, tuple[str, Callable[[Any], str]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Rows of a data frame, and which of its columns to show.
+
+    `columns` maps a heading to the frame's column and to how one of its values is written. Columns
+    of numbers are sorted by value and written to the right. `split` names columns that tell one
+    problem from another: Markdown has a table for every combination of their values, HTML one
+    table that can be filtered by each.
+    """
+
+    rows: pd.DataFrame
+    columns: Columns
+    split: Sequence[str] = ()
+
+    @property
+    def cells(self) -> pd.DataFrame:
+        """Every cell as it is printed."""
+        shown = self.columns.items()
+        return pd.DataFrame({head: self.rows[name].map(write) for head, (name, write) in shown})
+
+    def is_numeric(self, heading: str) -> bool:
+        """Whether the column holds numbers."""
+        values = self.rows[self.columns[heading][0]]
+        return pd.api.types.is_numeric_dtype(values) and values.dtype != bool
+
+    def parts(self) -> Iterator[tuple[str, "Table"]]:
+        """A title and a table without `split` for every combination, in the rows' order."""
+        if not self.split:
+            yield "", self
+            return
+        for values, part in self.rows.groupby(list(self.split), sort=False):
+            yield ", ".join(map(str, values)), replace(self, rows=part, split=())
+
+    def starts(self) -> list[bool]:
+        """For every row, whether `split` differs from the row before; never without `split`."""
+        told = self.rows[list(self.split)]
+        return (told != told.shift()).any(axis=1).tolist()
+
+    def whole(self) -> "Table":
+        """One table that shows what `split` names, after the first column, where it varies."""
+        first, *others = self.columns.items()
+        told = [(name, (name, str)) for name in self.split if self.rows[name].nunique() > 1]
+        return replace(self, columns=dict([first, *told, *others]), split=())
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """An SVG document, the name of its file and what it shows, for those who cannot see it."""
+
+    name: str
+    svg: str
+    alt: str
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """A heading in plain text, then prose (blocks of Markdown, see `prose`), drawings, a table."""
+
+    title: str
+    prose: Sequence[str] = ()
+    drawings: Sequence[Drawing] = ()
+    table: Table | None = None

@@ -1,0 +1,44 @@
+"""One run's part of a report: its figures, every case, and why some have no time."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from bench import figures, tables
+from bench.report.prose import link
+from bench.report.sections import Section, Table
+from bench.report.summary import alike
+from bench.results import Run
+
+
+def sections(run: Run, path: Path) -> list[Section]:
+    """`path` is the run's file."""
+    title, rows = f"Suite {run.suite}", tables.frame(run)
+    prose = [f"Samples: {link(path.name, path.name)}."]
+    if not run.complete:
+        prose.append("**Incomplete: the run was cut short.**")
+    if rows.empty:
+        return [Section(title, prose)]
+    prose += alike(rows, tables.GROUP)
+    drawn = tuple(figures.draw(rows, run.suite))
+    cases = Section(title, prose, drawn, tables.cases(rows))
+    return [cases, *_untimed(run, rows)]
+
+
+def _untimed(run: Run, rows: pd.DataFrame) -> list[Section]:
+    """Every kernel and reason once; no section where everything was timed."""
+    reasons = rows[rows.reason != ""].groupby(["kernel", "status", "reason"], sort=False)
+    untimed = reasons.size().reset_index(name="cases")
+    absent = pd.DataFrame(run.unavailable.items(), columns=["kernel", "reason"])
+    both = pd.concat([untimed, absent.assign(status="absent", cases=0)], ignore_index=True)
+    if both.empty:
+        return []
+    columns = {name: (name, str) for name in ("kernel", "status", "cases", "reason")}
+    return [Section(f"Not timed in suite {run.suite}", table=Table(both, columns))]
+
+
+def shapes(rows: pd.DataFrame) -> Section:
+    """The sizes behind the workloads' names."""
+    names = ["workload", *"TBIHO"]
+    every = rows[names].drop_duplicates()
+    return Section("Shapes", table=Table(every, {name: (name, str) for name in names}))
