@@ -1,4 +1,7 @@
-"""What a kernel is: two functions and predicates; it may take the whole layer, too. A kernel file defines one `Kernel`."""
+"""What a kernel is: two functions and predicates, one `Kernel` in its file.
+
+It may take the whole layer, too.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
