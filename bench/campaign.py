@@ -51,7 +51,7 @@ def steps(backend: str) -> Iterator[Step]:
         for checker in CHECKERS:
             wrapper = ("compute-sanitizer", "--tool", checker, "--error-exitcode", "9")
             yield Step(checker, (*wrapper, *PYTEST, suites[1], "-k", CHECKED), 20, device)
-    run = (*RUN, "--backend", backend, "--seconds", "0.1")
+    run = (*RUN, "--backend", backend, "--seconds", "0.3")
     mission = ("--shape", "T=500,B=50,I=128,H=256,O=128" if backend == "gpu" else TINY)
     half = ("--dtype", "bfloat16", "float16")
     yield Step("mission", (*run, *mission, *half), 90)
