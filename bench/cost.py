@@ -105,7 +105,5 @@ _COMPULSORY = {
     ("model", "backward"): lambda w: (
         w.T * w.B * (w.I + w.O) + 2 * _parameters(w) - w.I * w.H - w.H - w.O + 2 * w.B * w.H
     ),
-    ("model", "train"): lambda w: (
-        w.T * w.B * (w.I + 2 * w.O) + 2 * _parameters(w) + 3 * w.B * w.H
-    ),
+    ("model", "train"): lambda w: w.T * w.B * (w.I + 2 * w.O) + 2 * _parameters(w) + 3 * w.B * w.H,
 }

@@ -13,18 +13,32 @@ from jaxtyping import Float
 from scipy import optimize, stats
 
 from bench.noise import CONFIDENCE
-from bench.tables import GROUP
+from bench.report.sections import Section, Table
+from bench.results import Run
+from bench.tables import GROUP, frame
 from bench.units import percent, seconds
 
 FEWEST = 3  # different T: through two, every line is perfect
-ALIKE = [*(name for name in GROUP if name != "workload"), "B", "I", "H", "O", "kernel"]
+ALIKE = ["kernel", *(name for name in GROUP if name != "workload"), "B", "I", "H", "O"]
 COLUMNS = {
+    **{name: (name, str) for name in ALIKE},
     "fixed": ("fixed_s", seconds),
     "fixed, 95 %": ("fixed", str),
     "a step": ("step_s", seconds),
     "a step, 95 %": ("step", str),
     "largest misfit": ("misfit", percent),
 }
+PROSE = """\
+A straight line through the medians of one kernel on problems that differ in T alone: what a call
+costs at all, and what every further step adds."""
+
+
+def sections(run: Run) -> list[Section]:
+    """The table of all fits; no section where no problem has enough T."""
+    found = fits(frame(run))
+    if found.empty:
+        return []
+    return [Section(f"Time against T in suite {run.suite}", [PROSE], table=Table(found, COLUMNS))]
 
 
 def fits(rows: pd.DataFrame) -> pd.DataFrame:
@@ -44,9 +58,7 @@ def _fits(timed: pd.DataFrame) -> Iterator[dict[str, object]]:
             yield dict(zip(ALIKE, alike, strict=True)) | {"points": len(part)} | found
 
 
-def fit(
-    steps: Float[np.ndarray, "N"], times: Float[np.ndarray, "N"]
-) -> dict[str, float | str]:
+def fit(steps: Float[np.ndarray, "N"], times: Float[np.ndarray, "N"]) -> dict[str, float | str]:
     """fixed + step * T through N > 2 points, in seconds, with intervals."""
     line, covariance = optimize.curve_fit(_line, steps, times, _start(steps, times), sigma=times)
     reach = stats.t.ppf((1 + CONFIDENCE) / 2, len(steps) - 2) * np.sqrt(np.diag(covariance))

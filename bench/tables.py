@@ -1,6 +1,7 @@
 """Result files as data frames: one row a case, every derived number in one place."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,13 +16,12 @@ from bench.report.sections import Table
 from bench.results import CaseResult, Run
 from bench.units import digits, either_way, mebibytes, percent, seconds, whole
 
-
-
 BASELINE = "scan"
 GROUP = ["workload", "scope", "pass", "dtype", "activation"]
 CORRECT = ("ok", "emulated")
 RANGE = ["p20_s", "p80_s"]  # two medians are level where these ranges overlap
 ON_A_GPU = {"span", "busy", "launches"}
+IN_REPORTS_ONLY = {"p20", "p80", "allowed"}  # a terminal is narrow
 # Heading of a printed column: (column of the frame, how to write it).
 COLUMNS = {
     "kernel": ("kernel", str),
@@ -65,14 +65,16 @@ def _row(result: CaseResult, ceilings: Ceilings) -> dict[str, object]:
     case, w = result.case, result.case.workload
     samples = [sample for block in result.samples_s for sample in block] or [np.nan]
     p20, median, p80 = np.quantile(samples, (0.2, 0.5, 0.8))
-    need = cost.cost(w, case.scope, case.phase, FORMATS[case.dtype].itemsize)
+    asked = (w, case.scope, case.phase, FORMATS[case.dtype].itemsize)
+    need, moved = cost.cost(*asked), cost.compulsory_bytes(*asked)
     row = {"workload": w.name, "T": w.T, "B": w.B, "I": w.I, "H": w.H, "O": w.O}
     row |= {"scope": case.scope, "pass": case.phase, "dtype": case.dtype}
     row |= {"activation": case.activation, "kernel": case.kernel}
     row |= {"status": result.status, "reason": result.reason}
     row |= _trust(result, median, nearest(ceilings, case))
     row |= {"median_s": median, "p20_s": p20, "p80_s": p80, "step_s": median / max(w.T, 1)}
-    row |= {"gflops": need.flops / median / 1e9, "compile_s": _compile_seconds(result)}
+    row |= {"gflops": need.flops / median / 1e9, "intensity": need.flops / moved}
+    row |= {"compile_s": _compile_seconds(result)}
     device = vars(result.device) if result.device else {}
     row |= {name: device.get(name, np.nan) for name in ("span_s", "busy_s", "launches")}
     numbers = ("temporary_bytes", "error", "tolerance")
@@ -126,7 +128,9 @@ def for_terminal(run: Run) -> Iterator[Printed]:
     rows = frame(run)
     if rows.empty:
         return
-    for title, part in cases(rows).parts():
+    every = cases(rows)
+    shown = {head: how for head, how in every.columns.items() if head not in IN_REPORTS_ONLY}
+    for title, part in replace(every, columns=shown).parts():
         sizes = ", ".join(f"{axis} {part.rows[axis].iloc[0]}" for axis in "TBIHO")
         remarked = part.rows[(part.rows.reason != "") | (part.rows.doubt != "")]
         remarks = remarked.kernel + ": " + remarked.reason + remarked.doubt

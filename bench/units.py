@@ -38,5 +38,5 @@ def percent(value: float) -> str:
 
 
 def either_way(value: float) -> str:
-    """0.0123 -> "±1.23 %"; "" for NaN."""
-    return "" if isnan(value) else f"±{percent(value)}"
+    """0.0123 -> "±1.2 %"; "" for NaN."""
+    return "" if isnan(value) else f"±{100 * value:.2g} %"
