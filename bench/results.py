@@ -1,7 +1,10 @@
 """Result files: one JSON a run, with raw samples, checked when read, never half written."""
 
+import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -122,7 +125,10 @@ def load[Kind: Origin](path: Path, kind: type[Kind] = Run) -> Kind:
             raise ResultError(f"{path}: larger than any result file ({LARGEST_FILE} bytes)")
         schema = _adapter(_Header).validate_json(text).schema
         if schema != SCHEMA:
-            raise ResultError(f"{path}: schema {schema}; this version reads schema {SCHEMA}")
+            raise ResultError(
+                f"{path}: schema {schema}; this version reads schema {SCHEMA}: measure again, or "
+                "move the file away"
+            )
         return _adapter(kind).validate_json(text)
     except OSError as error:
         raise ResultError(f"{path}: {error.strerror}") from error
@@ -153,6 +159,17 @@ def create(run: Origin, *, publish: bool, folder: str = "") -> Path:
 
 def _dump(run: Origin) -> str:
     return _adapter(type(run)).dump_json(run, indent=1).decode()
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process is here for this folder: who reads, then writes, reads it all."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def write_atomically(path: Path, text: str, *, replace: bool = True) -> None:

@@ -18,7 +18,7 @@ def shortest(call: Callable[[], object], seconds: float) -> float:
     """Call until so many seconds have passed, once at least; the seconds of the shortest call."""
     least, begin = float("inf"), perf_counter()
     end = begin
-    while end - begin < seconds:
+    while least == float("inf") or end - begin < seconds:
         start = end
         call()
         end = perf_counter()

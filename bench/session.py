@@ -66,6 +66,11 @@ class Session:
         self._pending[case] = replace(so_far, samples_s=(*so_far.samples_s, samples))
         self._outputs[case] = outputs
 
+    def failed(self, case: Case, error: BaseException) -> None:
+        """Finish a case whose turn raised, unless it is finished already."""
+        if all(done.case != case for done in self.run.cases):
+            self._finish(case, _failure(case, error))
+
     def settle(self, block: int) -> None:
         """After a turn of this block: finish the group if no case of it needs another."""
         turns = {case: result.samples_s for case, result in self._pending.items()}
@@ -91,7 +96,7 @@ class Session:
             judged = _judge(replace(sampled, error_after=error), error)
             device = _device_time(subject.call) if judged.status == "ok" else None
         except Exception as failure:
-            return _failed(case, failure)
+            return _failure(case, failure)
         if judged.status != "ok":
             return judged
         return replace(
@@ -165,14 +170,14 @@ class Session:
         """A turn that raised finishes its case as failed; the run goes on."""
         report = yield
         case, block = item.callspec.params["case"], item.callspec.params["block"]
-        if report.failed and all(done.case != case for done in self.run.cases):
-            self._finish(case, _failed(case, call.excinfo.value))
+        if report.failed:
+            self.failed(case, call.excinfo.value)
         if call.when == "call":
             self.settle(block)
         return report
 
 
-def _failed(case: Case, error: BaseException) -> CaseResult:
+def _failure(case: Case, error: BaseException) -> CaseResult:
     return CaseResult(case, "failed", f"{type(error).__name__}: {error}")
 
 

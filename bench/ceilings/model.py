@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -37,8 +38,8 @@ class Ceiling:
 
     @property
     def spread(self) -> float:
-        """How far its rounds lie apart, relative to the lowest: how sure the ceiling is."""
-        return self.best / min(self.rounds) - 1
+        """How far the best round is above the middle one, relatively: how sure the ceiling is."""
+        return self.best / median(self.rounds) - 1
 
 
 Ceilings = tuple[Ceiling, ...]

@@ -11,6 +11,7 @@ from bench.ceilings.model import Ceilings, arithmetic, bandwidth, top
 from bench.figures import in_order, legend, look
 from bench.report.sections import Drawing
 from bench.svg import svg
+from bench.units import digits
 
 INTENSITIES = np.geomspace(0.1, 10_000, 100)  # FLOP a byte
 
@@ -31,7 +32,8 @@ def _figure(timed: pd.DataFrame, ceilings: Ceilings) -> Figure:
     for ax, (dtype, part) in zip(axes, panels, strict=True):
         _roofs(ax, ceilings, dtype)
         _cases(ax, part, timed)
-        ax.set(xscale="log", yscale="log", title=dtype, ylabel="GFLOP/s")
+        title = f"{dtype}: at most {digits(top(arithmetic(ceilings, dtype)).best / 1e9)} GFLOP/s"
+        ax.set(xscale="log", yscale="log", title=title, ylabel="GFLOP/s")
         ax.set_xlabel("FLOP for each byte of arguments and results")
         ax.grid(which="both", alpha=0.2)
     legend(figure)

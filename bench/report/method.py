@@ -40,7 +40,7 @@ MEANINGS = {
     "per step": "the median over T",
     "fixed, a step": "of the line through the medians at three T or more: at T 0, and its slope",
     "largest misfit": "of a median from that line: where it is large, time is no straight line",
-    "spread": "of a ceiling: the best of all rounds over the lowest round's best, less 1",
+    "spread": "of a ceiling: its best round over the middle one, less 1: how sure it is",
     "span, busy, launches": "of one traced call on a GPU: from the first start to the last end, "
     "time with anything running, kernels and copies",
     "compile": "lowering and compiling, once",
