@@ -1,8 +1,8 @@
 """Whatever happens to result files, or is put into one: a clear sentence, and nothing is lost."""
 
+import fcntl
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -22,6 +22,12 @@ from bench.workloads import mission
 
 SHAPE = ("--shape", "T=3,B=2,I=3,H=4,O=2", "--backend", "cpu")
 TINY = ("run", *SHAPE, "--seconds", "0.05", "--kernels", "scan", "unrolled", "unrolled-full")
+SMALL_DISK = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))
+from bench.cli import main
+sys.exit(main())
+"""
 WHOLE = run(*TYPICAL.cases, ceilings=(Ceiling("serial", "a step", (1e9,)),))
 
 
@@ -30,12 +36,12 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def start(*arguments, **options):
+def start(*arguments, program=("-m", "bench")):
     """A benchmark in a process of its own, in the working directory."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    command = [sys.executable, "-m", "bench", *arguments]
+    command = [sys.executable, *program, *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, env=env, **pipes, **options)
+    return subprocess.Popen(command, env=env, **pipes)
 
 
 def files():
@@ -71,26 +77,20 @@ def test_reports_written_at_once_are_one_of_them_whole():
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == written
 
 
-def test_a_report_waits_for_another_process(tmp_path):
+def test_a_report_waits_for_another_to_be_written(tmp_path):
     """Who came first has written before the second reads."""
-    code = f"from bench import results; from pathlib import Path\nfolder = Path({str(tmp_path)!r})"
-    code += "\nwith results.alone(folder): (folder / 'second').touch()"
-    with results.alone(tmp_path):
-        other = subprocess.Popen([sys.executable, "-c", code])
-        with pytest.raises(subprocess.TimeoutExpired):
-            other.wait(timeout=5)
-        assert not (tmp_path / "second").exists()
-    assert other.wait(timeout=60) == 0 and (tmp_path / "second").exists()
+    handle = os.open(tmp_path, os.O_RDONLY)
+    with results.alone(tmp_path), pytest.raises(BlockingIOError):
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(handle)
 
 
 # A disk that is full, a process that is killed.
 
 
 def test_a_full_disk_ends_the_run_and_keeps_what_was_saved():
-    def small_disk():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))
-
-    process = start(*TINY, preexec_fn=small_disk)
+    process = start(*TINY, program=("-c", SMALL_DISK))
     printed, said = process.communicate(timeout=240)
     assert process.returncode == 2
     (sentence,) = (line for line in said.splitlines() if line.startswith("bench: "))

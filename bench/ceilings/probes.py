@@ -25,6 +25,8 @@ FOOTPRINTS = tuple(2**power for power in range(16, 29, 2))
 TRAFFIC, FEWEST_PASSES = 2**26, 4  # bytes and passes of one call: its start must not count
 STEPS, STEPS_A_TRIP = 2**18, 256
 
+Scalar = Float[Array, ""]
+
 
 @dataclass(frozen=True, eq=False)
 class Probe:
@@ -71,7 +73,7 @@ def _seconds(call: Callable[[], object]) -> float:
 
 
 @jax.jit
-def _chains(x: Float[Array, "N"], a: float, b: float) -> Float[Array, "N"]:
+def _chains(x: Float[Array, "N"], a: Scalar, b: Scalar) -> Float[Array, "N"]:
     """CHAINS of LINKS multiply-adds for every element, all in registers."""
     chains = [x + start for start in range(CHAINS)]
     for _ in range(LINKS):
@@ -87,7 +89,7 @@ def _multiply_add() -> Probe:
 
 
 @partial(jax.jit, static_argnames="passes", donate_argnames="x")
-def _passes(x: Float[Array, "N"], sign: float, passes: int) -> Float[Array, "N"]:
+def _passes(x: Float[Array, "N"], sign: Scalar, passes: int) -> Float[Array, "N"]:
     """Read and write the whole array, in place, again and again."""
     return lax.fori_loop(0, passes, lambda _, x: x * sign, x)
 
@@ -105,14 +107,14 @@ def _read_and_write(footprint: int) -> Probe:
     return _probe(ceiling, 2 * footprint * passes, call)
 
 
-def _step(h: Float[Array, ""], z: float, w: float) -> Float[Array, ""]:
+def _step(h: Scalar, z: Scalar, w: Scalar) -> Scalar:
     """relu(h w + z): the recurrence at H 1, B 1."""
     return jnp.maximum(h * w + z, 0)
 
 
 @jax.jit
-def _in_registers(h: Float[Array, ""], z: float, w: float) -> Float[Array, ""]:
-    def trip(_: int, h: Float[Array, ""]) -> Float[Array, ""]:
+def _in_registers(h: Scalar, z: Scalar, w: Scalar) -> Scalar:
+    def trip(_, h):
         for _ in range(STEPS_A_TRIP):
             h = _step(h, z, w)
         return h
@@ -127,7 +129,7 @@ def _steps_in_registers() -> Probe:
 
 
 @jax.jit
-def _scanned(z: Float[Array, "T"], w: float) -> Float[Array, "T"]:
+def _scanned(z: Float[Array, "T"], w: Scalar) -> Float[Array, "T"]:
     def step(h, z_t):
         h = _step(h, z_t, w)
         return h, h
