@@ -56,7 +56,7 @@ def steps(backend: str) -> Iterator[Step]:
     half = ("--dtype", "bfloat16", "float16")
     yield Step("mission", (*run, *mission, *half), 90)
     by_xla = (*run, *mission, "--dtype", "bfloat16", "--kernels", *BY_XLA)
-    yield Step("command-buffers", by_xla, 25, COMMAND_BUFFERS if backend == "gpu" else {})
+    yield Step("command-buffers", by_xla, 35, COMMAND_BUFFERS if backend == "gpu" else {})
     if backend == "gpu":
         yield Step("default", (*run, "--dtype", "bfloat16"), 75)
         yield Step("float32", (*run, *mission, "--dtype", "float32", "tf32"), 30)

@@ -33,7 +33,7 @@ class Probe:
     """A call, how much of its kind it does, and the ceiling to be, without rounds."""
 
     ceiling: Ceiling
-    amount: float
+    amount: int
     call: Callable[[], object]
 
 
@@ -60,7 +60,7 @@ def _dots(dtype: str) -> Iterator[Probe]:
             return
 
 
-def _probe(ceiling: Ceiling, amount: float, call: Callable[[], object]) -> Probe:
+def _probe(ceiling: Ceiling, amount: int, call: Callable[[], object]) -> Probe:
     """With a call that waits for its result, and has been compiled."""
     jax.block_until_ready(call())
     return Probe(ceiling, amount, lambda: jax.block_until_ready(call()))
