@@ -30,15 +30,14 @@ def test_counters_of_this_machine_can_be_read():
 
 
 def test_a_gpu_is_asked_while_it_works(tmp_path, monkeypatch):
-    tool = tmp_path / "nvidia-smi"
-    tool.write_text("#!/bin/sh\nread wait < $0.go\necho '1980 MHz, 2619 MHz, 0x0000000000000005'\n")
+    """This tool answers once it has seen a call."""
+    tool, seen = tmp_path / "nvidia-smi", tmp_path / "seen"
+    answer = "1980 MHz, 2619 MHz, 0x0000000000000005"
+    tool.write_text(f"#!/bin/sh\nwhile [ ! -e {seen} ]; do :; done\necho '{answer}'\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    (tmp_path / "nvidia-smi.go").write_text("now\n")
-    calls = []
-    conditions = surroundings.since(surroundings.now(), lambda: calls.append(1), on_gpu=True)
+    conditions = surroundings.since(surroundings.now(), seen.touch, on_gpu=True)
     assert conditions.gpu == Gpu("1980 MHz, 2619 MHz", ("power cap",))
-    assert calls
 
 
 @pytest.mark.parametrize("line", ["", "No devices were found", "1980 MHz, [N/A]"])
