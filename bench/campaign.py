@@ -51,12 +51,12 @@ def steps(backend: str) -> Iterator[Step]:
         for checker in CHECKERS:
             wrapper = ("compute-sanitizer", "--tool", checker, "--error-exitcode", "9")
             yield Step(checker, (*wrapper, *PYTEST, suites[1], "-k", CHECKED), 20, device)
-    run = (*RUN, "--backend", backend, "--seconds", "0.1")
+    run = (*RUN, "--backend", backend, "--seconds", "0.3")
     mission = ("--shape", "T=500,B=50,I=128,H=256,O=128" if backend == "gpu" else TINY)
     half = ("--dtype", "bfloat16", "float16")
     yield Step("mission", (*run, *mission, *half), 90)
     by_xla = (*run, *mission, "--dtype", "bfloat16", "--kernels", *BY_XLA)
-    yield Step("command-buffers", by_xla, 25, COMMAND_BUFFERS if backend == "gpu" else {})
+    yield Step("command-buffers", by_xla, 35, COMMAND_BUFFERS if backend == "gpu" else {})
     if backend == "gpu":
         yield Step("default", (*run, "--dtype", "bfloat16"), 75)
         yield Step("float32", (*run, *mission, "--dtype", "float32", "tf32"), 30)

@@ -22,8 +22,10 @@ from bench.workloads import SUITES, Workload, parse
 MEASURED = ("bfloat16", "float16", "float32", "tf32")
 DTYPES = {"cpu": ("float32",), "gpu": ("bfloat16", "float32")}  # measured unless told
 PUBLISH = f"file under {ROOT}/ instead of {ROOT}/local/"
+BUDGET = "of samples a case at most; fewer where its median is soon known (1.0)"
 DEFAULT_PASSES = ("forward", "train")
 WIDTH_OF_A_LOG = 120
+LONGEST_BUDGET_S = 3600
 PLATFORMS = {"cpu": "cpu", "gpu": "cuda"}
 
 
@@ -56,7 +58,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kernels", nargs="+", choices=NAMES, default=NAMES)
     parser.add_argument("--pass", dest="phases", nargs="+", choices=PASSES, default=DEFAULT_PASSES)
     parser.add_argument("--dtype", nargs="+", choices=MEASURED)
-    parser.add_argument("--seconds", type=float, default=0.4, help="of samples a turn (0.4)")
+    parser.add_argument("--seconds", type=_seconds, default=1.0, help=BUDGET)
     parser.add_argument("--backend", choices=PLATFORMS, help="default: every one there is")
     parser.add_argument("--publish", action="store_true", help=PUBLISH)
     parser.add_argument("--list", action="store_true", help="print the cases, measure nothing")
@@ -91,6 +93,18 @@ def _shape(text: str) -> Workload:
         return parse(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= LONGEST_BUDGET_S:
+        raise argparse.ArgumentTypeError(
+            f"seconds is {text!r}; expected a number above 0, at most {LONGEST_BUDGET_S}"
+        )
+    return seconds
 
 
 def _run(arguments: argparse.Namespace, argv: list[str]) -> int:

@@ -77,3 +77,33 @@ def cost(workload: Workload, scope: str, phase: str, itemsize: int) -> Cost:
     if phase != "forward":
         total += _BACKWARD[scope](workload, itemsize)
     return total
+
+
+def compulsory_bytes(workload: Workload, scope: str, phase: str, itemsize: int) -> int:
+    """What every implementation moves: arguments and results of `bench.programs`, once each.
+
+    `cost` counts what passes between the parts of a pass as well, which fusing them saves.
+    """
+    return itemsize * _COMPULSORY[scope, phase](workload)
+
+
+def _states(w: Workload) -> int:
+    return w.T * w.B * w.H
+
+
+def _parameters(w: Workload) -> int:
+    return w.I * w.H + w.H * w.H + w.H + w.H * w.O + w.O
+
+
+# Elements. Forward: arguments, then results. Backward: h, or x where h can be computed again, and
+# cotangents, then gradients. Train: arguments with targets, results, gradients.
+_COMPULSORY = {
+    ("recurrence", "forward"): lambda w: 2 * _states(w) + w.H * w.H + w.B * w.H,
+    ("recurrence", "backward"): lambda w: 3 * _states(w) + 2 * (w.H * w.H + w.B * w.H),
+    ("recurrence", "train"): lambda w: 4 * _states(w) + 2 * (w.H * w.H + w.B * w.H),
+    ("model", "forward"): lambda w: w.T * w.B * (w.I + w.O) + _parameters(w) + 2 * w.B * w.H,
+    ("model", "backward"): lambda w: (
+        w.T * w.B * (w.I + w.O) + 2 * _parameters(w) - w.I * w.H - w.H - w.O + 2 * w.B * w.H
+    ),
+    ("model", "train"): lambda w: w.T * w.B * (w.I + 2 * w.O) + 2 * _parameters(w) + 3 * w.B * w.H,
+}

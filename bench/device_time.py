@@ -10,6 +10,8 @@ from pathlib import Path
 import jax
 from jax.profiler import ProfileData
 
+from bench.fields import Count, Quantity
+
 Interval = tuple[float, float]  # start and end, in nanoseconds
 
 
@@ -17,9 +19,9 @@ Interval = tuple[float, float]  # start and end, in nanoseconds
 class DeviceTime:
     """Of one call: first start to last end, time with anything running, kernels and copies."""
 
-    span_s: float
-    busy_s: float
-    launches: int
+    span_s: Quantity
+    busy_s: Quantity
+    launches: Count
 
 
 def measure(call: Callable[[], object]) -> DeviceTime | None:

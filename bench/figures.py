@@ -53,20 +53,20 @@ def _speedups(rows: pd.DataFrame) -> Figure:
     """Markers at the ratio of medians; lines at the baseline's median over either end of RANGE."""
     figure, panels = _panels(rows, rows.workload.nunique() * rows.kernel.nunique() * 0.13 + 0.8)
     for ax, part in panels:
-        workloads, kernels = list(part.workload.unique()), _in_order(part)
+        workloads, kernels = list(part.workload.unique()), in_order(part)
         for place, kernel in enumerate(kernels):
             own = part[part.kernel == kernel]
             y = own.workload.map(workloads.index) + 0.8 * ((place + 0.5) / len(kernels) - 0.5)
             ends = own.speedup.to_numpy() * own.median_s.to_numpy() / own[RANGE[::-1]].to_numpy().T
-            ax.hlines(y, *ends, color=_style(rows, kernel)["color"], linewidth=1)
-            ax.plot(own.speedup, y, linestyle="", label=kernel, **_style(rows, kernel))
+            ax.hlines(y, *ends, color=look(rows, kernel)["color"], linewidth=1)
+            ax.plot(own.speedup, y, linestyle="", label=kernel, **look(rows, kernel))
         ax.axvline(1, color="black", linewidth=0.8)
         ax.set(yticks=range(len(workloads)), yticklabels=workloads, xscale="log")
         ax.set_xlabel(f"speed-up over {BASELINE} (line: p20 to p80), faster →")
         ax.invert_yaxis()
         ax.grid(axis="x", which="both", alpha=0.2)
         _plainly(ax.xaxis)
-    _legend(figure)
+    legend(figure)
     return figure
 
 
@@ -82,17 +82,17 @@ def _longest_sweep(rows: pd.DataFrame, axis: str) -> pd.DataFrame:
 def _sweep(rows: pd.DataFrame, axis: str) -> Figure:
     figure, panels = _panels(rows, 3.4)
     for ax, part in panels:
-        for kernel in _in_order(part):
+        for kernel in in_order(part):
             line = part[part.kernel == kernel].sort_values(axis)
             ends = (1e6 * line[end] / line["T"] for end in RANGE)
-            style = _style(rows, kernel)
+            style = look(rows, kernel)
             ax.plot(line[axis], 1e6 * line.step_s, label=kernel, linewidth=1, **style)
             ax.fill_between(line[axis], *ends, alpha=0.2, color=style["color"])
         ax.set(xscale="log", yscale="log", xlabel=SWEEPS[axis])
         ax.set_ylabel("µs a step (band: p20 to p80)")
         ax.grid(which="both", alpha=0.2)
         _plainly(ax.xaxis, ax.yaxis)
-    _legend(figure)
+    legend(figure)
     return figure
 
 
@@ -124,18 +124,18 @@ def _plainly(*axes: Axis) -> None:
         axis.set_minor_formatter(_Decimal(minor_thresholds=(2, 0.6)))
 
 
-def _in_order(rows: pd.DataFrame) -> list[str]:
+def in_order(rows: pd.DataFrame) -> list[str]:
     return sorted(rows.kernel.unique(), key=lambda name: (name != BASELINE, name))
 
 
-def _style(rows: pd.DataFrame, kernel: str) -> dict[str, object]:
+def look(rows: pd.DataFrame, kernel: str) -> dict[str, object]:
     """The same for a kernel in all panels of a figure."""
-    place = _in_order(rows).index(kernel)
+    place = in_order(rows).index(kernel)
     marker, colour = MARKERS[place % len(MARKERS)], COLOURS[place % len(COLOURS)]
     return {"marker": marker, "color": colour, "markersize": 4}
 
 
-def _legend(figure: Figure) -> None:
+def legend(figure: Figure) -> None:
     """One for all panels, above them: not every kernel is in each."""
     labelled = [ax.get_legend_handles_labels() for ax in figure.axes]
     by_name = {name: handle for each in labelled for handle, name in zip(*each, strict=True)}

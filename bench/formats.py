@@ -1,6 +1,9 @@
 """What `dtype` may be in a case: a format of storage, and how products round."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+Dtype = Literal["bfloat16", "float16", "float32", "float64", "tf32"]
 
 
 @dataclass(frozen=True)
@@ -13,7 +16,7 @@ class Format:
     product_roundoff: float = 0.0
 
 
-FORMATS = {
+FORMATS: dict[Dtype, Format] = {
     "bfloat16": Format("bfloat16", 2),
     "float16": Format("float16", 2),
     "float32": Format("float32", 4),

@@ -14,6 +14,8 @@ import cpuinfo
 import jax
 import psutil
 
+from bench.fields import Count, Quantity, Text
+
 PACKAGES = ("jax", "jaxlib", "jax-triton", "triton", "numpy", "pytest-benchmark")
 
 
@@ -21,16 +23,16 @@ PACKAGES = ("jax", "jaxlib", "jax-triton", "triton", "numpy", "pytest-benchmark"
 class Machine:
     """The device that ran, and its host."""
 
-    name: str  # of the device: what results are filed under
-    backend: str
-    cpu: str
-    cores: int
-    memory_bytes: int
-    driver: str | None  # of an NVIDIA GPU
-    clocks: str | None  # likewise, as its tool prints them
-    os: str
-    load_average: float | None  # over one minute, at the start
-    xla_flags: str
+    name: Text  # of the device: what results are filed under
+    backend: Text
+    cpu: Text
+    cores: Count
+    memory_bytes: Count
+    driver: Text | None  # of an NVIDIA GPU
+    clocks: Text | None  # likewise, as its tool prints them
+    os: Text
+    load_average: Quantity | None  # over one minute, at the start
+    xla_flags: Text
 
     @property
     def slug(self) -> str:
@@ -42,7 +44,7 @@ class Machine:
 class Source:
     """The revision that was measured; None and False where there is no git checkout."""
 
-    commit: str | None
+    commit: Text | None
     dirty: bool
 
 

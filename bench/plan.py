@@ -4,12 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from bench.fields import Name
+from bench.formats import Dtype
 from bench.workloads import Workload
 from kernels.registry import KERNELS
 
 SCOPES = ("recurrence", "model")
 PASSES = ("forward", "backward", "train")
-BLOCKS = 3  # times that every kernel of a group has its turn
+# Times that every kernel of a group has its turn. A case is known by its turns' medians: fewer than
+# four say too little of how they spread.
+FEWEST_BLOCKS, MOST_BLOCKS = 4, 10
 
 
 @dataclass(frozen=True)
@@ -22,9 +26,9 @@ class Case:
     workload: Workload
     scope: Literal["recurrence", "model"]
     phase: Literal["forward", "backward", "train"]
-    dtype: str
-    activation: str
-    kernel: str
+    dtype: Dtype
+    activation: Name
+    kernel: Name
 
     @property
     def group(self) -> "Case":
@@ -63,11 +67,12 @@ def turns(cases: Sequence[Case]) -> Iterator[tuple[Case, int]]:
     """(case, block): within a group kernels take turns, each block in the opposite order.
 
     A machine's speed drifts over seconds. Kernels that alternate see the same drift, so the ratio
-    of two of them is steadier than either time.
+    of two of them is steadier than either time. A group that is known well enough lets the rest of
+    its turns pass.
     """
     groups: dict[Case, list[Case]] = {}
     for case in cases:
         groups.setdefault(case.group, []).append(case)
     for group in groups.values():
-        for block in range(BLOCKS):
+        for block in range(MOST_BLOCKS):
             yield from ((case, block) for case in (group if block % 2 == 0 else group[::-1]))

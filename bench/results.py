@@ -1,24 +1,33 @@
 """Result files: one JSON a run, with raw samples, checked when read, never half written."""
 
+import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 from bench import machine
+from bench.ceilings.model import Ceilings
 from bench.device_time import DeviceTime
+from bench.fields import CONTROL, Count, FileName, Quantity, Seconds, Text, Timestamp
 from bench.machine import Machine, Source
 from bench.plan import Case
+from bench.surroundings import Conditions
 
-SCHEMA = 1
+SCHEMA = 2
 ROOT = Path("results")
 FILES = "[0-9]*T[0-9]*-*.json"  # as `create` names them
 LARGEST_FILE = 256 * 2**20  # bytes; a run of the default suite is a thousandth of it
+LONGEST_PLACE = 100  # characters, of where in a file something is amiss
+
+Error = Annotated[float, Field(ge=0)]  # infinite where an output was not finite
 
 
 class ResultError(Exception):
@@ -32,20 +41,25 @@ class CaseResult:
 
     status: "ok" timed; "wrong" outside its tolerance, so not timed; "emulated" correct, but its
     speed would mean nothing; "unsupported" does not run here; "failed" raised. Only "ok" has
-    samples: seconds a call, a list for every block, made by the timer named.
+    samples: seconds a call, a list for every turn, made by the timer named; the interval in which
+    their median lies, and whether the turns ended because that was narrow or because the time for
+    them was spent.
     """
 
     case: Case
     status: Literal["ok", "wrong", "emulated", "unsupported", "failed"]
-    reason: str = ""
-    error: float | None = None
-    error_after: float | None = None
-    tolerance: float | None = None
-    lower_s: float | None = None
-    compile_s: float | None = None
-    temporary_bytes: int | None = None
-    timer: str = "wall clock of one blocking call, time.perf_counter"
-    samples_s: tuple[tuple[float, ...], ...] = ()
+    reason: Text = ""
+    error: Error | None = None
+    error_after: Error | None = None
+    tolerance: Quantity | None = None
+    lower_s: Quantity | None = None
+    compile_s: Quantity | None = None
+    temporary_bytes: Count | None = None
+    timer: Text = "wall clock of one blocking call, time.perf_counter"
+    samples_s: tuple[Annotated[tuple[Seconds, ...], Field(min_length=1)], ...] = ()
+    interval_s: tuple[Quantity, Seconds] | None = None
+    stopped: Literal["precise", "budget"] | None = None
+    conditions: Conditions | None = None
     device: DeviceTime | None = None  # of one more call, on a GPU
 
 
@@ -54,11 +68,11 @@ class Origin:
     """What every result says of where it came from."""
 
     schema: int
-    suite: str
-    command: str
-    started: str  # ISO 8601, UTC
+    suite: FileName
+    command: Text
+    started: Timestamp  # ISO 8601, UTC
     machine: Machine
-    versions: dict[str, str]
+    versions: dict[Text, Text]
     source: Source
 
 
@@ -79,10 +93,15 @@ def origin(suite: str, command: str) -> dict[str, object]:
 class Run(Origin):
     """One run of the benchmark on one backend of one machine."""
 
-    unavailable: dict[str, str]  # kernels that this machine lacks, and why
-    seconds: float
+    unavailable: dict[Text, Text]  # kernels that this machine lacks, and why
+    seconds: Quantity
     complete: bool
+    ceilings: Ceilings = ()
     cases: tuple[CaseResult, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len({result.case for result in self.cases}) < len(self.cases):
+            raise ValueError("one case has two results")
 
     def adding(self, result: CaseResult, seconds: float) -> "Run":
         """This run with one case more."""
@@ -100,18 +119,22 @@ _adapter = lru_cache(TypeAdapter)
 def load[Kind: Origin](path: Path, kind: type[Kind] = Run) -> Kind:
     """Read and check a result file. Raises ResultError, naming the file, for anything amiss."""
     try:
-        if path.stat().st_size > LARGEST_FILE:
+        with path.open("rb") as file:
+            text = file.read(LARGEST_FILE + 1)
+        if len(text) > LARGEST_FILE:
             raise ResultError(f"{path}: larger than any result file ({LARGEST_FILE} bytes)")
-        text = path.read_bytes()
         schema = _adapter(_Header).validate_json(text).schema
         if schema != SCHEMA:
-            raise ResultError(f"{path}: schema {schema}; this version reads schema {SCHEMA}")
+            raise ResultError(
+                f"{path}: schema {schema}; this version reads schema {SCHEMA}: measure again, or "
+                "move the file away"
+            )
         return _adapter(kind).validate_json(text)
     except OSError as error:
         raise ResultError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
+        where = CONTROL.sub("�", ".".join(map(str, first["loc"])))[:LONGEST_PLACE] or "the file"
         raise ResultError(f"{path}: not a result file: {where}: {first['msg']}") from error
 
 
@@ -136,6 +159,17 @@ def create(run: Origin, *, publish: bool, folder: str = "") -> Path:
 
 def _dump(run: Origin) -> str:
     return _adapter(type(run)).dump_json(run, indent=1).decode()
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process is here for this folder: who reads, then writes, reads it all."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def write_atomically(path: Path, text: str, *, replace: bool = True) -> None:

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from bench import contenders, progress, results, tables
-from bench.plan import Case, cases
+from bench.plan import MOST_BLOCKS, Case, cases
 from bench.report import build
 from bench.results import Run
 from bench.session import Session
@@ -19,14 +19,10 @@ from bench.workloads import Workload
 
 INTERRUPTED = 130  # the shell's status for Ctrl-C
 SAMPLER = Path(__file__).with_name("sampling.py")
-# Rounds of at least 5 ms, so that a clock tick and a context switch are small beside them; the
-# first rounds only warm caches and clocks.
 PYTEST_OPTIONS = (
     *("-c", str(Path(__file__).with_name("pytest.ini")), "--rootdir", str(Path(__file__).parent)),
     *("-p", "no:terminal", "-p", "no:cacheprovider", "--capture=no"),
-    *("--benchmark-min-time=0.005", "--benchmark-min-rounds=3"),
-    *("--benchmark-warmup=on", "--benchmark-warmup-iterations=10", "--benchmark-disable-gc"),
-    *("--benchmark-timer=time.perf_counter", "--benchmark-quiet"),
+    *("--benchmark-disable-gc", "--benchmark-timer=time.perf_counter", "--benchmark-quiet"),
 )
 
 
@@ -39,7 +35,7 @@ class Request:
     dtypes: tuple[str, ...]
     kernels: tuple[str, ...]
     phases: tuple[str, ...]
-    seconds: float  # of samples, in each of a kernel's turns
+    seconds: float  # of samples a case, at most; a turn has its share of them
     publish: bool
     command: str
 
@@ -51,7 +47,7 @@ class Request:
 
 
 def run(request: Request, console: Console) -> int:
-    """Measure every case and return the exit status: 1 if any is wrong or failed."""
+    """Measure every case and return the exit status: 1 if any is wrong, failed or impossible."""
     origin = results.origin(request.suite, request.command)
     origin["versions"] |= contenders.versions(request.kernels)
     blank = Run(
@@ -66,10 +62,13 @@ def run(request: Request, console: Console) -> int:
     for name, reason in blank.unavailable.items():
         console.print(f"{name}: not on this machine: {reason}", markup=False)
     with progress.shown(console, len(request.cases)) as announce:
-        session = Session(blank, path, request.cases, announce)
+        turn_s = request.seconds / MOST_BLOCKS
+        session = Session(blank, path, request.cases, turn_s, announce)
         with _interrupt_sets(session.interrupted):
-            turn = f"--benchmark-max-time={request.seconds}"
-            status = pytest.main([*PYTEST_OPTIONS, turn, str(SAMPLER)], plugins=[session])
+            status = pytest.main([*PYTEST_OPTIONS, str(SAMPLER)], plugins=[session])
+    if session.finished:
+        session.run = replace(session.run, complete=True)
+        session.saved()
     return _conclude(session, status, console)
 
 
@@ -86,7 +85,7 @@ def _report(folder: Path, console: Console) -> None:
     """An older file that cannot be read spoils the report, not the run."""
     try:
         console.print("Report:", *build.write(folder))
-    except results.ResultError as error:
+    except (results.ResultError, OSError) as error:
         console.print(f"No report: {error}", markup=False)
 
 
@@ -106,14 +105,14 @@ def _interrupt_sets(event: threading.Event) -> Iterator[None]:
 
 
 def _conclude(session: Session, status: int | pytest.ExitCode, console: Console) -> int:
-    """Mark the file complete unless the run was cut short, and print what there is."""
-    if session.finished:
-        session.run = replace(session.run, complete=True)
-        results.save(session.run, session.path)
+    """Print what there is: all that was measured, even if it could not be saved."""
     console.print(*tables.for_terminal(session.run), sep="\n")
+    if session.obstacle:
+        raise results.ResultError(f"{session.obstacle}; the file holds what was saved before")
     console.print(f"Samples: {session.path}")
     _report(session.path.parent, console)
     if not session.finished:
         console.print(f"Cut short ({status!r}): the file holds the cases that were finished.")
         return INTERRUPTED if session.interrupted.is_set() else 1
-    return int(any(case.status in ("wrong", "failed") for case in session.run.cases))
+    wrong = any(case.status in ("wrong", "failed") for case in session.run.cases)
+    return int(wrong or tables.frame(session.run).impossible.any())

@@ -1,12 +1,15 @@
 """The pytest module that pytest-benchmark samples: one test a turn. Run by `bench.run`."""
 
+from bench import rounds
 from bench.session import Session
 
 
 def test_turn(case, block, session: Session, benchmark):
-    """Prepare the case on its first turn, then sample it and hand over the seconds a call."""
+    """Prepare the case on its first turn; warm up, sample, hand over the seconds a call."""
     subject = session.prepare(case, block)
     if subject is None:
         return
-    outputs = benchmark(subject.call)
-    session.sampled(case, block, tuple(benchmark.stats.stats.data), outputs)
+    call_s = rounds.shortest(subject.call, rounds.WARM_S)
+    count, calls = rounds.plan(call_s, session.turn_s)
+    outputs = benchmark.pedantic(subject.call, rounds=count, iterations=calls)
+    session.sampled(case, tuple(benchmark.stats.stats.data), outputs)

@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
-from bench import contenders, device_time, results
+from bench import contenders, device_time, noise, results, surroundings
+from bench.ceilings.measure import measure
+from bench.ceilings.model import merged
 from bench.device_time import DeviceTime
-from bench.plan import BLOCKS, Case, turns
+from bench.plan import FEWEST_BLOCKS, MOST_BLOCKS, Case, turns
 from bench.results import CaseResult, Run
 from bench.subject import Subject
+from bench.surroundings import Conditions, Moment
 from bench.tolerance import tolerance
 from kernels.contract import current_platform
 
@@ -21,15 +24,25 @@ Announce = Callable[[Case, CaseResult | None], None]
 
 
 class Session:
-    """Takes each case from compiling to a finished `CaseResult`, saved at once."""
+    """Takes each case from compiling to a finished `CaseResult`, saved at once.
 
-    def __init__(self, run: Run, path: Path, cases: Sequence[Case], announce: Announce):
-        self.run, self.path = run, path
+    A turn lasts `turn_s` seconds. The cases of a group end together, once each is known well
+    enough or the last block is done: turns that only some of them had would not compare.
+    """
+
+    def __init__(
+        self, run: Run, path: Path, cases: Sequence[Case], turn_s: float, announce: Announce
+    ):
+        self.run, self.path, self.turn_s = run, path, turn_s
         self.cases, self._announce = cases, announce
+        self._group: Case | None = None
+        self._began: Moment | None = None  # the group's first turn
         self._subjects: dict[Case, Subject] = {}
         self._pending: dict[Case, CaseResult] = {}
+        self._outputs: dict[Case, Any] = {}  # of the last turn
         self._start = perf_counter()
         self.interrupted = Event()
+        self.obstacle = ""  # to writing the file: there is no use in measuring on
 
     @property
     def finished(self) -> bool:
@@ -37,24 +50,62 @@ class Session:
         return len(self.run.cases) == len(self.cases)
 
     def prepare(self, case: Case, block: int) -> Subject | None:
-        """The case's compiled program, or None when it is not to be timed."""
+        """The case's compiled program, or None when it is not to be timed, or no more."""
         if self.interrupted.is_set():
             raise KeyboardInterrupt
+        if case.group != self._group:
+            self._group, self._began = case.group, surroundings.now()
         if block == 0:
             self._announce(case, None)
             self._open(case)
         return self._subjects.get(case)
 
-    def sampled(self, case: Case, block: int, samples: tuple[float, ...], outputs: Any) -> None:
-        """Keep one block's samples; after the last, check the outputs again and finish."""
+    def sampled(self, case: Case, samples: tuple[float, ...], outputs: Any) -> None:
+        """Keep one turn's samples, and its outputs to be checked at the end."""
         so_far = self._pending[case]
-        so_far = replace(so_far, samples_s=(*so_far.samples_s, samples))
-        self._pending[case] = so_far
-        if block == BLOCKS - 1:
-            subject = self._subjects[case]
-            after = subject.error(outputs)
-            done = replace(so_far, error_after=after, device=_device_time(subject))
-            self._finish(case, _judge(done, after))
+        self._pending[case] = replace(so_far, samples_s=(*so_far.samples_s, samples))
+        self._outputs[case] = outputs
+
+    def failed(self, case: Case, error: BaseException) -> None:
+        """Finish a case whose turn raised, unless it is finished already."""
+        if all(done.case != case for done in self.run.cases):
+            self._finish(case, _failure(case, error))
+
+    def settle(self, block: int) -> None:
+        """After a turn of this block: finish the group if no case of it needs another."""
+        turns = {case: result.samples_s for case, result in self._pending.items()}
+        if not turns or min(map(len, turns.values())) <= block or block + 1 < FEWEST_BLOCKS:
+            return
+        precise = {case: noise.is_precise(samples) for case, samples in turns.items()}
+        if all(precise.values()) or block + 1 == MOST_BLOCKS:
+            conditions = self._conditions()
+            for case in turns:
+                stopped = "precise" if precise[case] else "budget"
+                self._finish(case, self._concluded(case, stopped, conditions))
+
+    def _conditions(self) -> Conditions:
+        """Since the group's first turn, while its first case still keeps the machine busy."""
+        call = next(iter(self._subjects.values())).call
+        return surroundings.since(self._began, call, on_gpu=current_platform() == "gpu")
+
+    def _concluded(self, case: Case, stopped: str, conditions: Conditions) -> CaseResult:
+        """Its outputs checked again, then its timings summed up; what raises is its failure."""
+        subject, sampled = self._subjects[case], self._pending[case]
+        try:
+            error = subject.error(self._outputs[case])
+            judged = _judge(replace(sampled, error_after=error), error)
+            device = _device_time(subject.call) if judged.status == "ok" else None
+        except Exception as failure:
+            return _failure(case, failure)
+        if judged.status != "ok":
+            return judged
+        return replace(
+            judged,
+            interval_s=noise.interval(judged.samples_s),
+            stopped=stopped,
+            conditions=conditions,
+            device=device,
+        )
 
     def _open(self, case: Case) -> None:
         if reason := contenders.unsupported(case):
@@ -78,17 +129,36 @@ class Session:
         self._subjects[case], self._pending[case] = subject, judged
 
     def _finish(self, case: Case, result: CaseResult) -> None:
-        self._subjects.pop(case, None)
-        self._pending.pop(case, None)
+        for of_it in (self._subjects, self._pending, self._outputs):
+            of_it.pop(case, None)
         self.run = self.run.adding(result, perf_counter() - self._start)
-        results.save(self.run, self.path)
+        if not self.saved():
+            pytest.exit(self.obstacle)
         self._announce(case, result)
+
+    def saved(self) -> bool:
+        """Whether the run could be written; if not, `obstacle` says why."""
+        try:
+            results.save(self.run, self.path)
+        except OSError as error:
+            self.obstacle = f"{self.path}: {error.strerror}"
+        return not self.obstacle
 
     # What follows is called by pytest.
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One test for every turn."""
         metafunc.parametrize(("case", "block"), list(turns(self.cases)), ids=str)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Any:
+        """Ceilings before the first turn and after the last: the machine may be slow at either."""
+        dtypes = sorted({case.dtype for case in self.cases})
+        self.run = replace(self.run, ceilings=measure(dtypes))
+        passed = yield
+        if self.finished:
+            self.run = replace(self.run, ceilings=merged(self.run.ceilings, measure(dtypes)))
+        return passed
 
     @pytest.fixture
     def session(self) -> "Session":
@@ -99,19 +169,24 @@ class Session:
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> Any:
         """A turn that raised finishes its case as failed; the run goes on."""
         report = yield
-        case = item.callspec.params["case"]
-        if report.failed and all(done.case != case for done in self.run.cases):
-            reason = f"{call.excinfo.typename}: {call.excinfo.value}"
-            self._finish(case, CaseResult(case, "failed", reason))
+        case, block = item.callspec.params["case"], item.callspec.params["block"]
+        if report.failed:
+            self.failed(case, call.excinfo.value)
+        if call.when == "call":
+            self.settle(block)
         return report
 
 
-def _device_time(subject: Subject) -> DeviceTime | None:
+def _failure(case: Case, error: BaseException) -> CaseResult:
+    return CaseResult(case, "failed", f"{type(error).__name__}: {error}")
+
+
+def _device_time(call: Callable[[], object]) -> DeviceTime | None:
     """None also where another tool holds the GPU's counters: the wall clock stands without them."""
     if current_platform() != "gpu":
         return None
     try:
-        return device_time.measure(subject.call)
+        return device_time.measure(call)
     except RuntimeError:
         return None
 
@@ -121,4 +196,4 @@ def _judge(result: CaseResult, error: float) -> CaseResult:
     if error <= result.tolerance:
         return result
     reason = f"deviates by {error:.2g} from the float64 oracle; {result.tolerance:.2g} is allowed"
-    return replace(result, status="wrong", reason=reason, samples_s=(), device=None)
+    return replace(result, status="wrong", reason=reason, samples_s=())

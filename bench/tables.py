@@ -1,6 +1,7 @@
 """Result files as data frames: one row a case, every derived number in one place."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,31 +9,31 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table as Printed
 
-from bench import cost
+from bench import cost, noise
+from bench.ceilings.model import Ceilings, Nearest, nearest
 from bench.formats import FORMATS
 from bench.report.sections import Table
 from bench.results import CaseResult, Run
-from bench.units import digits, mebibytes, seconds, whole
-
-
-def _loudly(status: str) -> str:
-    return status.upper() if status in ("wrong", "failed") else status
-
+from bench.units import digits, either_way, mebibytes, percent, seconds, whole
 
 BASELINE = "scan"
 GROUP = ["workload", "scope", "pass", "dtype", "activation"]
 CORRECT = ("ok", "emulated")
 RANGE = ["p20_s", "p80_s"]  # two medians are level where these ranges overlap
 ON_A_GPU = {"span", "busy", "launches"}
+IN_REPORTS_ONLY = {"p20", "p80", "allowed"}  # a terminal is narrow
 # Heading of a printed column: (column of the frame, how to write it).
 COLUMNS = {
     "kernel": ("kernel", str),
     "median": ("median_s", seconds),
+    "±": ("half_width", either_way),
     f"× {BASELINE}": ("speedup", digits),
-    "check": ("status", _loudly),
+    "check": ("check", str),
     "p20": ("p20_s", seconds),
     "p80": ("p80_s", seconds),
     "GFLOP/s": ("gflops", digits),
+    "of ceiling": ("share", percent),
+    "nearest": ("ceiling", str),
     "per step": ("step_s", seconds),
     "span": ("span_s", seconds),
     "busy": ("busy_s", seconds),
@@ -48,8 +49,10 @@ def frame(run: Run) -> pd.DataFrame:
     """One row a case, in the order of the run; times in seconds; NaN where nothing was timed.
 
     `speedup` is the baseline's median over the case's own, both from this run's interleaved turns.
+    `share` is the time that the nearest ceiling asks for over the median; `impossible` says that
+    even the slow end of the case's interval is faster, by more than the ceiling's own spread.
     """
-    rows = pd.DataFrame([_row(case) for case in run.cases])
+    rows = pd.DataFrame([_row(case, run.ceilings) for case in run.cases])
     if rows.empty:
         return rows
     baseline = rows[rows.kernel == BASELINE].set_index(GROUP).median_s
@@ -58,21 +61,46 @@ def frame(run: Run) -> pd.DataFrame:
     return rows
 
 
-def _row(result: CaseResult) -> dict[str, object]:
+def _row(result: CaseResult, ceilings: Ceilings) -> dict[str, object]:
     case, w = result.case, result.case.workload
     samples = [sample for block in result.samples_s for sample in block] or [np.nan]
     p20, median, p80 = np.quantile(samples, (0.2, 0.5, 0.8))
-    need = cost.cost(w, case.scope, case.phase, FORMATS[case.dtype].itemsize)
+    asked = (w, case.scope, case.phase, FORMATS[case.dtype].itemsize)
+    need, moved = cost.cost(*asked), cost.compulsory_bytes(*asked)
     row = {"workload": w.name, "T": w.T, "B": w.B, "I": w.I, "H": w.H, "O": w.O}
     row |= {"scope": case.scope, "pass": case.phase, "dtype": case.dtype}
     row |= {"activation": case.activation, "kernel": case.kernel}
     row |= {"status": result.status, "reason": result.reason}
+    row |= _trust(result, median, nearest(ceilings, case))
     row |= {"median_s": median, "p20_s": p20, "p80_s": p80, "step_s": median / max(w.T, 1)}
-    row |= {"gflops": need.flops / median / 1e9, "compile_s": _compile_seconds(result)}
+    row |= {"gflops": need.flops / median / 1e9, "intensity": need.flops / moved}
+    row |= {"compile_s": _compile_seconds(result)}
     device = vars(result.device) if result.device else {}
     row |= {name: device.get(name, np.nan) for name in ("span_s", "busy_s", "launches")}
     numbers = ("temporary_bytes", "error", "tolerance")
     return row | {name: _or_nan(getattr(result, name)) for name in numbers}
+
+
+def _trust(result: CaseResult, median: float, ceiling: Nearest | None) -> dict[str, object]:
+    """How far a time is to be relied upon: its interval, its share of a ceiling, and all doubts."""
+    if not result.samples_s:
+        loud = result.status.upper() if result.status in ("wrong", "failed") else result.status
+        blank = {"half_width": np.nan, "share": np.nan, "ceiling": "", "impossible": False}
+        return {**blank, "doubt": "", "check": loud}
+    low, high = result.interval_s or (median, median)
+    doubts = list(noise.unstable(result))
+    share = ceiling.seconds / median if ceiling else np.nan
+    impossible = bool(ceiling and ceiling.seconds > (1 + ceiling.spread) * max(median, high))
+    if impossible:
+        doubts.append(f"{percent(share)} of what the {ceiling.name} ceiling allows")
+    return {
+        "half_width": noise.half_width(low, high),
+        "share": share,
+        "ceiling": ceiling.name if ceiling else "",
+        "impossible": impossible,
+        "doubt": "; ".join(doubts),
+        "check": "IMPOSSIBLE" if impossible else "unstable" if doubts else "ok",
+    }
 
 
 def _compile_seconds(result: CaseResult) -> float:
@@ -96,14 +124,16 @@ def cases(rows: pd.DataFrame) -> Table:
 
 
 def for_terminal(run: Run) -> Iterator[Printed]:
-    """One table to print for every problem, with a remark on every case that was not timed."""
+    """One table to print for every problem, with a remark on every case not timed, or in doubt."""
     rows = frame(run)
     if rows.empty:
         return
-    for title, part in cases(rows).parts():
+    every = cases(rows)
+    shown = {head: how for head, how in every.columns.items() if head not in IN_REPORTS_ONLY}
+    for title, part in replace(every, columns=shown).parts():
         sizes = ", ".join(f"{axis} {part.rows[axis].iloc[0]}" for axis in "TBIHO")
-        untimed = part.rows[part.rows.reason != ""]
-        remarks = untimed.kernel + ": " + untimed.reason
+        remarked = part.rows[(part.rows.reason != "") | (part.rows.doubt != "")]
+        remarks = remarked.kernel + ": " + remarked.reason + remarked.doubt
         yield _printed(part, f"{title} ({sizes})", "\n".join(remarks))
 
 

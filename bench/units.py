@@ -35,3 +35,8 @@ def whole(value: float) -> str:
 def percent(value: float) -> str:
     """0.123 -> "12.3 %"; "" for NaN."""
     return "" if isnan(value) else f"{digits(100 * value)} %"
+
+
+def either_way(value: float) -> str:
+    """0.0123 -> "±1.2 %"; "" for NaN."""
+    return "" if isnan(value) else f"±{100 * value:.2g} %"

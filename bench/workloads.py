@@ -3,17 +3,19 @@
 import re
 from dataclasses import dataclass
 
+from bench.fields import Name, Size
+
 
 @dataclass(frozen=True)
 class Workload:
     """One shape: T time steps, B batch, I input, H hidden, O output size (0: no output layer)."""
 
-    name: str
-    T: int
-    B: int
-    I: int  # noqa: E741 - the notation of the whole project
-    H: int
-    O: int  # noqa: E741
+    name: Name
+    T: Size
+    B: Size
+    I: Size  # noqa: E741 - the notation of the whole project
+    H: Size
+    O: Size  # noqa: E741
 
 
 def parse(text: str) -> Workload:

@@ -3,7 +3,7 @@
 import jax
 import pytest
 
-from bench.cost import cost
+from bench.cost import compulsory_bytes, cost
 from bench.plan import PASSES, SCOPES, Case
 from bench.programs import program
 from bench.workloads import Workload
@@ -35,3 +35,23 @@ def test_no_output_layer_costs_nothing():
         for outputs in (1, 0)
     )
     assert with_layer - without == 3 * 2 * (2 * 8 + 1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("phase", ["forward", "train"])
+def test_compulsory_bytes_are_the_arguments_and_results(scope, phase, dtype):
+    made = program(Case(SHAPE, scope, phase, dtype, "relu", "scan"))
+    arrays = jax.tree.leaves((made.arguments, jax.eval_shape(made.run, *made.arguments)))
+    wanted = sum(array.size for array in arrays if array.ndim)  # but the loss
+    itemsize = jax.numpy.dtype(dtype).itemsize
+    assert compulsory_bytes(SHAPE, scope, phase, itemsize) == wanted * itemsize
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_backward_pass_moves_no_less_than_is_compulsory(scope):
+    """Some of what it is handed could be computed again."""
+    made = program(Case(SHAPE, scope, "backward", "float32", "relu", "scan"))
+    arrays = jax.tree.leaves((made.arguments, jax.eval_shape(made.run, *made.arguments)))
+    moved = sum(4 * array.size for array in arrays)
+    assert moved / 2 < compulsory_bytes(SHAPE, scope, "backward", 4) <= moved

@@ -90,9 +90,12 @@ def page(path):
 
 @pytest.fixture(scope="module")
 def hostile_folder():
+    """Reading refuses such names; the writers do not count on that."""
     folder = results.ROOT / "hostile"
     results.save(hostile(), folder / "20260102T030405-x.json")
-    build.write(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(results, "load", lambda path, kind: hostile())
+        build.write(folder)
     return folder
 
 

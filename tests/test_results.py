@@ -8,7 +8,7 @@ import pytest
 from made_up import TYPICAL, run
 
 from bench import results
-from bench.results import ResultError
+from bench.results import SCHEMA, ResultError
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,7 @@ def damaged(text):
     yield "", "not a result file"
     yield text[: len(text) // 2], "not a result file"
     yield "[]", "not a result file"
-    yield json.dumps(whole | {"schema": 99}), "schema 99; this version reads schema 1"
+    yield json.dumps(whole | {"schema": 99}), f"schema 99; this version reads schema {SCHEMA}"
     yield json.dumps(whole | {"cases": 3}), "cases"
     yield json.dumps(whole | {"seconds": "soon"}), "seconds"
     yield json.dumps({k: v for k, v in whole.items() if k != "machine"}), "machine"

@@ -21,6 +21,15 @@ kernels.scan.dot = lambda a, b, precision: 2 * kernels.numerics.dot(a, b, precis
 from bench.cli import main
 sys.exit(main())
 """
+# A machine that is said to take a step a second.
+SLOW_MACHINE = """
+import sys
+import bench.session
+from bench.ceilings.model import Ceiling
+bench.session.measure = lambda dtypes: (Ceiling("serial", "made up", (1.0,)),)
+from bench.cli import main
+sys.exit(main())
+"""
 # A kernel that raises while it is traced.
 RAISING = BROKEN.replace("2 * kernels.numerics.dot(a, b, precision)", "1 / 0")
 
@@ -46,8 +55,10 @@ def test_a_run_from_start_to_report(tmp_path):
     assert statuses[("scan", "model")] == statuses[("unrolled", "recurrence")] == "ok"
     assert statuses[("pallas", "model")] == "emulated"
     for case in run.cases:
-        assert (len(case.samples_s) == 3) == (case.status == "ok")
+        assert (4 <= len(case.samples_s) <= 10) == (case.status == "ok")
+        assert (case.stopped in ("precise", "budget")) == (case.status == "ok")
         assert all(sample > 0 for block in case.samples_s for sample in block)
+    assert {ceiling.kind for ceiling in run.ceilings} == {"arithmetic", "bandwidth", "serial"}
     assert "× scan" in done.stdout
     assert len(list(tmp_path.glob("results/local/*/report.md"))) == 1
 
@@ -59,6 +70,12 @@ def test_a_broken_kernel_is_wrong_and_gets_no_timing(tmp_path):
     cases = {case.case.kernel: case for case in only_file(tmp_path).cases}
     assert cases["scan"].status == "wrong" and not cases["scan"].samples_s
     assert cases["pallas"].status == "emulated"
+
+
+def test_a_case_above_a_ceiling_is_an_error(tmp_path):
+    done = bench(*SCAN_AND_PALLAS, program=("-c", SLOW_MACHINE), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "IMPOSSIBLE" in done.stdout and "of what the serial ceiling allows" in done.stdout
 
 
 def test_a_kernel_that_raises_has_failed_and_the_others_go_on(tmp_path):
@@ -102,6 +119,8 @@ def wait_for_cases(folder: Path, process: subprocess.Popen, at_least: int) -> No
         (("--kernels", "fast"), "invalid choice: 'fast'"),
         (("--faster",), "unrecognized arguments: --faster"),
         (("--suite", "smoke", *SHAPE[:2]), "not allowed with argument"),
+        (("--seconds", "0"), "seconds is '0'; expected a number above 0"),
+        (("--seconds", "nan"), "seconds is 'nan'; expected a number above 0"),
     ],
 )
 def test_a_bad_command_line_is_one_sentence(arguments, said, capsys):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.units import digits, mebibytes, seconds, whole
+from bench.units import digits, either_way, mebibytes, percent, seconds, whole
 
 NAN = float("nan")
 
@@ -20,7 +20,9 @@ NAN = float("nan")
         (digits(0.0), "0.00"),
         (mebibytes(3 * 2**20), "3.00"),
         (whole(1234.0), "1,234"),
-        *((write(NAN), "") for write in (seconds, digits, mebibytes, whole)),
+        (percent(0.1234), "12.3 %"),
+        (either_way(0.01234), "±1.2 %"),
+        *((write(NAN), "") for write in (seconds, digits, mebibytes, whole, percent, either_way)),
     ],
 )
 def test_three_digits(written, expected):

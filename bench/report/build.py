@@ -26,6 +26,11 @@ def write(folder: Path) -> tuple[Path, Path]:
     A suite's newest run speaks for it. Raises ResultError for a folder without result files, or a
     file that cannot be read.
     """
+    with results.alone(folder):
+        return _write(folder)
+
+
+def _write(folder: Path) -> tuple[Path, Path]:
     runs = _newest(folder.glob(results.FILES), Run)
     trainings = _newest((folder / "adding").glob(results.FILES), Training)
     if not runs and not trainings:

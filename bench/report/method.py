@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from bench.plan import BLOCKS
+from bench import noise
+from bench.plan import FEWEST_BLOCKS, MOST_BLOCKS
 from bench.report.sections import Section, Table
 from bench.tables import BASELINE
 
@@ -10,9 +11,10 @@ METHOD = f"""\
 Every kernel's answer is held against a float64 oracle before it is timed and again after: outside
 the tolerance that rounding explains a case is WRONG, and gets no time. A time is the wall clock of
 one call that waits for its result, the median over rounds of at least 5 ms. The kernels of one
-problem take turns in {BLOCKS} blocks, so that the machine's drift falls on all of them, and only
-times of one run are divided by each other. Two kernels tie when their ranges from the 20th to the
-80th percentile overlap. All that is printed and drawn here is computed from the raw samples, in the
+problem take turns, so that the machine's drift falls on all of them, at least {FEWEST_BLOCKS} and
+at most {MOST_BLOCKS}, until the median of each is known to ±{noise.PRECISE:.0%}; only times of one
+run are divided by each other. Two kernels tie when their ranges from the 20th to the 80th
+percentile overlap. All that is printed and drawn here is computed from the raw samples, in the
 files beside this report."""
 
 MEANINGS = {
@@ -27,11 +29,18 @@ MEANINGS = {
     "error / allowed": "the largest share of its tolerance that an error takes",
     "× next": "median of the next kernel that is not level, over the fastest's",
     "median, p20, p80": "of the seconds a call, over all samples of all blocks",
+    "±": f"half the {noise.CONFIDENCE:.0%} interval of the median, from the medians of its turns",
     f"× {BASELINE}": f"median of {BASELINE} over the kernel's own: above 1 is faster",
-    "check": "ok; WRONG; FAILED: it raised; emulated: correct, but its speed would mean nothing; "
-    "unsupported: does not run here",
+    "check": f"ok; unstable: known to no better than ±{noise.UNSTABLE:.0%}, or others took more "
+    f"than {noise.OTHERS:.0%} of the cores, or a GPU was throttled; IMPOSSIBLE: above a ceiling; "
+    "WRONG; FAILED: it raised; emulated: correct, but its speed would mean nothing; unsupported: "
+    "does not run here",
     "GFLOP/s": "the arithmetic that the problem needs, not what a kernel spends, over the median",
+    "of ceiling, nearest": "the time that the nearest ceiling asks for, over the median",
     "per step": "the median over T",
+    "fixed, a step": "of the line through the medians at three T or more: at T 0, and its slope",
+    "largest misfit": "of a median from that line: where it is large, time is no straight line",
+    "spread": "of a ceiling: its best round over the middle one, less 1: how sure it is",
     "span, busy, launches": "of one traced call on a GPU: from the first start to the last end, "
     "time with anything running, kernels and copies",
     "compile": "lowering and compiling, once",

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench import figures, tables
+from bench import figures, scaling, tables
+from bench.ceilings import roofline
+from bench.ceilings import section as ceilings
 from bench.report.prose import link
 from bench.report.sections import Section, Table
 from bench.report.summary import alike
@@ -20,9 +22,19 @@ def sections(run: Run, path: Path) -> list[Section]:
     if rows.empty:
         return [Section(title, prose)]
     prose += alike(rows, tables.GROUP)
-    drawn = tuple(figures.draw(rows, run.suite))
+    drawn = (*figures.draw(rows, run.suite), *roofline.draw(rows, run.ceilings, run.suite))
     cases = Section(title, prose, drawn, tables.cases(rows))
-    return [cases, *_untimed(run, rows)]
+    limits = [ceilings.section(run)] if run.ceilings else []
+    return [cases, *_doubtful(run, rows), *scaling.sections(run), *limits, *_untimed(run, rows)]
+
+
+def _doubtful(run: Run, rows: pd.DataFrame) -> list[Section]:
+    """Every time that is not to be relied upon, and why; no section where all are."""
+    doubtful = rows[rows.doubt != ""]
+    if doubtful.empty:
+        return []
+    columns = {name: (name, str) for name in (*tables.GROUP, "kernel", "doubt")}
+    return [Section(f"In doubt in suite {run.suite}", table=Table(doubtful, columns))]
 
 
 def _untimed(run: Run, rows: pd.DataFrame) -> list[Section]:

@@ -1,0 +1,33 @@
+"""How a turn is spent: warming up, then rounds of as many calls as a clock needs.
+
+Rounds last at least 5 ms, so that a clock tick and a context switch are small beside them. Before
+them the case's own call runs for 15 ms: after a pause the kernel may wake two threads on one core,
+and takes milliseconds to part them; caches and clocks warm up as well.
+"""
+
+from collections.abc import Callable
+from math import ceil
+from time import perf_counter
+
+WARM_S = 0.015
+ROUND_S = 0.005
+CLOCK_TICK_S = 1e-9
+
+
+def shortest(call: Callable[[], object], seconds: float) -> float:
+    """Call until so many seconds have passed, once at least; the seconds of the shortest call."""
+    least, begin = float("inf"), perf_counter()
+    end = begin
+    while least == float("inf") or end - begin < seconds:
+        start = end
+        call()
+        end = perf_counter()
+        least = min(least, end - start)
+    return least
+
+
+def plan(call_s: float, turn_s: float) -> tuple[int, int]:
+    """(rounds, calls in each) that fill a turn of so many seconds; one round at least."""
+    call_s = max(call_s, CLOCK_TICK_S)
+    calls = max(1, ceil(ROUND_S / call_s))
+    return max(1, int(turn_s / (calls * call_s))), calls

@@ -1,0 +1,33 @@
+"""A turn is filled with rounds of at least five milliseconds."""
+
+import pytest
+
+from bench import rounds
+
+
+@pytest.mark.parametrize(
+    ("call_s", "turn_s", "expected"),
+    [
+        (1e-3, 0.1, (20, 5)),
+        (1e-4, 0.1, (20, 50)),
+        (6e-3, 0.1, (16, 1)),
+        (0.5, 0.1, (1, 1)),
+        (0.0, 0.1, (20, 5_000_000)),
+    ],
+)
+def test_plan(call_s, turn_s, expected):
+    assert rounds.plan(call_s, turn_s) == expected
+
+
+def test_the_shortest_of_all_calls_counts(monkeypatch):
+    ticks = iter([0.0, 3.0, 4.0, 9.0, 11.0])
+    monkeypatch.setattr(rounds, "perf_counter", lambda: next(ticks))
+    calls = []
+    assert rounds.shortest(lambda: calls.append(1), 10.0) == 1.0
+    assert len(calls) == 4
+
+
+def test_at_least_one_call():
+    calls = []
+    assert rounds.shortest(lambda: calls.append(1), 0.0) >= 0
+    assert len(calls) == 1

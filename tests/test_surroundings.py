@@ -1,0 +1,49 @@
+"""What else the machine did: read from counters, told apart from this process."""
+
+import pytest
+
+from bench import surroundings
+from bench.surroundings import Gpu, Moment, others, parse
+
+
+@pytest.mark.parametrize(
+    ("busy", "own", "share"),
+    [(0.0, 0.0, 0.0), (10.0, 10.0, 0.0), (15.0, 10.0, 0.25), (9.0, 10.0, 0.0), (99.0, 0.0, 1.0)],
+)
+def test_others_are_what_is_not_ours(busy, own, share):
+    start, end = Moment(5.0, 100.0, 50.0), Moment(15.0, 100.0 + busy, 50.0 + own)
+    assert others(start, end, cores=2) == pytest.approx(share)
+
+
+def test_no_time_is_nobodys():
+    now = Moment(1.0, 1.0, 1.0)
+    assert others(now, now, cores=2) == 0.0
+
+
+def test_counters_of_this_machine_can_be_read():
+    begun = surroundings.now()
+    assert begun.busy > 0 and begun.own > 0
+    sum(range(10**6))
+    conditions = surroundings.since(begun, lambda: None, on_gpu=False)
+    assert 0 <= conditions.others <= 1 and conditions.gpu is None
+    assert conditions.cpu_mhz is None or conditions.cpu_mhz > 0
+
+
+def test_a_gpu_is_asked_while_it_works(tmp_path, monkeypatch):
+    """This tool answers once it has seen a call."""
+    tool, seen = tmp_path / "nvidia-smi", tmp_path / "seen"
+    answer = "1980 MHz, 2619 MHz, 0x0000000000000005"
+    tool.write_text(f"#!/bin/sh\nwhile [ ! -e {seen} ]; do :; done\necho '{answer}'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    conditions = surroundings.since(surroundings.now(), seen.touch, on_gpu=True)
+    assert conditions.gpu == Gpu("1980 MHz, 2619 MHz", ("power cap",))
+
+
+@pytest.mark.parametrize("line", ["", "No devices were found", "1980 MHz, [N/A]"])
+def test_an_answer_that_is_none(line):
+    assert parse(line) is None
+
+
+def test_an_idle_gpu_is_not_held_back():
+    assert parse("210 MHz, 405 MHz, 0x0000000000000001\n") == Gpu("210 MHz, 405 MHz", ())
