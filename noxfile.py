@@ -80,6 +80,18 @@ def adding(session: nox.Session) -> None:
 
 
 @shared
+def ladder(session: nox.Session) -> None:
+    """Measure the native kernel, one idea after the other."""
+    run(session, "python", "-m", "bench", "ladder", *session.posargs)
+
+
+@shared
+def sanitize(session: nox.Session) -> None:
+    """The native kernel's C++ under the address, undefined behaviour and thread sanitizers."""
+    run(session, "pytest", "tests/test_native_sanitizers.py", *session.posargs)
+
+
+@shared
 def compare(session: nox.Session) -> None:
     """Two result files side by side."""
     run(session, "python", "-m", "bench", "compare", *session.posargs)

@@ -13,6 +13,7 @@ from rich.console import Console
 from bench import campaign, compare, machine
 from bench.adding import cli as adding
 from bench.contenders import NAMES
+from bench.ladder import cli as ladder
 from bench.plan import PASSES
 from bench.report import build
 from bench.results import ROOT, ResultError
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
     _add_run(commands.add_parser("run", help="check and time kernels on this machine"))
     _add_adding(commands.add_parser("adding", help="train the adding problem with every kernel"))
+    _add_ladder(commands.add_parser("ladder", help="the native kernel, one idea after the other"))
     _add_compare(commands.add_parser("compare", help="two result files side by side"))
     _add_report(commands.add_parser("report", help="rebuild reports from the result files"))
     _add_campaign(commands.add_parser("campaign", help="all that a GPU host is asked"))
@@ -68,6 +70,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 def _add_adding(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--publish", action="store_true", help=PUBLISH)
     parser.set_defaults(command=_adding)
+
+
+def _add_ladder(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--publish", action="store_true", help=PUBLISH)
+    parser.set_defaults(
+        command=lambda arguments, argv: ladder.main(_command_line(argv), publish=arguments.publish)
+    )
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:

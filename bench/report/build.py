@@ -8,6 +8,8 @@ import pandas as pd
 from bench import results, tables
 from bench.adding import section as adding
 from bench.adding.training import Training
+from bench.ladder import section as ladder
+from bench.ladder.climb import Ladder
 from bench.report import html, markdown, method, origins, suite, summary
 from bench.report.sections import Section
 from bench.results import Origin, Run
@@ -33,10 +35,11 @@ def write(folder: Path) -> tuple[Path, Path]:
 def _write(folder: Path) -> tuple[Path, Path]:
     runs = _newest(folder.glob(results.FILES), Run)
     trainings = _newest((folder / "adding").glob(results.FILES), Training)
-    if not runs and not trainings:
+    ladders = _newest((folder / "ladder").glob(results.FILES), Ladder)
+    if not (found := [*runs, *trainings, *ladders]):
         raise results.ResultError(f"{folder}: no result files there")
-    title = (runs or trainings)[0][0].machine.name
-    parts = list(sections(runs, trainings))
+    title = found[0][0].machine.name
+    parts = list(sections(runs, trainings, ladders))
     for drawing in (drawing for part in parts for drawing in part.drawings):
         results.write_atomically(folder / drawing.name, drawing.svg)
     pages = folder / "report.md", folder / "report.html"
@@ -46,7 +49,9 @@ def _write(folder: Path) -> tuple[Path, Path]:
 
 
 def sections(
-    runs: Sequence[tuple[Run, Path]], trainings: Sequence[tuple[Training, Path]]
+    runs: Sequence[tuple[Run, Path]],
+    trainings: Sequence[tuple[Training, Path]],
+    ladders: Sequence[tuple[Ladder, Path]],
 ) -> Iterator[Section]:
     """The whole report, in order: verdicts, evidence, circumstances."""
     frames = [tables.frame(run).assign(suite=run.suite) for run, _ in runs if run.cases]
@@ -58,9 +63,11 @@ def sections(
         yield from suite.sections(run, path)
     for training, path in trainings:
         yield adding.section(training, path)
+    for climbed, path in ladders:
+        yield ladder.section(climbed, path)
     if rows is not None:
         yield suite.shapes(rows)
-    yield origins.section([origin for origin, _ in (*runs, *trainings)])
+    yield origins.section([origin for origin, _ in (*runs, *trainings, *ladders)])
     yield method.columns()
 
 

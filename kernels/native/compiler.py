@@ -66,7 +66,7 @@ def _cpu_features() -> set[str]:
 def options(target: str) -> list[str]:
     """Of the compiler, apart from what it reads and writes."""
     architecture = [f"-march={target}"] if target in LEVELS else []
-    return ["-std=c++17", "-O3", "-shared", "-fPIC", "-fvisibility=hidden", *architecture]
+    return ["-std=c++17", "-O3", *architecture]
 
 
 def compile_library(target: str, output: Path) -> None:
@@ -75,8 +75,19 @@ def compile_library(target: str, output: Path) -> None:
     Raises BuildError, with the compiler's first error.
     """
     headers = ["-isystem", jax.ffi.include_dir()]
+    shared = ["-shared", "-fPIC", "-fvisibility=hidden"]
     source = str(SOURCE / "handlers.cc")
-    _output([find(), *options(target), *headers, source, "-o", str(output)])
+    _output([find(), *options(target), *shared, *headers, source, "-o", str(output)])
+
+
+def compile_program(source: Path, output: Path, *extra: str) -> None:
+    """Build a program that uses the kernel without XLA, from its own folder and the kernel's.
+
+    Raises BuildError, with the compiler's first error.
+    """
+    folders = [f"-I{source.parent}", f"-I{SOURCE}"]
+    made = [str(source), "-o", str(output), "-pthread"]
+    _output([find(), *options(target()), *folders, *extra, *made])
 
 
 def _output(command: list[str]) -> str:

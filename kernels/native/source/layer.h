@@ -84,7 +84,7 @@ struct Choices {
 
   template <class Real>
   Division divide(Index size, Index B, Index H) const {
-    return Division(size, groups ? groups : groups_of<Real>(size, B, H));
+    return Division(size, groups ? std::min(groups, size) : groups_of<Real>(size, B, H));
   }
 };
 
