@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from bench import contenders, device_time, noise, results, surroundings
+from bench import device_time, noise, results, surroundings
 from bench.ceilings.measure import measure
 from bench.ceilings.model import merged
+from bench.checking import checked, judged
 from bench.device_time import DeviceTime
 from bench.plan import FEWEST_BLOCKS, MOST_BLOCKS, Case, turns
 from bench.results import CaseResult, Run
 from bench.subject import Subject
 from bench.surroundings import Conditions, Moment
-from bench.tolerance import tolerance
 from kernels.contract import current_platform
 
 Announce = Callable[[Case, CaseResult | None], None]
@@ -93,40 +93,25 @@ class Session:
         subject, sampled = self._subjects[case], self._pending[case]
         try:
             error = subject.error(self._outputs[case])
-            judged = _judge(replace(sampled, error_after=error), error)
-            device = _device_time(subject.call) if judged.status == "ok" else None
+            result = judged(replace(sampled, error_after=error), error)
+            device = _device_time(subject.call) if result.status == "ok" else None
         except Exception as failure:
             return _failure(case, failure)
-        if judged.status != "ok":
-            return judged
+        if result.status != "ok":
+            return result
         return replace(
-            judged,
-            interval_s=noise.interval(judged.samples_s),
+            result,
+            interval_s=noise.interval(result.samples_s),
             stopped=stopped,
             conditions=conditions,
             device=device,
         )
 
     def _open(self, case: Case) -> None:
-        if reason := contenders.unsupported(case):
-            return self._finish(case, CaseResult(case, "unsupported", reason))
-        subject = contenders.prepare(case)
-        error = subject.error(subject.call())
-        opened = CaseResult(
-            case,
-            status="ok",
-            error=error,
-            tolerance=tolerance(case.workload, case.dtype, case.phase),
-            lower_s=subject.lower_s,
-            compile_s=subject.compile_s,
-            temporary_bytes=subject.temporary_bytes,
-        )
-        judged = _judge(opened, error)
-        if judged.status == "ok" and (reason := contenders.emulated(case)):
-            judged = replace(judged, status="emulated", reason=reason)
-        if judged.status != "ok":
-            return self._finish(case, judged)
-        self._subjects[case], self._pending[case] = subject, judged
+        result, subject = checked(case)
+        if subject is None:
+            return self._finish(case, result)
+        self._subjects[case], self._pending[case] = subject, result
 
     def _finish(self, case: Case, result: CaseResult) -> None:
         for of_it in (self._subjects, self._pending, self._outputs):
@@ -189,11 +174,3 @@ def _device_time(call: Callable[[], object]) -> DeviceTime | None:
         return device_time.measure(call)
     except RuntimeError:
         return None
-
-
-def _judge(result: CaseResult, error: float) -> CaseResult:
-    """Outside its tolerance a case is wrong and keeps no timing."""
-    if error <= result.tolerance:
-        return result
-    reason = f"deviates by {error:.2g} from the float64 oracle; {result.tolerance:.2g} is allowed"
-    return replace(result, status="wrong", reason=reason, samples_s=())

@@ -1,0 +1,41 @@
+"""Correct first: a case is compiled, run and held against the oracle before anything times it."""
+
+from dataclasses import replace
+
+from bench import contenders
+from bench.plan import Case
+from bench.results import CaseResult
+from bench.subject import Subject
+from bench.tolerance import tolerance
+
+
+def checked(case: Case) -> tuple[CaseResult, Subject | None]:
+    """The case's result as far as it goes without timing, and its program if that may be timed.
+
+    Raises whatever the program raises.
+    """
+    if reason := contenders.unsupported(case):
+        return CaseResult(case, "unsupported", reason), None
+    subject = contenders.prepare(case)
+    error = subject.error(subject.call())
+    opened = CaseResult(
+        case,
+        status="ok",
+        error=error,
+        tolerance=tolerance(case.workload, case.dtype, case.phase),
+        lower_s=subject.lower_s,
+        compile_s=subject.compile_s,
+        temporary_bytes=subject.temporary_bytes,
+    )
+    result = judged(opened, error)
+    if result.status == "ok" and (reason := contenders.emulated(case)):
+        result = replace(result, status="emulated", reason=reason)
+    return result, subject if result.status == "ok" else None
+
+
+def judged(result: CaseResult, error: float) -> CaseResult:
+    """Outside its tolerance a case is wrong and keeps no timing."""
+    if error <= result.tolerance:
+        return result
+    reason = f"deviates by {error:.2g} from the float64 oracle; {result.tolerance:.2g} is allowed"
+    return replace(result, status="wrong", reason=reason, samples_s=())
