@@ -80,6 +80,12 @@ def adding(session: nox.Session) -> None:
 
 
 @shared
+def regress(session: nox.Session) -> None:
+    """Compare the working tree with a revision: faster, the same, slower or not to be told."""
+    run(session, "python", "-m", "bench", "regress", *session.posargs)
+
+
+@shared
 def ladder(session: nox.Session) -> None:
     """Measure the native kernel, one idea after the other."""
     run(session, "python", "-m", "bench", "ladder", *session.posargs)
@@ -93,7 +99,7 @@ def sanitize(session: nox.Session) -> None:
 
 @shared
 def compare(session: nox.Session) -> None:
-    """Two result files side by side."""
+    """Result files side by side."""
     run(session, "python", "-m", "bench", "compare", *session.posargs)
 
 

@@ -15,10 +15,14 @@ from bench.adding import cli as adding
 from bench.contenders import NAMES
 from bench.ladder import cli as ladder
 from bench.plan import PASSES
+from bench.regress import cli as regress
+from bench.regress import margins, selftest
+from bench.regress.selftest import TRIALS
 from bench.report import build
 from bench.results import ROOT, ResultError
-from bench.run import Request, run
+from bench.run import Request, Selection, run
 from bench.workloads import SUITES, Workload, parse
+from kernels.registry import KERNELS
 
 MEASURED = ("bfloat16", "float16", "float32", "tf32")
 DTYPES = {"cpu": ("float32",), "gpu": ("bfloat16", "float32")}  # measured unless told
@@ -45,26 +49,45 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     commands = parser.add_subparsers(required=True)
     _add_run(commands.add_parser("run", help="check and time kernels on this machine"))
+    _add_regress(commands.add_parser("regress", help="this tree against a revision, with verdicts"))
     _add_adding(commands.add_parser("adding", help="train the adding problem with every kernel"))
     _add_ladder(commands.add_parser("ladder", help="the native kernel, one idea after the other"))
-    _add_compare(commands.add_parser("compare", help="two result files side by side"))
+    _add_compare(commands.add_parser("compare", help="result files side by side"))
     _add_report(commands.add_parser("report", help="rebuild reports from the result files"))
     _add_campaign(commands.add_parser("campaign", help="all that a GPU host is asked"))
     return parser
 
 
-def _add_run(parser: argparse.ArgumentParser) -> None:
+def _add_selection(parser: argparse.ArgumentParser, suite: str, kernels: Sequence[str]) -> None:
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--suite", choices=SUITES, default="default", help="named shapes")
+    what.add_argument("--suite", choices=SUITES, default=suite, help=f"named shapes ({suite})")
     what.add_argument("--shape", type=_shape, help="one shape: T=200,B=32,I=64,H=384,O=10")
-    parser.add_argument("--kernels", nargs="+", choices=NAMES, default=NAMES)
+    parser.add_argument("--kernels", nargs="+", choices=kernels, default=kernels)
     parser.add_argument("--pass", dest="phases", nargs="+", choices=PASSES, default=DEFAULT_PASSES)
     parser.add_argument("--dtype", nargs="+", choices=MEASURED)
-    parser.add_argument("--seconds", type=_seconds, default=1.0, help=BUDGET)
-    parser.add_argument("--backend", choices=PLATFORMS, help="default: every one there is")
     parser.add_argument("--publish", action="store_true", help=PUBLISH)
     parser.add_argument("--list", action="store_true", help="print the cases, measure nothing")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    _add_selection(parser, "default", NAMES)
+    parser.add_argument("--seconds", type=_seconds, default=1.0, help=BUDGET)
+    parser.add_argument("--backend", choices=PLATFORMS, help="default: every one there is")
     parser.set_defaults(command=_run)
+
+
+def _add_regress(parser: argparse.ArgumentParser) -> None:
+    _add_selection(parser, "gate", tuple(KERNELS))
+    parser.add_argument("--backend", choices=PLATFORMS, help="default: gpu where there is one")
+    parser.add_argument("--base", default="HEAD", help="revision to compare with (HEAD)")
+    parser.add_argument(
+        "--margin", nargs="+", default=(), help="percent that matter (5); for some: scan=10"
+    )
+    parser.add_argument("--budget", type=_seconds, default=900, help="seconds at most (900)")
+    parser.add_argument("--strict", action="store_true", help="AMBIGUOUS fails too")
+    parser.add_argument("--self-test", action="store_true", help="the gate's own error rates")
+    parser.add_argument("--trials", type=_count, default=TRIALS, help=f"of a self-test ({TRIALS})")
+    parser.set_defaults(command=_regress)
 
 
 def _add_adding(parser: argparse.ArgumentParser) -> None:
@@ -80,8 +103,8 @@ def _add_ladder(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", type=Path, nargs=2, metavar="FILE")
-    parser.set_defaults(command=lambda arguments, _: compare.main(*arguments.files))
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    parser.set_defaults(command=lambda arguments, _: compare.main(arguments.files, _console()))
 
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
@@ -116,21 +139,67 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a number from 1 to 9999")
+    return int(text)
+
+
 def _run(arguments: argparse.Namespace, argv: list[str]) -> int:
     backends = [arguments.backend] if arguments.backend else machine.backends()
     if len(backends) > 1:  # a process each: a backend started is never wholly left
         each = ([sys.executable, "-m", "bench", *argv, "--backend", name] for name in backends)
         return max(map(_status_of, each))
     (backend,) = backends
-    if backend not in machine.backends():
-        print("bench: --backend gpu needs an NVIDIA GPU and the cuda extra", file=sys.stderr)
-        return 2
-    jax.config.update("jax_platforms", PLATFORMS[backend])
-    request = _request(arguments, argv, backend)
+    _use(backend)
+    request = Request(
+        **_selected(arguments, backend),
+        seconds=arguments.seconds,
+        publish=arguments.publish,
+        command=_command_line(argv),
+    )
     if arguments.list:
-        print(*request.cases, sep="\n")
-        return 0
-    return run(request, Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_LOG))
+        return _list(request)
+    return run(request, _console())
+
+
+def _regress(arguments: argparse.Namespace, argv: list[str]) -> int:
+    backend = arguments.backend or machine.backends()[-1]
+    _use(backend)
+    selection = Selection(**_selected(arguments, backend))
+    if arguments.list:
+        return _list(selection)
+    selection.require_cases()
+    request = regress.Request(
+        suite=selection.suite,
+        cases=selection.cases,
+        platform=PLATFORMS[backend],
+        base=arguments.base,
+        margins=margins.parse(arguments.margin, selection.cases),
+        budget_s=arguments.budget,
+        strict=arguments.strict,
+        publish=arguments.publish,
+        command=_command_line(argv),
+    )
+    if arguments.self_test:
+        return selftest.main(request, arguments.trials, _console())
+    return regress.main(request, _console())
+
+
+def _use(backend: str) -> None:
+    """Raise ResultError for a backend that this machine lacks."""
+    if backend not in machine.backends():
+        raise ResultError("--backend gpu needs an NVIDIA GPU and the cuda extra")
+    jax.config.update("jax_platforms", PLATFORMS[backend])
+
+
+def _list(selection: Selection) -> int:
+    print(*selection.cases, sep="\n")
+    return 0
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_LOG)
 
 
 def _status_of(command: list[str]) -> int:
@@ -157,14 +226,12 @@ def _label(arguments: argparse.Namespace) -> str:
     return "-".join((suite, *(arguments.dtype or ()), *flags))
 
 
-def _request(arguments: argparse.Namespace, argv: list[str], backend: str) -> Request:
-    return Request(
-        suite=_label(arguments),
-        workloads=(arguments.shape,) if arguments.shape else SUITES[arguments.suite],
-        dtypes=tuple(arguments.dtype or DTYPES[backend]),
-        kernels=tuple(arguments.kernels),
-        phases=tuple(arguments.phases),
-        seconds=arguments.seconds,
-        publish=arguments.publish,
-        command=_command_line(argv),
-    )
+def _selected(arguments: argparse.Namespace, backend: str) -> dict[str, object]:
+    """The fields of a `Selection`."""
+    return {
+        "suite": _label(arguments),
+        "workloads": (arguments.shape,) if arguments.shape else SUITES[arguments.suite],
+        "dtypes": tuple(arguments.dtype or DTYPES[backend]),
+        "kernels": tuple(arguments.kernels),
+        "phases": tuple(arguments.phases),
+    }

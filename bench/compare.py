@@ -1,57 +1,130 @@
-"""`python -m bench compare A B`: two result files side by side."""
+"""`python -m bench compare A B ...`: result files side by side.
 
+Files of one machine get a verdict against the first. It is wider than the gate's: the samples of a
+block drifted together, so a block counts as one, and what changed between two runs beside the code
+is in no file. Files of another machine stand beside them without one.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import log
 from pathlib import Path
+from statistics import median
 
-import pandas as pd
+from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from bench import results, tables
-from bench.results import Run
-from bench.units import digits, seconds
+from bench import results
+from bench.plan import Case
+from bench.results import CaseResult, ResultError, Run
+from bench.units import change, seconds
+from bench.verdicts import MARGIN, UNPAIRED_ERROR, Interval, Verdict, unpaired, verdict
 
-PASSING = ("load_average", "clocks")
-KEY = [*tables.GROUP, "T", "B", "I", "H", "O", "kernel"]
+IDENTITY = ("name", "backend", "cpu", "cores", "memory_bytes")  # of a machine
+CIRCUMSTANCES = ("os", "driver", "xla_flags")  # of a run on it
 
 
-def main(first: Path, second: Path) -> int:
-    """Print every case that either file has, both medians and their ratio."""
-    a, b = results.load(first), results.load(second)
-    console = Console()
-    for label, path, run in (("A", first, a), ("B", second, b)):
-        console.print(f"{label}: {path}, {run.machine.name}, {run.started}", markup=False)
-    if differing := _differences(a, b):
-        console.print(f"The machines differ ({differing}): a ratio compares them, not revisions.")
-    console.print(_table(side_by_side(a, b)))
+@dataclass(frozen=True)
+class Comparison:
+    """What a case's result says against the first file's."""
+
+    interval: Interval
+    verdict: Verdict
+
+
+def main(paths: Sequence[Path], console: Console) -> int:
+    """Print every case that any file has. Raises ResultError for files that do not compare."""
+    if len(paths) < 2:
+        raise ResultError(f"compare got {len(paths)} result file; expected two or more")
+    runs = [results.load(path) for path in paths]
+    _refuse_namesakes(paths, runs)
+    console.print(*_introductions(paths, runs), sep="\n", markup=False)
+    console.print(_table(runs))
     return 0
 
 
-def _differences(a: Run, b: Run) -> str:
-    """Which properties of the machine, beside what varies from minute to minute."""
-    both = zip(vars(a.machine).items(), vars(b.machine).values(), strict=True)
-    return ", ".join(n for (n, one), other in both if one != other and n not in PASSING)
+def side_by_side(runs: Sequence[Run]) -> dict[Case, list[CaseResult | None]]:
+    """Every case, and what each run made of it."""
+    found = [{result.case: result for result in run.cases} for run in runs]
+    every = dict.fromkeys(case for results in found for case in results)
+    return {case: [results.get(case) for results in found] for case in every}
 
 
-def side_by_side(a: Run, b: Run) -> pd.DataFrame:
-    """One row a case of either run: its medians in seconds, and `ratio`, B's over A's."""
-    columns = [*KEY, "median_s", "status"]
-    left, right = (tables.frame(run).reindex(columns=columns) for run in (a, b))
-    both = left.merge(right, on=KEY, how="outer", sort=False, suffixes=("_a", "_b"))
-    both["ratio"] = both.median_s_b / both.median_s_a
-    return both
+def compared(first: CaseResult | None, other: CaseResult | None) -> Comparison | None:
+    """From the medians of blocks; None unless both were timed."""
+    if not (first and other and first.samples_s and other.samples_s):
+        return None
+    blocks = ([log(median(block)) for block in each.samples_s] for each in (first, other))
+    interval = unpaired(*blocks, UNPAIRED_ERROR)
+    return Comparison(interval, verdict(interval, MARGIN))
 
 
-def _table(rows: pd.DataFrame) -> Table:
-    table = Table("case", *("A", "B", "B / A"))
-    for _, row in rows.iterrows():
-        case = " ".join(row[[*tables.GROUP, "kernel"]])
-        cells = (_cell(row.median_s_a, row.status_a), _cell(row.median_s_b, row.status_b))
-        table.add_row(case, *cells, digits(row.ratio))
+def same_machine(first: Run, other: Run) -> bool:
+    """Whether a verdict would speak of the code, not of two machines."""
+    return not _differing(IDENTITY, first, other)
+
+
+def _differing(names: Sequence[str], first: Run, other: Run) -> list[str]:
+    pairs = ((name, getattr(first.machine, name), getattr(other.machine, name)) for name in names)
+    return [name for name, one, another in pairs if one != another]
+
+
+def _refuse_namesakes(paths: Sequence[Path], runs: Sequence[Run]) -> None:
+    """One name with two shapes would put two problems on one line."""
+    known: dict[str, tuple[object, Path]] = {}
+    for path, run in zip(paths, runs, strict=True):
+        for workload in {result.case.workload for result in run.cases}:
+            before, where = known.setdefault(workload.name, (workload, path))
+            if before != workload:
+                raise ResultError(f"{path}: {workload}; but {where} has {before}")
+
+
+def _introductions(paths: Sequence[Path], runs: Sequence[Run]) -> Iterator[str]:
+    """A line a file: where it comes from, and what sets it apart from the first."""
+    for label, path, run in zip(_labels(runs), paths, runs, strict=True):
+        machine = f"{run.machine.name} ({run.machine.backend})"
+        commit = (run.source.commit or "unknown")[:12]
+        changed = " with local changes" if run.source.dirty else ""
+        source = f"{path}, {machine}, {run.started[:10]}, commit {commit}{changed}"
+        yield f"{label}: {source}{_apart(runs[0], run)}"
+
+
+def _apart(first: Run, run: Run) -> str:
+    if differing := _differing(IDENTITY, first, run):
+        return f"; another machine ({', '.join(differing)}): no verdict"
+    packages = first.versions.keys() | run.versions.keys()
+    changed = [p for p in packages if first.versions.get(p) != run.versions.get(p)]
+    differing = [*_differing(CIRCUMSTANCES, first, run), *sorted(changed)]
+    return f"; differs in {', '.join(differing)}" if differing else ""
+
+
+def _labels(runs: Sequence[Run]) -> list[str]:
+    """A to Z, then by number."""
+    return [chr(ord("A") + i) if i < 26 else str(i + 1) for i in range(len(runs))]
+
+
+def _table(runs: Sequence[Run]) -> Table:
+    table = Table("case", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for label, run in zip(_labels(runs), runs, strict=True):
+        table.add_column(escape(f"{label}: {run.machine.name} ({run.machine.backend})"))
+    judging = [run is not runs[0] and same_machine(runs[0], run) for run in runs]
+    for case, found in side_by_side(runs).items():
+        cells = (
+            _cell(result, compared(found[0], result) if judge else None)
+            for result, judge in zip(found, judging, strict=True)
+        )
+        table.add_row(escape(str(case)), *map(escape, cells))
     return table
 
 
-def _cell(median: float, status: object) -> str:
-    """The median, or why there is none."""
-    if pd.notna(median):
-        return seconds(median)
-    return str(status) if pd.notna(status) else "absent"
+def _cell(result: CaseResult | None, comparison: Comparison | None) -> str:
+    """The median, or why there is none; below it the comparison with the first file."""
+    if result is None or not result.samples_s:
+        return result.status if result else "absent"
+    time = seconds(median(sample for block in result.samples_s for sample in block))
+    if comparison is None:
+        return time
+    interval = comparison.interval
+    return f"{time}  {comparison.verdict}\n{change(interval.estimate)} ({interval})"

@@ -113,7 +113,7 @@ class _Header:
     schema: int
 
 
-_adapter = lru_cache(TypeAdapter)
+adapter = lru_cache(TypeAdapter)
 
 
 def load[Kind: Origin](path: Path, kind: type[Kind] = Run) -> Kind:
@@ -123,13 +123,13 @@ def load[Kind: Origin](path: Path, kind: type[Kind] = Run) -> Kind:
             text = file.read(LARGEST_FILE + 1)
         if len(text) > LARGEST_FILE:
             raise ResultError(f"{path}: larger than any result file ({LARGEST_FILE} bytes)")
-        schema = _adapter(_Header).validate_json(text).schema
+        schema = adapter(_Header).validate_json(text).schema
         if schema != SCHEMA:
             raise ResultError(
                 f"{path}: schema {schema}; this version reads schema {SCHEMA}: measure again, or "
                 "move the file away"
             )
-        return _adapter(kind).validate_json(text)
+        return adapter(kind).validate_json(text)
     except OSError as error:
         raise ResultError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
@@ -143,10 +143,13 @@ def save(run: Origin, path: Path) -> None:
     write_atomically(path, _dump(run))
 
 
-def create(run: Origin, *, publish: bool, folder: str = "") -> Path:
-    """File a new run under its machine's name; an older file is never replaced."""
+def create(run: Origin, *, publish: bool, folder: str = "", kind: str = "") -> Path:
+    """File a new run under its machine's name; an older file is never replaced.
+
+    `kind` comes first in the name of a file that is no `Run`.
+    """
     folder = (ROOT if publish else ROOT / "local") / run.machine.slug / folder
-    stem = f"{run.started[:19].replace(':', '').replace('-', '')}-{run.suite}"
+    stem = f"{kind}{run.started[:19].replace(':', '').replace('-', '')}-{run.suite}"
     for attempt in range(1, 1000):
         path = folder / f"{stem}{f'-{attempt}' if attempt > 1 else ''}.json"
         try:
@@ -158,7 +161,7 @@ def create(run: Origin, *, publish: bool, folder: str = "") -> Path:
 
 
 def _dump(run: Origin) -> str:
-    return _adapter(type(run)).dump_json(run, indent=1).decode()
+    return adapter(type(run)).dump_json(run, indent=1).decode()
 
 
 @contextmanager

@@ -26,18 +26,15 @@ PYTEST_OPTIONS = (
 )
 
 
-@dataclass(frozen=True)
-class Request:
-    """What to measure on this process's backend."""
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which cases, on this process's backend; `suite` is what their results are filed under."""
 
     suite: str
     workloads: tuple[Workload, ...]
     dtypes: tuple[str, ...]
     kernels: tuple[str, ...]
     phases: tuple[str, ...]
-    seconds: float  # of samples a case, at most; a turn has its share of them
-    publish: bool
-    command: str
 
     @property
     def cases(self) -> tuple[Case, ...]:
@@ -45,19 +42,39 @@ class Request:
         here = [name for name in self.kernels if contenders.unavailable(name) is None]
         return cases(self.workloads, self.dtypes, here, self.phases)
 
+    @property
+    def unavailable(self) -> dict[str, str]:
+        """The kernels asked for that this machine lacks, and why."""
+        reasons = {name: contenders.unavailable(name) for name in self.kernels}
+        return {name: reason for name, reason in reasons.items() if reason}
+
+    def require_cases(self) -> None:
+        """Raise ResultError if there is nothing to measure."""
+        if not self.cases:
+            reasons = (f"{name}: {reason}" for name, reason in self.unavailable.items())
+            raise results.ResultError(f"nothing to measure: {'; '.join(reasons)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(Selection):
+    """What to measure, for how long, and whether to publish it."""
+
+    seconds: float  # of samples a case, at most; a turn has its share of them
+    publish: bool
+    command: str
+
 
 def run(request: Request, console: Console) -> int:
     """Measure every case and return the exit status: 1 if any is wrong, failed or impossible."""
+    request.require_cases()
     origin = results.origin(request.suite, request.command)
     origin["versions"] |= contenders.versions(request.kernels)
     blank = Run(
         **origin,
-        unavailable=_unavailable(request.kernels),
+        unavailable=request.unavailable,
         seconds=0.0,
         complete=False,
     )
-    if not request.cases:
-        raise results.ResultError(f"nothing to measure: {_in_words(blank.unavailable)}")
     path = results.create(blank, publish=request.publish)
     for name, reason in blank.unavailable.items():
         console.print(f"{name}: not on this machine: {reason}", markup=False)
@@ -70,15 +87,6 @@ def run(request: Request, console: Console) -> int:
         session.run = replace(session.run, complete=True)
         session.saved()
     return _conclude(session, status, console)
-
-
-def _unavailable(names: tuple[str, ...]) -> dict[str, str]:
-    reasons = {name: contenders.unavailable(name) for name in names}
-    return {name: reason for name, reason in reasons.items() if reason}
-
-
-def _in_words(reasons: dict[str, str]) -> str:
-    return "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
 
 
 def _report(folder: Path, console: Console) -> None:

@@ -1,6 +1,6 @@
 """Numbers as people read them: three digits and a unit."""
 
-from math import isnan
+from math import expm1, isfinite, isnan
 
 PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 
@@ -20,6 +20,11 @@ def digits(value: float) -> str:
     if value and abs(value) < 1e-3:
         return f"{value:.1e}"
     return f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:#.3g}"
+
+
+def change(log_ratio: float) -> str:
+    """0.0488 -> "+5.0 %"; "?" where it is not bounded."""
+    return f"{100 * expm1(log_ratio):+.1f} %" if isfinite(log_ratio) else "?"
 
 
 def mebibytes(value: int | float) -> str:

@@ -46,6 +46,7 @@ def _scaled(T: int = 100, B: int = 50, H: int = 256) -> Workload:
 
 SUITES: dict[str, tuple[Workload, ...]] = {
     "smoke": (Workload("tiny", T=8, B=4, I=8, H=32, O=8), mission(10)),
+    "gate": (mission(50),),  # calls of milliseconds, so that a round has many
     "default": (
         *(mission(T) for T in (1, 50, 100, 500)),
         Workload("single", T=256, B=1, I=128, H=256, O=128),

@@ -1,11 +1,9 @@
 """What is printed and drawn from result files."""
 
-import dataclasses
-
 import pytest
-from made_up import HERE, TYPICAL, run, timed
+from made_up import TYPICAL, run, timed
 
-from bench import compare, results, tables
+from bench import results, tables
 from bench.report import build
 from bench.results import ResultError
 from bench.workloads import mission
@@ -80,22 +78,3 @@ def test_other_json_below_results_is_left_alone():
 def test_a_folder_without_results(tmp_path):
     with pytest.raises(ResultError, match="no result files there"):
         build.write(tmp_path)
-
-
-def test_compare_pairs_cases_and_keeps_the_odd_ones():
-    other = run(timed(mission(50), "scan", 6.0), timed(mission(1), "scan", 1.0))
-    rows = compare.side_by_side(TYPICAL, other).set_index(["workload", "kernel"])
-    assert rows.loc[("mission-T50", "scan")].ratio == pytest.approx(1.5)
-    assert rows.ratio.notna().sum() == 1
-    assert len(rows) == 6
-
-
-def test_compare_says_when_the_machines_differ(capsys):
-    same = results.create(TYPICAL, publish=True)
-    elsewhere = dataclasses.replace(HERE, name="Another CPU")
-    other = results.create(run(*TYPICAL.cases, machine=elsewhere), publish=True)
-    assert compare.main(same, same) == 0
-    assert "machines differ" not in capsys.readouterr().out
-    assert compare.main(same, other) == 0
-    out = capsys.readouterr().out
-    assert "machines differ" in out and "Another CPU" in out and "emulated" in out

@@ -1,0 +1,112 @@
+"""How often which verdict was given, for every size of a slow-down: table, figure, promises."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+from rich import box
+from rich.table import Table
+from scipy.stats import binomtest
+
+from bench.regress.judge import Row
+from bench.svg import svg
+from bench.verdicts import Verdict
+
+CONFIDENCE = 0.95
+FALSE_ALARMS = 0.01  # at most, of equals
+FOUND = 0.95  # at least, of slow-downs by
+PROMISED = 0.10
+
+
+@dataclass(frozen=True)
+class Rate:
+    """The verdicts on comparisons whose head had this share of extra work."""
+
+    extra: float
+    verdicts: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        """Comparisons."""
+        return sum(self.verdicts.values())
+
+    def share(self, verdict: Verdict) -> float:
+        """Of the comparisons."""
+        return self.verdicts.get(verdict, 0) / self.total
+
+    def bounds(self, verdict: Verdict) -> tuple[float, float]:
+        """Its exact confidence interval (Clopper & Pearson, 1934), were all independent."""
+        test = binomtest(self.verdicts.get(verdict, 0), self.total)
+        low, high = test.proportion_ci(CONFIDENCE, method="exact")
+        return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Promise:
+    """One of the gate's targets, in words, and whether these rates keep it."""
+
+    kept: bool
+    sentence: str
+
+
+def rates(rows: Iterable[Row]) -> list[Rate]:
+    """One for every size, the equals first."""
+    sizes: dict[float, Counter[str]] = {}
+    for row in rows:
+        sizes.setdefault(row.item.extra, Counter())[row.outcome] += 1
+    return [Rate(extra, dict(sizes[extra])) for extra in sorted(sizes)]
+
+
+def promises(rates: Sequence[Rate]) -> list[Promise]:
+    """At most so many false alarms, at least so many found. What was not tried is not kept."""
+    by_size = {rate.extra: rate for rate in rates}
+    wanted = (
+        (0.0, f"at most {FALSE_ALARMS:.0%} of equals", lambda share: share <= FALSE_ALARMS),
+        (PROMISED, f"at least {FOUND:.0%} of +{PROMISED:.0%}", lambda share: share >= FOUND),
+    )
+    return [_promise(by_size.get(extra), words, holds) for extra, words, holds in wanted]
+
+
+def for_terminal(rates: Sequence[Rate]) -> Table:
+    """One line a size: the counts of verdicts, and the rate of SLOWER with its interval."""
+    others = sorted({word for rate in rates for word in rate.verdicts} - set(Verdict))
+    columns = [*Verdict, *others]
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for head in ("planted", "comparisons", *columns, "called SLOWER", f"{CONFIDENCE:.0%} interval"):
+        table.add_column(head, justify="right")
+    for rate in rates:
+        table.add_row(
+            f"{rate.extra:.0%}",
+            str(rate.total),
+            *(str(rate.verdicts.get(word, 0)) for word in columns),
+            f"{rate.share(Verdict.SLOWER):.1%}",
+            "{:.1%} to {:.1%}".format(*rate.bounds(Verdict.SLOWER)),
+        )
+    return table
+
+
+def figure(rates: Sequence[Rate]) -> str:
+    """The share of each verdict against the size of the slow-down, as SVG."""
+    drawing = Figure(figsize=(6, 3.6), layout="constrained")
+    ax = drawing.subplots()
+    sizes = [100 * rate.extra for rate in rates]
+    for verdict in Verdict:
+        shares = [100 * rate.share(verdict) for rate in rates]
+        ends = [[100 * end for end in rate.bounds(verdict)] for rate in rates]
+        below = [share - low for share, (low, _) in zip(shares, ends, strict=True)]
+        above = [high - share for share, (_, high) in zip(shares, ends, strict=True)]
+        ax.errorbar(sizes, shares, [below, above], marker="o", capsize=3, label=verdict)
+    ax.set(xlabel="extra work planted, %", ylabel="comparisons given the verdict, %")
+    ax.grid(alpha=0.2)
+    ax.legend(fontsize="small")
+    return svg(drawing)
+
+
+def _promise(rate: Rate | None, words: str, holds) -> Promise:
+    if rate is None:
+        return Promise(False, f"{words} called SLOWER: not tried")
+    slower = rate.verdicts.get(Verdict.SLOWER, 0)
+    kept = holds(rate.share(Verdict.SLOWER))
+    told = f"{slower} of {rate.total}, {'kept' if kept else 'MISSED'}"
+    return Promise(kept, f"{words} called SLOWER: {told}")

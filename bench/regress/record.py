@@ -1,0 +1,16 @@
+"""What the gate leaves behind: a file for every comparison."""
+
+from dataclasses import dataclass
+
+from bench.regress.judge import Row
+from bench.results import Origin
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regression(Origin):
+    """The working tree, of which `source` tells, against a revision."""
+
+    base: str  # commit
+    seconds: float
+    complete: bool  # False: cut short, and the verdicts are those of the last look
+    rows: tuple[Row, ...]

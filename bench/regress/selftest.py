@@ -1,0 +1,102 @@
+"""`python -m bench regress --self-test`: how often the gate is wrong, found by trying.
+
+A trial is what a user of the gate gets: the same rounds of fresh processes, the same looks and the
+same budget, on a copy of the working tree's own kernels as the base. Every case is compared once
+as it is, where only SAME is right, and once more with extra work planted in its head. Trials share
+nothing but the machine; the cases of one trial share processes, as a user's do.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from time import monotonic
+
+from rich.console import Console
+from rich.status import Status
+
+from bench import results
+from bench.plan import Case
+from bench.regress import judge, rates, revision
+from bench.regress.cli import SEED, Request, counts, terminable
+from bench.regress.judge import Row
+from bench.regress.protocol import Item
+from bench.regress.rounds import Setup, play
+from bench.regress.side import HARNESS
+from bench.results import Origin
+from bench.run import INTERRUPTED
+
+TRIALS = 6  # of the 18 cases that the suite "gate" has on a CPU: 108 comparisons of equals
+# Cases go through this from trial to trial. Most often it is the size that the gate must not miss.
+PLANTED = (0.10, 0.02, 0.10, 0.05, 0.10, 0.20)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfTest(Origin):
+    """Every trial's rows."""
+
+    seconds: float
+    complete: bool
+    trials: tuple[tuple[Row, ...], ...]
+
+
+def main(request: Request, trials: int, console: Console) -> int:
+    """Run the trials and show the rates: 1 if the gate does not keep what it promises."""
+    blank = SelfTest(
+        **results.origin(request.suite, request.command), seconds=0.0, complete=False, trials=()
+    )
+    path = results.create(blank, publish=request.publish, kind="self-test-")
+    with terminable(), revision.copied(HARNESS) as base:
+        found = _run(request, trials, base, blank, path, console)
+    figure = path.with_suffix(".svg")
+    found_rates = rates.rates(row for rows in found.trials for row in rows)
+    results.write_atomically(figure, rates.figure(found_rates))
+    console.print(rates.for_terminal(found_rates))
+    console.print(f"Rows: {path}\nFigure: {figure}")
+    if not found.complete:
+        console.print("Cut short: the rates are those of the trials that were finished.")
+        return INTERRUPTED
+    promises = rates.promises(found_rates)
+    console.print(*(promise.sentence for promise in promises), sep="\n")
+    return int(not all(promise.kept for promise in promises))
+
+
+def items(cases: Sequence[Case], trial: int) -> list[Item]:
+    """Each case as it is, and with the extra work that is its turn in this trial."""
+    extra = [PLANTED[(trial + index) % len(PLANTED)] for index in range(len(cases))]
+    planted = [Item(case, share) for case, share in zip(cases, extra, strict=True)]
+    return [*map(Item, cases), *planted]
+
+
+def _run(
+    request: Request, trials: int, base: Path, blank: SelfTest, path: Path, console: Console
+) -> SelfTest:
+    """The record, saved after every trial; not complete if Ctrl-C or SIGTERM cut it short."""
+    found, begin, random = blank, monotonic(), Random(SEED)
+    with (
+        TemporaryDirectory(prefix="bench-regress-") as caches,
+        console.status("trial 1") as status,
+    ):
+        setup = Setup(base, HARNESS, Path(caches), request.platform)
+        try:
+            for trial in range(trials):
+                *_, rows = judge.looks(
+                    *(items(request.cases, trial), request.margins, request.budget_s),
+                    play=partial(play, setup, random),
+                    announce=partial(_tell, status, trial + 1),
+                )
+                seconds = monotonic() - begin
+                found = replace(found, trials=(*found.trials, rows), seconds=seconds)
+                results.save(found, path)
+                console.print(f"trial {trial + 1} of {trials}, {seconds:.0f} s: {counts(rows)}")
+        except KeyboardInterrupt:
+            return found
+    found = replace(found, complete=True)
+    results.save(found, path)
+    return found
+
+
+def _tell(status: Status, trial: int, number: int, of: int) -> None:
+    status.update(f"trial {trial}, round {number} of {of}")

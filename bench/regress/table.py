@@ -1,0 +1,55 @@
+"""The rows as a table to print."""
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from math import nan
+from statistics import median
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from bench.regress.judge import Row
+from bench.units import change, seconds
+
+STYLES = {"FASTER": "green", "SAME": "", "AMBIGUOUS": "yellow", "UNTIMED": "dim"}
+COLUMNS = ("base", "head", "change", "interval", "margin", "rounds")
+
+
+def for_terminal(rows: Sequence[Row], title: str) -> Table:
+    """One line a case; below it, why a case has no verdict."""
+    remarks = [f"{row.item.case}: {row.reason}" for row in rows if row.reason]
+    table = Table(
+        title=escape(title),
+        caption=escape("\n".join(remarks)),
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("case")
+    for head in COLUMNS:
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for row in rows:
+        style = STYLES.get(row.outcome, "red")
+        table.add_row(escape(str(row.item.case)), *_cells(row), row.outcome, style=style)
+    return table
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    if row.interval is None:
+        return ("",) * len(COLUMNS)
+    return (
+        _median(times.base_s for times in row.rounds),
+        _median(times.head_s for times in row.rounds),
+        change(row.interval.estimate),
+        str(row.interval),
+        f"{100 * row.margin:g} %",
+        str(len(row.rounds)),
+    )
+
+
+def _median(turns: Iterable[Sequence[float]]) -> str:
+    """Of all turns; empty where no round was played."""
+    return seconds(median([*chain.from_iterable(turns)] or [nan]))
