@@ -1,7 +1,7 @@
 """`python -m bench compare A B ...`: result files side by side.
 
 Files of one machine get a verdict against the first. It is wider than the gate's: the samples of a
-block drifted together, so a block counts as one, and what changed between two runs beside the code
+turn drifted together, so a turn counts as one, and what changed between two runs beside the code
 is in no file. Files of another machine stand beside them without one.
 """
 
@@ -53,10 +53,10 @@ def side_by_side(runs: Sequence[Run]) -> dict[Case, list[CaseResult | None]]:
 
 
 def compared(first: CaseResult | None, other: CaseResult | None) -> Comparison | None:
-    """From the medians of blocks; None unless both were timed."""
+    """From the medians of turns; None unless both were timed."""
     if not (first and other and first.samples_s and other.samples_s):
         return None
-    blocks = ([log(median(block)) for block in each.samples_s] for each in (first, other))
+    blocks = ([log(median(turn)) for turn in each.samples_s] for each in (first, other))
     interval = unpaired(*blocks, UNPAIRED_ERROR)
     return Comparison(interval, verdict(interval, MARGIN))
 

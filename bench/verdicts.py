@@ -26,7 +26,7 @@ from bench.units import change
 
 MARGIN = 0.05  # a change that matters, unless told otherwise
 PAIRED_ERROR = 0.05  # over all looks together, that an interval misses, on either side
-UNPAIRED_ERROR = 0.10  # what three blocks against three can support: 2 in C(6, 3) = 20
+UNPAIRED_ERROR = 0.05  # four turns against four, the fewest of a run, support 2 / C(8, 4)
 
 
 class Verdict(StrEnum):
@@ -80,7 +80,7 @@ def paired(log_ratios: Sequence[float], error: float) -> Interval:
 def unpaired(base: Sequence[float], head: Sequence[float], error: float) -> Interval:
     """Of the shift from independent base to head, both logarithms of times.
 
-    Samples that drift together must come as one, such as the median of their block.
+    Samples that drift together must come as one, such as the median of their turn.
     """
     shifts = np.subtract.outer(np.asarray(head, float), np.asarray(base, float)).ravel()
     return _between(shifts, _rank_sum(len(base), len(head)), error)

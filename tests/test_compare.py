@@ -29,9 +29,9 @@ def printed(capsys, *runs):
 
 
 def scaled(factor):
-    """The mission's scan, in blocks that differ by less than a percent."""
-    blocks = tuple((factor * drift * 4e-3,) * 3 for drift in (0.997, 1.0, 1.003))
-    return dataclasses.replace(timed(mission(50), "scan", 4.0), samples_s=blocks)
+    """The mission's scan, in turns that differ by less than a percent."""
+    turns = tuple((factor * drift * 4e-3,) * 3 for drift in (0.997, 0.999, 1.001, 1.003))
+    return dataclasses.replace(timed(mission(50), "scan", 4.0), samples_s=turns)
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def test_one_machine_gets_a_verdict_with_its_interval(factor, expected, capsys):
     assert expected in printed(capsys, run(scaled(1.0)), run(scaled(factor)))
 
 
-def test_samples_of_one_block_count_once():
-    """A thousand samples of one drifting block are no evidence."""
+def test_samples_of_one_turn_count_once():
+    """A thousand samples of one drifting turn are no evidence."""
     first, other = (
         dataclasses.replace(scaled(factor), samples_s=((factor * 4e-3,) * 1000,))
         for factor in (1.0, 2.0)

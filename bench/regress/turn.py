@@ -2,43 +2,30 @@
 
 import gc
 from collections.abc import Callable
-from math import ceil
 from statistics import median
 from time import perf_counter
 
-WARM_S = 0.02  # after a wait, threads wake up late and share a core until the kernel spreads them
-WINDOW_S = 0.04
-SAMPLE_S = 0.005  # beside which a clock tick and an interrupt are small
-FEWEST = 3  # samples
+from bench.rounds import WARM_S, plan, shortest
+
+TURN_S = 0.04
+FEWEST = 3  # rounds, of calls that are longer than a turn
 
 
 def turn(call: Callable[[], object]) -> float:
-    """Seconds a call: the median of samples that last `SAMPLE_S` at least, after warming up."""
+    """Seconds a call: the median of the turn's rounds, after warming up."""
     collecting = gc.isenabled()
     gc.disable()
     try:
-        repeat = ceil(SAMPLE_S / _warm(call))
-        samples = []
-        end = perf_counter() + WINDOW_S
-        while len(samples) < FEWEST or perf_counter() < end:
-            samples.append(mean_seconds(call, repeat))
-        return median(samples)
+        rounds, calls = plan(shortest(call, WARM_S), TURN_S)
+        return median(mean_seconds(call, calls) for _ in range(max(rounds, FEWEST)))
     finally:
         if collecting:
             gc.enable()
 
 
-def mean_seconds(call: Callable[[], object], repeat: int) -> float:
+def mean_seconds(call: Callable[[], object], calls: int) -> float:
     """Of this many calls in a row."""
     start = perf_counter()
-    for _ in range(repeat):
+    for _ in range(calls):
         call()
-    return (perf_counter() - start) / repeat
-
-
-def _warm(call: Callable[[], object]) -> float:
-    """Seconds of the quickest call."""
-    quickest, end = float("inf"), perf_counter() + WARM_S
-    while quickest == float("inf") or perf_counter() < end:
-        quickest = min(quickest, mean_seconds(call, 1))
-    return quickest
+    return (perf_counter() - start) / calls
