@@ -56,8 +56,8 @@ def compared(first: CaseResult | None, other: CaseResult | None) -> Comparison |
     """From the medians of turns; None unless both were timed."""
     if not (first and other and first.samples_s and other.samples_s):
         return None
-    blocks = ([log(median(turn)) for turn in each.samples_s] for each in (first, other))
-    interval = unpaired(*blocks, UNPAIRED_ERROR)
+    turns = ([log(median(turn)) for turn in each.samples_s] for each in (first, other))
+    interval = unpaired(*turns, UNPAIRED_ERROR)
     return Comparison(interval, verdict(interval, MARGIN))
 
 
@@ -123,7 +123,7 @@ def _cell(result: CaseResult | None, comparison: Comparison | None) -> str:
     """The median, or why there is none; below it the comparison with the first file."""
     if result is None or not result.samples_s:
         return result.status if result else "absent"
-    time = seconds(median(sample for block in result.samples_s for sample in block))
+    time = seconds(median(sample for turn in result.samples_s for sample in turn))
     if comparison is None:
         return time
     interval = comparison.interval
