@@ -110,7 +110,7 @@ class Session:
     def _open(self, case: Case) -> None:
         if reason := contenders.unsupported(case):
             return self._finish(case, CaseResult(case, "unsupported", reason))
-        subject = contenders.prepare(case)
+        subject = contenders.prepare_best(case)
         error = subject.error(subject.call())
         opened = CaseResult(
             case,
@@ -120,6 +120,7 @@ class Session:
             lower_s=subject.lower_s,
             compile_s=subject.compile_s,
             temporary_bytes=subject.temporary_bytes,
+            variant=subject.variant,
         )
         judged = _judge(opened, error)
         if judged.status == "ok" and (reason := contenders.emulated(case)):
