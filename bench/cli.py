@@ -12,13 +12,14 @@ from rich.console import Console
 
 from bench import campaign, compare, machine
 from bench.adding import cli as adding
-from bench.contenders import NAMES
+from bench.contenders import DEFAULT, NAMES
 from bench.ladder import cli as ladder
 from bench.plan import PASSES
 from bench.report import build
 from bench.results import ROOT, ResultError
 from bench.run import Request, run
 from bench.workloads import SUITES, Workload, parse
+from reference import ACTIVATIONS
 
 MEASURED = ("bfloat16", "float16", "float32", "tf32")
 DTYPES = {"cpu": ("float32",), "gpu": ("bfloat16", "float32")}  # measured unless told
@@ -57,9 +58,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--suite", choices=SUITES, default="default", help="named shapes")
     what.add_argument("--shape", type=_shape, help="one shape: T=200,B=32,I=64,H=384,O=10")
-    parser.add_argument("--kernels", nargs="+", choices=NAMES, default=NAMES)
+    parser.add_argument("--kernels", nargs="+", choices=NAMES, default=DEFAULT)
     parser.add_argument("--pass", dest="phases", nargs="+", choices=PASSES, default=DEFAULT_PASSES)
     parser.add_argument("--dtype", nargs="+", choices=MEASURED)
+    parser.add_argument("--activation", choices=ACTIVATIONS, default="relu")
     parser.add_argument("--seconds", type=_seconds, default=1.0, help=BUDGET)
     parser.add_argument("--backend", choices=PLATFORMS, help="default: every one there is")
     parser.add_argument("--publish", action="store_true", help=PUBLISH)
@@ -154,7 +156,8 @@ def _label(arguments: argparse.Namespace) -> str:
     """What a run is filed and reported under: runs of another kind do not replace it."""
     suite = f"shape-{arguments.shape.name}" if arguments.shape else arguments.suite
     flags = ("xla-flags",) if os.environ.get("XLA_FLAGS") else ()
-    return "-".join((suite, *(arguments.dtype or ()), *flags))
+    activation = (arguments.activation,) if arguments.activation != "relu" else ()
+    return "-".join((suite, *(arguments.dtype or ()), *activation, *flags))
 
 
 def _request(arguments: argparse.Namespace, argv: list[str], backend: str) -> Request:
@@ -164,6 +167,7 @@ def _request(arguments: argparse.Namespace, argv: list[str], backend: str) -> Re
         dtypes=tuple(arguments.dtype or DTYPES[backend]),
         kernels=tuple(arguments.kernels),
         phases=tuple(arguments.phases),
+        activation=arguments.activation,
         seconds=arguments.seconds,
         publish=arguments.publish,
         command=_command_line(argv),

@@ -35,6 +35,7 @@ class Request:
     dtypes: tuple[str, ...]
     kernels: tuple[str, ...]
     phases: tuple[str, ...]
+    activation: str
     seconds: float  # of samples a case, at most; a turn has its share of them
     publish: bool
     command: str
@@ -43,7 +44,7 @@ class Request:
     def cases(self) -> tuple[Case, ...]:
         """Every case asked for, of the kernels that this machine has."""
         here = [name for name in self.kernels if contenders.unavailable(name) is None]
-        return cases(self.workloads, self.dtypes, here, self.phases)
+        return cases(self.workloads, self.dtypes, here, self.phases, self.activation)
 
 
 def run(request: Request, console: Console) -> int:
