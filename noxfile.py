@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["lint", "tests"]
@@ -13,6 +14,8 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 SUITE = "suite"
 H200_STACK = ("jax==0.11.2", "jaxlib==0.11.2", "jax-triton==0.3.1", "triton==3.6.0")
 GPU_KERNEL_TESTS = [f"tests/test_{name}.py" for name in ("mosaic", "triton", "pallas_gpu")]
+PEER_TESTS = ("tests/test_peers.py", "tests/test_convert.py")
+HAS_GPU = shutil.which("nvidia-smi") is not None
 own = nox.session(python=PYTHON, reuse_venv=True, default=False)
 shared = nox.session(venv_backend="none", requires=[SUITE], default=False)
 
@@ -20,8 +23,26 @@ shared = nox.session(venv_backend="none", requires=[SUITE], default=False)
 @own
 def suite(session: nox.Session) -> None:
     """The environment that most sessions share, for it is 2 GB; with CUDA where there is a GPU."""
-    extra = "[cuda]" if shutil.which("nvidia-smi") else ""
+    extra = "[cuda]" if HAS_GPU else ""
     session.install("-e", f".{extra}", *nox.project.dependency_groups(PROJECT, "test"))
+
+
+@own
+def peers(session: nox.Session) -> None:
+    """Time what a user would pick instead of our kernels beside them; with torch it is 8 GB.
+
+    A peer that cannot be installed is left out: the report says so.
+    """
+    extra = "[cuda]" if HAS_GPU else ""
+    session.install("-e", f".{extra}", *nox.project.dependency_groups(PROJECT, "test"))
+    for requirement in nox.project.dependency_groups(PROJECT, "peers"):
+        try:
+            session.install(requirement)
+        except CommandFailed:
+            session.warn(f"{requirement} cannot be installed here")
+    session.run("pytest", "-q", *PEER_TESTS)
+    for suite in ("default", "deepbench" if HAS_GPU else "deepbench-short"):
+        session.run("python", "-m", "bench", "run", "--suite", suite, *session.posargs)
 
 
 def run(session: nox.Session, program: str, *arguments: str) -> None:

@@ -1,5 +1,6 @@
 """Correct first: a case is compiled, run and held against the oracle before anything times it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from bench import contenders
@@ -9,14 +10,16 @@ from bench.subject import Subject
 from bench.tolerance import tolerance
 
 
-def checked(case: Case) -> tuple[CaseResult, Subject | None]:
+def checked(
+    case: Case, prepare: Callable[[Case], Subject] = contenders.prepare
+) -> tuple[CaseResult, Subject | None]:
     """The case's result as far as it goes without timing, and its program if that may be timed.
 
     Raises whatever the program raises.
     """
     if reason := contenders.unsupported(case):
         return CaseResult(case, "unsupported", reason), None
-    subject = contenders.prepare(case)
+    subject = prepare(case)
     error = subject.error(subject.call())
     opened = CaseResult(
         case,
@@ -26,6 +29,7 @@ def checked(case: Case) -> tuple[CaseResult, Subject | None]:
         lower_s=subject.lower_s,
         compile_s=subject.compile_s,
         temporary_bytes=subject.temporary_bytes,
+        variant=subject.variant,
     )
     result = judged(opened, error)
     if result.status == "ok" and (reason := contenders.emulated(case)):

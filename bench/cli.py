@@ -12,7 +12,7 @@ from rich.console import Console
 
 from bench import campaign, compare, machine
 from bench.adding import cli as adding
-from bench.contenders import NAMES
+from bench.contenders import DEFAULT, NAMES
 from bench.ladder import cli as ladder
 from bench.plan import PASSES
 from bench.regress import cli as regress
@@ -23,6 +23,7 @@ from bench.results import ROOT, ResultError
 from bench.run import Request, Selection, run
 from bench.workloads import SUITES, Workload, parse
 from kernels.registry import KERNELS
+from reference import ACTIVATIONS
 
 MEASURED = ("bfloat16", "float16", "float32", "tf32")
 DTYPES = {"cpu": ("float32",), "gpu": ("bfloat16", "float32")}  # measured unless told
@@ -58,26 +59,29 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_selection(parser: argparse.ArgumentParser, suite: str, kernels: Sequence[str]) -> None:
+def _add_selection(
+    parser: argparse.ArgumentParser, suite: str, kernels: Sequence[str], default: Sequence[str]
+) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--suite", choices=SUITES, default=suite, help=f"named shapes ({suite})")
     what.add_argument("--shape", type=_shape, help="one shape: T=200,B=32,I=64,H=384,O=10")
-    parser.add_argument("--kernels", nargs="+", choices=kernels, default=kernels)
+    parser.add_argument("--kernels", nargs="+", choices=kernels, default=default)
     parser.add_argument("--pass", dest="phases", nargs="+", choices=PASSES, default=DEFAULT_PASSES)
     parser.add_argument("--dtype", nargs="+", choices=MEASURED)
+    parser.add_argument("--activation", choices=ACTIVATIONS, default="relu")
     parser.add_argument("--publish", action="store_true", help=PUBLISH)
     parser.add_argument("--list", action="store_true", help="print the cases, measure nothing")
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    _add_selection(parser, "default", NAMES)
+    _add_selection(parser, "default", NAMES, DEFAULT)
     parser.add_argument("--seconds", type=_seconds, default=1.0, help=BUDGET)
     parser.add_argument("--backend", choices=PLATFORMS, help="default: every one there is")
     parser.set_defaults(command=_run)
 
 
 def _add_regress(parser: argparse.ArgumentParser) -> None:
-    _add_selection(parser, "gate", tuple(KERNELS))
+    _add_selection(parser, "gate", tuple(KERNELS), tuple(KERNELS))
     parser.add_argument("--backend", choices=PLATFORMS, help="default: gpu where there is one")
     parser.add_argument("--base", default="HEAD", help="revision to compare with (HEAD)")
     parser.add_argument(
@@ -223,7 +227,8 @@ def _label(arguments: argparse.Namespace) -> str:
     """What a run is filed and reported under: runs of another kind do not replace it."""
     suite = f"shape-{arguments.shape.name}" if arguments.shape else arguments.suite
     flags = ("xla-flags",) if os.environ.get("XLA_FLAGS") else ()
-    return "-".join((suite, *(arguments.dtype or ()), *flags))
+    activation = (arguments.activation,) if arguments.activation != "relu" else ()
+    return "-".join((suite, *(arguments.dtype or ()), *activation, *flags))
 
 
 def _selected(arguments: argparse.Namespace, backend: str) -> dict[str, object]:
@@ -234,4 +239,5 @@ def _selected(arguments: argparse.Namespace, backend: str) -> dict[str, object]:
         "dtypes": tuple(arguments.dtype or DTYPES[backend]),
         "kernels": tuple(arguments.kernels),
         "phases": tuple(arguments.phases),
+        "activation": arguments.activation,
     }

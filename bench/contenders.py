@@ -2,14 +2,18 @@
 
 import jax
 
+from bench import variants
 from bench.formats import FORMATS
 from bench.peers import PEERS
-from bench.plan import Case
-from bench.subject import Subject, compile_case
+from bench.plan import BASELINE, Case
+from bench.programs import program
+from bench.subject import Subject, compiled
 from kernels.contract import Problem, current_platform
 from kernels.registry import KERNELS
 
 NAMES = (*KERNELS, *PEERS)
+# Measured unless told: not the variants of the baseline, the best of which is its row.
+DEFAULT = tuple(name for name in NAMES if name != "unrolled")
 
 
 def unavailable(name: str) -> str | None:
@@ -33,7 +37,12 @@ def emulated(case: Case) -> str | None:
 
 def prepare(case: Case) -> Subject:
     """The case made runnable."""
-    return PEERS[case.kernel].prepare(case) if case.kernel in PEERS else compile_case(case)
+    return PEERS[case.kernel].prepare(case) if case.kernel in PEERS else compiled(program(case))
+
+
+def prepare_best(case: Case) -> Subject:
+    """The same, but the baseline is the fastest of its variants."""
+    return variants.fastest(case) if case.kernel == BASELINE else prepare(case)
 
 
 def versions(names: tuple[str, ...]) -> dict[str, str]:

@@ -51,13 +51,13 @@ class Source:
 def machine() -> Machine:
     """Describe this machine as the process sees it now."""
     device = jax.devices()[0]
-    cpu, cores = cpuinfo.get_cpu_info()["brand_raw"], len(os.sched_getaffinity(0))
+    cpu = cpuinfo.get_cpu_info()["brand_raw"]
     on_gpu = device.platform == "gpu"
     return Machine(
-        name=device.device_kind if on_gpu else f"{cpu} {cores} cores",
+        name=device.device_kind if on_gpu else f"{cpu} {cores()} cores",
         backend=device.platform,
         cpu=cpu,
-        cores=cores,
+        cores=cores(),
         memory_bytes=psutil.virtual_memory().total,
         driver=_nvidia_smi("driver_version") if on_gpu else None,
         clocks=_nvidia_smi("clocks.sm,clocks.mem,clocks.max.sm") if on_gpu else None,
@@ -65,6 +65,11 @@ def machine() -> Machine:
         load_average=psutil.getloadavg()[0],
         xla_flags=os.environ.get("XLA_FLAGS", ""),
     )
+
+
+def cores() -> int:
+    """Those that this process may use: as many threads has every library, JAX among them."""
+    return len(os.sched_getaffinity(0))
 
 
 def backends() -> tuple[str, ...]:

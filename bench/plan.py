@@ -11,6 +11,7 @@ from kernels.registry import KERNELS
 
 SCOPES = ("recurrence", "model")
 PASSES = ("forward", "backward", "train")
+BASELINE = "scan"  # of every speed-up; `bench.variants` says which scan
 # Times that every kernel of a group has its turn. A case is known by its turns' medians: fewer than
 # four say too little of how they spread.
 FEWEST_BLOCKS, MOST_BLOCKS = 4, 10
@@ -50,6 +51,7 @@ def cases(
     """Every combination, the kernels of one group next to each other.
 
     A kernel without a backward half of its own is another kernel's forward pass: left out there.
+    A peer is the whole model, and has no backward pass apart: left out where there is one.
     """
     every = (
         Case(workload, scope, phase, dtype, activation, kernel)
@@ -58,9 +60,15 @@ def cases(
         for scope in SCOPES
         for phase in phases
         for kernel in kernels
-        if phase != "forward" or kernel not in KERNELS or KERNELS[kernel].backward
+        if _distinct(kernel, scope, phase)
     )
     return tuple(dict.fromkeys(every))
+
+
+def _distinct(kernel: str, scope: str, phase: str) -> bool:
+    if kernel not in KERNELS:
+        return scope == "model" and phase != "backward"
+    return phase != "forward" or KERNELS[kernel].backward is not None
 
 
 def turns(cases: Sequence[Case]) -> Iterator[tuple[Case, int]]:

@@ -15,13 +15,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, ArrayLike, Float, PyTree
 
 import kernels
 from bench import inputs
 from bench.formats import FORMATS
 from bench.inputs import Inputs
 from bench.plan import Case
+from kernels.contract import Kernel
+from kernels.registry import KERNELS
 from reference import oracle
 
 Pairs = list[tuple[Any, Any, float]]  # got, wanted, and the scale below which errors are absolute
@@ -36,33 +38,41 @@ class Program:
     pairs: Callable[[PyTree], Pairs]
 
 
-def program(case: Case) -> Program:
-    """The case's program on its seeded inputs."""
-    return _PROGRAMS[case.scope, case.phase](case, inputs.make(case.workload, case.dtype))
+Model = Callable[..., tuple[Float[Array, "T B O"], Float[Array, "B H"]]]  # of params, x, h0
 
 
-def _recurrence(case: Case) -> Callable[..., Float[Array, "T B H"]]:
-    return partial(kernels.recurrence, **_options(case))
+@dataclass(frozen=True, eq=False)
+class Functions:
+    """A kernel as users call it."""
+
+    recurrence: Callable[..., Float[Array, "T B H"]]  # of z, w_hh, h0
+    rnn: Model
 
 
-def _rnn(case: Case) -> Callable[..., tuple[Float[Array, "T B O"], Float[Array, "B H"]]]:
-    return partial(kernels.rnn, **_options(case))
+def _functions(case: Case, kernel: Kernel) -> Functions:
+    options = {"activation": case.activation, "precision": FORMATS[case.dtype].precision}
+    return Functions(
+        partial(kernels.recurrence, kernel=kernel, **options),
+        partial(kernels.rnn, kernel=kernel, **options),
+    )
 
 
-def _options(case: Case) -> dict[str, str]:
-    precision = FORMATS[case.dtype].precision
-    return {"activation": case.activation, "precision": precision, "kernel": case.kernel}
+def program(case: Case, kernel: Kernel | None = None) -> Program:
+    """The case on its seeded inputs, computed by its kernel, or by another in its place."""
+    made = inputs.make(case.workload, case.dtype)
+    functions = _functions(case, kernel or KERNELS[case.kernel])
+    return _PROGRAMS[case.scope, case.phase](case, made, functions)
 
 
-def _recurrence_forward(case: Case, made: Inputs) -> Program:
+def _recurrence_forward(case: Case, made: Inputs, use: Functions) -> Program:
     def pairs(h):
         return [(h, _oracle(case.group).h, 1.0)]
 
-    return Program(_recurrence(case), (made.z, made.params.w_hh, made.h0), pairs)
+    return Program(use.recurrence, (made.z, made.params.w_hh, made.h0), pairs)
 
 
-def _model_forward(case: Case, made: Inputs) -> Program:
-    return Program(_rnn(case), (made.params, made.x, made.h0), partial(forward_pairs, case))
+def _model_forward(case: Case, made: Inputs, use: Functions) -> Program:
+    return Program(use.rnn, (made.params, made.x, made.h0), partial(forward_pairs, case))
 
 
 def forward_pairs(case: Case, outputs: tuple[Any, Any]) -> Pairs:
@@ -71,9 +81,9 @@ def forward_pairs(case: Case, outputs: tuple[Any, Any]) -> Pairs:
     return [(outputs[0], want.y, 1.0), (outputs[1], want.h[-1], 1.0)]
 
 
-def _recurrence_backward(case: Case, made: Inputs) -> Program:
+def _recurrence_backward(case: Case, made: Inputs, use: Functions) -> Program:
     arguments = made.z, made.params.w_hh, made.h0
-    h, vjp = jax.vjp(_recurrence(case), *arguments)
+    h, vjp = jax.vjp(use.recurrence, *arguments)
     dh = made.targets.h
 
     def pairs(gradients):
@@ -82,21 +92,21 @@ def _recurrence_backward(case: Case, made: Inputs) -> Program:
     return Program(lambda vjp, dh: vjp(dh), (vjp, dh), pairs)
 
 
-def _model_backward(case: Case, made: Inputs) -> Program:
-    _, vjp = jax.vjp(lambda params: _rnn(case)(params, made.x, made.h0), made.params)
+def _model_backward(case: Case, made: Inputs, use: Functions) -> Program:
+    _, vjp = jax.vjp(lambda params: use.rnn(params, made.x, made.h0), made.params)
     cotangents = made.targets.y, made.targets.h[-1]
 
     def pairs(gradients):
-        wanted = _model_bptt(case, made, _states(case, made), *cotangents)
+        wanted = _model_bptt(case, made, _states(made, use.rnn), *cotangents)
         return _against(gradients[0], wanted)
 
     return Program(lambda vjp, cotangents: vjp(cotangents), (vjp, cotangents), pairs)
 
 
-def _recurrence_train(case: Case, made: Inputs) -> Program:
+def _recurrence_train(case: Case, made: Inputs, use: Functions) -> Program:
     def loss(z, w_hh, h0, target):
-        h = _recurrence(case)(z, w_hh, h0)
-        return _half_mean_square(h, target), h
+        h = use.recurrence(z, w_hh, h0)
+        return half_mean_square(h, target), h
 
     def pairs(results):
         (_, h), gradients = results
@@ -110,14 +120,14 @@ def _recurrence_train(case: Case, made: Inputs) -> Program:
     return Program(run, (made.z, made.params.w_hh, made.h0, made.targets.h), pairs)
 
 
-def _model_train(case: Case, made: Inputs) -> Program:
+def _model_train(case: Case, made: Inputs, use: Functions) -> Program:
     def loss(params, x, h0, y_target, h_target):
-        outputs = y, h_last = _rnn(case)(params, x, h0)
-        return _half_mean_square(y, y_target) + _half_mean_square(h_last, h_target), outputs
+        outputs = y, h_last = use.rnn(params, x, h0)
+        return half_mean_square(y, y_target) + half_mean_square(h_last, h_target), outputs
 
     def pairs(results):
         (_, outputs), gradients = results
-        return train_pairs(case, made, outputs, _states(case, made), gradients)
+        return train_pairs(case, made, outputs, _states(made, use.rnn), gradients)
 
     run = jax.value_and_grad(loss, has_aux=True)
     arguments = made.params, made.x, made.h0, made.targets.y, made.targets.h[-1]
@@ -144,14 +154,16 @@ _PROGRAMS = {
 }
 
 
-def _half_mean_square(got: Float[Array, "*S"], target: Float[Array, "*S"]) -> Float[Array, ""]:
+def half_mean_square(got: Float[Array, "*S"], target: Float[Array, "*S"]) -> Float[Array, ""]:
     """Over sequences and steps, summed over units; in float32 at least."""
     difference = got.astype(jnp.float32) - target
     return 0.5 * jnp.sum(difference**2) / max(np.prod(got.shape[:-1]), 1)
 
 
-def _slope_of_loss(got: Float[Array, "*S"], target: Float[Array, "*S"]) -> Float[np.ndarray, "*S"]:
-    """The derivative of `_half_mean_square`, rounded to the dtype that JAX hands it on in."""
+def _slope_of_loss(
+    got: Float[ArrayLike, "*S"], target: Float[Array, "*S"]
+) -> Float[np.ndarray, "*S"]:
+    """The derivative of `half_mean_square`, rounded to the dtype that JAX hands it on in."""
     slope = (oracle.wide(got) - oracle.wide(target)) / max(np.prod(got.shape[:-1]), 1)
     return oracle.wide(slope.astype(got.dtype))
 
@@ -165,13 +177,11 @@ def _recurrence_bptt(case: Case, made: Inputs, h: Any, dh: Any) -> tuple[Any, ..
     return oracle.recurrence_gradients(dh, h, made.params.w_hh, made.h0, activation=case.activation)
 
 
-def _states(case: Case, made: Inputs) -> Float[Array, "T B H"]:
+def _states(made: Inputs, rnn: Model) -> Float[Array, "T B H"]:
     """The kernel's own, from the model itself: read out by the identity."""
-    H = case.workload.H
-    seeing = made.params._replace(
-        w_ho=jnp.eye(H, dtype=made.x.dtype), b_o=jnp.zeros(H, made.x.dtype)
-    )
-    return _rnn(case)(seeing, made.x, made.h0)[0]
+    H, dtype = made.params.w_hh.shape[0], made.x.dtype
+    seeing = made.params._replace(w_ho=jnp.eye(H, dtype=dtype), b_o=jnp.zeros(H, dtype))
+    return rnn(seeing, made.x, made.h0)[0]
 
 
 def _model_bptt(case: Case, made: Inputs, h: Any, dy: Any, dh_last: Any) -> tuple[Any, ...]:

@@ -61,6 +61,7 @@ class CaseResult:
     stopped: Literal["precise", "budget"] | None = None
     conditions: Conditions | None = None
     device: DeviceTime | None = None  # of one more call, on a GPU
+    variant: Text = ""  # which of the ways to write it, where this is the best of several
 
 
 @dataclass(frozen=True, kw_only=True)

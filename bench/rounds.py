@@ -5,6 +5,7 @@ them the case's own call runs for 15 ms: after a pause the kernel may wake two t
 and takes milliseconds to part them; caches and clocks warm up as well.
 """
 
+import gc
 from collections.abc import Callable
 from math import ceil
 from time import perf_counter
@@ -31,3 +32,24 @@ def plan(call_s: float, turn_s: float) -> tuple[int, int]:
     call_s = max(call_s, CLOCK_TICK_S)
     calls = max(1, ceil(ROUND_S / call_s))
     return max(1, int(turn_s / (calls * call_s))), calls
+
+
+def sample(call: Callable[[], object], turn_s: float) -> tuple[tuple[float, ...], object]:
+    """A turn where there is no pytest-benchmark: seconds a call, and the last call's outputs."""
+    count, calls = plan(shortest(call, WARM_S), turn_s)
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        samples = tuple(seconds_a_call(call, calls) for _ in range(count))
+    finally:
+        if collecting:
+            gc.enable()
+    return samples, call()
+
+
+def seconds_a_call(call: Callable[[], object], calls: int) -> float:
+    """The mean of so many calls in a row."""
+    start = perf_counter()
+    for _ in range(calls):
+        call()
+    return (perf_counter() - start) / calls

@@ -35,12 +35,13 @@ class Selection:
     dtypes: tuple[str, ...]
     kernels: tuple[str, ...]
     phases: tuple[str, ...]
+    activation: str
 
     @property
     def cases(self) -> tuple[Case, ...]:
         """Every case asked for, of the kernels that this machine has."""
         here = [name for name in self.kernels if contenders.unavailable(name) is None]
-        return cases(self.workloads, self.dtypes, here, self.phases)
+        return cases(self.workloads, self.dtypes, here, self.phases, self.activation)
 
     @property
     def unavailable(self) -> dict[str, str]:

@@ -108,7 +108,7 @@ class Session:
         )
 
     def _open(self, case: Case) -> None:
-        result, subject = checked(case)
+        result, subject = checked(case, contenders.prepare_best)
         if subject is None:
             return self._finish(case, result)
         self._subjects[case], self._pending[case] = subject, result

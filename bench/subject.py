@@ -7,9 +7,10 @@ from time import perf_counter
 import jax
 from jaxtyping import PyTree
 
-from bench.plan import Case
-from bench.programs import Pairs, program
+from bench.programs import Pairs, Program
 from bench.tolerance import deviation
+
+Samples = tuple[float, ...]  # seconds a call
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,26 +22,29 @@ class Subject:
     lower_s: float | None = None
     compile_s: float | None = None
     temporary_bytes: int | None = None
+    # Times the call elsewhere, for about so many seconds: samples, and the last call's outputs.
+    sample: Callable[[float], tuple[Samples, PyTree]] | None = None
+    variant: str = ""  # which of several, where the best of them is shown
 
     def error(self, outputs: PyTree) -> float:
         """The largest deviation of any output from what it must be."""
         return max(deviation(got, want, unit) for got, want, unit in self.pairs(outputs))
 
 
-def compile_case(case: Case) -> Subject:
-    """Lower and compile a kernel's program, each timed."""
-    made = program(case)
+def compiled(made: Program, variant: str = "") -> Subject:
+    """Lower and compile a program, each timed."""
     start = perf_counter()
     lowered = jax.jit(made.run).lower(*made.arguments)
     lowered_at = perf_counter()
-    compiled = lowered.compile()
+    executable = lowered.compile()
     compiled_at = perf_counter()
-    memory = compiled.memory_analysis()
+    memory = executable.memory_analysis()
     return Subject(
         # JAX returns before the work is done.
-        call=lambda: jax.block_until_ready(compiled(*made.arguments)),
+        call=lambda: jax.block_until_ready(executable(*made.arguments)),
         pairs=made.pairs,
         lower_s=lowered_at - start,
         compile_s=compiled_at - lowered_at,
         temporary_bytes=memory.temp_size_in_bytes if memory else None,
+        variant=variant,
     )

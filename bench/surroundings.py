@@ -59,7 +59,8 @@ def now() -> Moment:
     process = psutil.Process()
     cores, times = set(process.cpu_affinity()), psutil.cpu_times(percpu=True)
     busy = sum(map(_busy, (each for core, each in enumerate(times) if core in cores)))
-    return Moment(perf_counter(), busy, sum(process.cpu_times()[:4]))
+    own = (process, *process.children())  # a peer's process is no stranger
+    return Moment(perf_counter(), busy, sum(sum(each.cpu_times()[:4]) for each in own))
 
 
 def _busy(core: object) -> float:

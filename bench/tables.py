@@ -12,16 +12,16 @@ from rich.table import Table as Printed
 from bench import cost, noise
 from bench.ceilings.model import Ceilings, Nearest, nearest
 from bench.formats import FORMATS
+from bench.plan import BASELINE
 from bench.report.sections import Table
 from bench.results import CaseResult, Run
 from bench.units import digits, either_way, mebibytes, percent, seconds, whole
 
-BASELINE = "scan"
 GROUP = ["workload", "scope", "pass", "dtype", "activation"]
 CORRECT = ("ok", "emulated")
 RANGE = ["p20_s", "p80_s"]  # two medians are level where these ranges overlap
 ON_A_GPU = {"span", "busy", "launches"}
-IN_REPORTS_ONLY = {"p20", "p80", "allowed"}  # a terminal is narrow
+IN_REPORTS_ONLY = {"p20", "p80", "allowed", "variant"}  # a terminal is narrow
 # Heading of a printed column: (column of the frame, how to write it).
 COLUMNS = {
     "kernel": ("kernel", str),
@@ -42,6 +42,7 @@ COLUMNS = {
     "temp MiB": ("temporary_bytes", mebibytes),
     "error": ("error", digits),
     "allowed": ("tolerance", digits),
+    "variant": ("variant", str),
 }
 
 
@@ -70,7 +71,7 @@ def _row(result: CaseResult, ceilings: Ceilings) -> dict[str, object]:
     row = {"workload": w.name, "T": w.T, "B": w.B, "I": w.I, "H": w.H, "O": w.O}
     row |= {"scope": case.scope, "pass": case.phase, "dtype": case.dtype}
     row |= {"activation": case.activation, "kernel": case.kernel}
-    row |= {"status": result.status, "reason": result.reason}
+    row |= {"status": result.status, "reason": result.reason, "variant": result.variant}
     row |= _trust(result, median, nearest(ceilings, case))
     row |= {"median_s": median, "p20_s": p20, "p80_s": p80, "step_s": median / max(w.T, 1)}
     row |= {"gflops": need.flops / median / 1e9, "intensity": need.flops / moved}
@@ -114,11 +115,12 @@ def _or_nan(value: int | float | None) -> float:
 def cases(rows: pd.DataFrame) -> Table:
     """Every case of a run's frame, the fastest kernel of every problem first.
 
-    The device's columns are there only where something ran on one.
+    The device's columns are there only where something ran on one, variants where there are some.
     """
     problem = rows.groupby(GROUP, sort=False).ngroup()
     ordered = rows.assign(problem=problem).sort_values(["problem", "median_s"], kind="stable")
-    without = ON_A_GPU if rows.span_s.isna().all() else set()
+    without = set() if rows.variant.any() else {"variant"}
+    without |= ON_A_GPU if rows.span_s.isna().all() else set()
     columns = {head: column for head, column in COLUMNS.items() if head not in without}
     return Table(ordered, columns, split=GROUP)
 
@@ -132,8 +134,9 @@ def for_terminal(run: Run) -> Iterator[Printed]:
     shown = {head: how for head, how in every.columns.items() if head not in IN_REPORTS_ONLY}
     for title, part in replace(every, columns=shown).parts():
         sizes = ", ".join(f"{axis} {part.rows[axis].iloc[0]}" for axis in "TBIHO")
-        remarked = part.rows[(part.rows.reason != "") | (part.rows.doubt != "")]
-        remarks = remarked.kernel + ": " + remarked.reason + remarked.doubt
+        said = part.rows.variant.where(part.rows.variant == "", "fastest as " + part.rows.variant)
+        said = said.str.cat([part.rows.reason, part.rows.doubt], sep="; ").str.strip("; ")
+        remarks = (part.rows.kernel + ": " + said)[said != ""]
         yield _printed(part, f"{title} ({sizes})", "\n".join(remarks))
 
 

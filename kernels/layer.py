@@ -33,15 +33,15 @@ def recurrence(
     *,
     activation: str = "relu",
     precision: str = "full",
-    kernel: str = "auto",
+    kernel: str | Kernel = "auto",
 ) -> Float[Array, "T B H"]:
     """All hidden states h_t = act(z_t + h_{t-1} W_hh), from pre-activations z = x W_xh + b_h.
 
     Arrays share one dtype of bfloat16, float16, float32, float64, in which each state is stored;
     products accumulate in float32 (float64 for float64). Without `h0` the state starts at zero.
     `activation` is "relu" or "tanh"; `precision="tf32"` lets float32 products round their
-    operands to 11 significant bits, on hardware that has TF32. `kernel` is "auto" or a name of
-    `available()`.
+    operands to 11 significant bits, on hardware that has TF32. `kernel` is "auto", a name of
+    `available()` or a `kernels.contract.Kernel` of your own.
 
     Raises TypeError for a wrong dtype; ValueError for a wrong shape, an unknown name, or a kernel
     that cannot run this problem.
@@ -60,7 +60,7 @@ def rnn(
     *,
     activation: str = "relu",
     precision: str = "full",
-    kernel: str = "auto",
+    kernel: str | Kernel = "auto",
     chunk: int | None = None,
 ) -> tuple[Float[Array, "T B O"], Float[Array, "B H"]]:
     """The whole model: outputs of every step and the last hidden state.
@@ -100,7 +100,7 @@ class _Method:
 
 
 def _method(
-    sizes: checks.Sizes, dtype: jnp.dtype, activation: str, precision: str, kernel: str
+    sizes: checks.Sizes, dtype: jnp.dtype, activation: str, precision: str, kernel: str | Kernel
 ) -> _Method:
     checks.one_of("activation", activation, tuple(ACTIVATIONS))
     checks.one_of("precision", precision, PRECISIONS)

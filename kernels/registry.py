@@ -32,16 +32,25 @@ def fastest(problem: Problem) -> str:
     return "native" if pays and obstacle("native", problem) is None else "scan"
 
 
-def choose(name: str, problem: Problem) -> Kernel:
+def choose(kernel: str | Kernel, problem: Problem) -> Kernel:
     """The kernel asked for, or for "auto" the fastest that can run the problem.
+
+    A kernel that is no name is itself, registered or not.
 
     Raises ValueError for an unknown name, or a problem that the kernel cannot run.
     """
-    if name == "auto":
-        name = fastest(problem)
-    if not isinstance(name, str) or name not in KERNELS:
+    if isinstance(kernel, Kernel):
+        return _able(kernel, "this kernel", problem)
+    if kernel == "auto":
+        kernel = fastest(problem)
+    if not isinstance(kernel, str) or kernel not in KERNELS:
         known = ", ".join(map(repr, KERNELS))
-        raise ValueError(f"kernel is {name!r}; expected 'auto' or one of {known}")
-    if reason := obstacle(name, problem):
-        raise ValueError(f"kernel {name!r} cannot run this problem: {reason}")
-    return KERNELS[name]
+        raise ValueError(f"kernel is {kernel!r}; expected 'auto' or one of {known}")
+    return _able(KERNELS[kernel], f"kernel {kernel!r}", problem)
+
+
+def _able(kernel: Kernel, label: str, problem: Problem) -> Kernel:
+    """The kernel, once it is known to run the problem."""
+    if reason := kernel.unavailable(problem.platform) or kernel.unsupported(problem):
+        raise ValueError(f"{label} cannot run this problem: {reason}")
+    return kernel

@@ -1,6 +1,7 @@
 """Bad arguments: one sentence that names the argument, what it was and what was expected."""
 
 import re
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,8 @@ import pytest
 
 import kernels
 import reference
+from kernels import scan
+from kernels.contract import Kernel
 
 PARAMS = reference.init(jax.random.key(0), 5, 7, 3)
 X = jnp.ones((9, 4, 5))
@@ -94,3 +97,11 @@ def test_numpy_arrays_are_arrays():
 def test_available_names_every_kernel():
     assert kernels.available().keys() >= {"scan", "unrolled", "unrolled-full", "pallas"}
     assert kernels.available()["scan"] is None
+
+
+def test_a_kernel_need_not_be_registered():
+    own = Kernel(scan.forward, backward=None, unsupported=lambda problem: f"T {problem.T} is odd")
+    with pytest.raises(ValueError, match="this kernel cannot run this problem: T 9 is odd"):
+        call(options={"kernel": own})
+    got, _ = call(options={"kernel": replace(own, unsupported=scan.unsupported)})
+    np.testing.assert_array_equal(got, call(options={"kernel": "scan"})[0])

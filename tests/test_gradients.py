@@ -11,7 +11,8 @@ import reference
 from bench import inputs
 from bench.contenders import problem_of
 from bench.plan import Case
-from bench.subject import compile_case
+from bench.programs import program
+from bench.subject import compiled
 from bench.tolerance import deviation, tolerance
 from bench.workloads import Workload, mission
 from kernels.registry import obstacle
@@ -35,7 +36,7 @@ def test_against_bptt_by_hand(kernel, workload, scope, dtype, activation):
     case = Case(workload, scope, "train", dtype, activation, kernel)
     if reason := obstacle(kernel, problem_of(case)):
         pytest.skip(reason)
-    subject = compile_case(case)
+    subject = compiled(program(case))
     assert subject.error(subject.call()) <= tolerance(workload, dtype, "train")
 
 

@@ -1,6 +1,6 @@
 """Kernels of one problem take turns."""
 
-from bench.plan import MOST_BLOCKS, cases, turns
+from bench.plan import MOST_BLOCKS, PASSES, cases, turns
 from bench.workloads import SUITES
 
 CASES = cases(SUITES["smoke"], ("float32", "bfloat16"), ("scan", "unrolled", "pallas"))
@@ -28,3 +28,10 @@ def test_a_group_is_finished_before_the_next_and_alternates():
     assert [block for _, block in first] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     groups = [case.group for case, _ in turns(CASES)]
     assert len(set(groups)) == sum(a != b for a, b in zip(groups, [None, *groups], strict=False))
+
+
+def test_peers_are_asked_for_the_model_alone_and_never_for_half_of_it():
+    found = cases(SUITES["smoke"][:1], ("float32",), ("scan", "torch"), PASSES)
+    asked = {(case.scope, case.phase) for case in found if case.kernel == "torch"}
+    assert asked == {("model", "forward"), ("model", "train")}
+    assert len(found) == 6 + 2

@@ -40,6 +40,15 @@ def test_the_terminal_says_why_a_case_has_no_time():
     assert first.caption == "pallas: interpret mode | <script>"
 
 
+def test_the_variant_that_stands_for_the_baseline_is_named():
+    best = dataclasses.replace(timed(mission(50), "scan", 4.0), variant="unhoisted, unroll 4")
+    measured = run(best, timed(mission(50), "mosaic", 2.0))
+    (printed,) = tables.for_terminal(measured)
+    assert printed.caption == "scan: fastest as unhoisted, unroll 4"
+    assert list(tables.cases(tables.frame(measured)).cells.variant) == ["", "unhoisted, unroll 4"]
+    assert "variant" not in tables.cases(tables.frame(TYPICAL)).columns
+
+
 def test_without_its_baseline_a_case_has_no_speedup():
     rows = tables.frame(run(timed(mission(1), "unrolled", 1.0)))
     assert rows.speedup.isna().all()

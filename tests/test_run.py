@@ -47,12 +47,14 @@ def only_file(folder):
 
 
 def test_a_run_from_start_to_report(tmp_path):
-    done = bench("run", *SHAPE, "--pass", "train", cwd=tmp_path)
+    kernels = ("scan", "unrolled-full", "pallas")
+    done = bench("run", *SHAPE, "--pass", "train", "--kernels", *kernels, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     run = only_file(tmp_path)
     assert run.complete and run.suite == "shape-T3-B2-I3-H4-O2" and run.machine.cores >= 1
     statuses = {(case.case.kernel, case.case.scope): case.status for case in run.cases}
-    assert statuses[("scan", "model")] == statuses[("unrolled", "recurrence")] == "ok"
+    assert statuses[("scan", "model")] == statuses[("unrolled-full", "recurrence")] == "ok"
+    assert all(bool(case.variant) == (case.case.kernel == "scan") for case in run.cases)
     assert statuses[("pallas", "model")] == "emulated"
     for case in run.cases:
         assert (4 <= len(case.samples_s) <= 10) == (case.status == "ok")
@@ -148,6 +150,23 @@ def test_a_backend_that_is_not_there_is_one_sentence(monkeypatch, capsys):
     monkeypatch.setattr(machine, "backends", lambda: ("cpu",))
     assert main(["run", "--backend", "gpu"]) == 2
     assert "needs an NVIDIA GPU" in capsys.readouterr().err
+
+
+def test_what_scan_is_the_best_of_is_not_measured_again_unless_asked_for(capsys):
+    from bench.cli import main
+
+    assert main(["run", "--list", "--suite", "smoke", "--backend", "cpu"]) == 0
+    kernels = {line.split()[-1] for line in capsys.readouterr().out.splitlines()}
+    assert {"scan", "unrolled-full"} <= kernels and "unrolled" not in kernels
+
+
+def test_the_activation_may_be_chosen(capsys):
+    from bench.cli import main
+
+    arguments = ["run", "--list", "--suite", "smoke", "--activation", "tanh", "--backend", "cpu"]
+    assert main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines and all(" tanh " in line for line in lines)
 
 
 def test_list_measures_nothing(tmp_path, monkeypatch, capsys):

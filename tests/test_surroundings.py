@@ -1,5 +1,9 @@
 """What else the machine did: read from counters, told apart from this process."""
 
+import subprocess
+import sys
+
+import psutil
 import pytest
 
 from bench import surroundings
@@ -47,3 +51,13 @@ def test_an_answer_that_is_none(line):
 
 def test_an_idle_gpu_is_not_held_back():
     assert parse("210 MHz, 405 MHz, 0x0000000000000001\n") == Gpu("210 MHz, 405 MHz", ())
+
+
+def test_a_process_of_ours_is_no_stranger():
+    program = "import sys; sum(range(10**6)); print('done', flush=True); sys.stdin.read()"
+    before = surroundings.now().own
+    piped = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", program], **piped) as child:
+        child.stdout.readline()
+        took = sum(psutil.Process(child.pid).cpu_times()[:2])
+        assert 0 < took <= surroundings.now().own - before

@@ -31,7 +31,13 @@ def test_only_the_output_layer_may_be_absent():
 def test_suites_hold_what_they_promise():
     mission = {(w.T, w.B, w.I, w.H, w.O) for w in SUITES["default"]}
     assert {(T, 50, 128, 256, 128) for T in (1, 50, 100, 500)} < mission
-    assert len(SUITES["deepbench"]) == 12
+    training = {(w.H, w.B) for w in SUITES["deepbench"] if w.T == 50}
+    assert training == {(H, B) for H in (1760, 2048, 2560) for B in (16, 32, 64, 128)}
+    device = {(w.H, w.B, w.T) for w in SUITES["deepbench"]} - {(H, B, 50) for H, B in training}
+    assert device == {(32, 1, 672), (64, 1, 96)}
+    assert set(SUITES["deepbench-short"]) < set(SUITES["deepbench"])
+    assert {(w.T, w.B) for w in SUITES["flashrnn"]} == {(1024, 16)}
+    assert max(w.H for w in SUITES["flashrnn"]) == 768
     for suite in SUITES.values():
         assert len({w.name for w in suite}) == len(suite)
         assert all(isinstance(w, Workload) for w in suite)
