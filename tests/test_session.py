@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from made_up import run
 
-from bench import results, session, surroundings
+from bench import checking, results, surroundings
 from bench.plan import FEWEST_BLOCKS, MOST_BLOCKS, cases, turns
 from bench.session import Session
 from bench.subject import Subject
@@ -29,7 +29,7 @@ class Contenders:
 
 @pytest.fixture
 def made(tmp_path, monkeypatch):
-    monkeypatch.setattr(session, "contenders", Contenders())
+    monkeypatch.setattr(checking, "contenders", Contenders())
     path = tmp_path / "run.json"
     return Session(run(complete=False), path, CASES, 0.1, lambda case, result: None)
 
