@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench import device_time, noise, results, surroundings
+from bench import contenders, device_time, noise, results, surroundings
 from bench.ceilings.measure import measure
 from bench.ceilings.model import merged
 from bench.checking import checked, judged

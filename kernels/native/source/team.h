@@ -11,6 +11,7 @@
 #include <memory>
 #include <thread>
 
+#include "cores.h"
 #include "product.h"
 
 namespace rnn {
@@ -63,7 +64,7 @@ class Work {
 // Shared with helpers, and outlives the call if one of them comes too late.
 class Muster {
  public:
-  Muster() : caller_(std::this_thread::get_id()) {}
+  Muster() : caller_(std::this_thread::get_id()) { cores_.claim(); }
 
   // What a helper does: join unless closed, wait for the start, work.
   void help() {
@@ -73,6 +74,7 @@ class Muster {
     do
       if (seen < 0) return;
     while (!joined_.compare_exchange_weak(seen, seen + 1));
+    cores_.claim();
     wait_until([&] { return started_.load(std::memory_order_acquire); });
     work_->run(seen + 1);
     left_.fetch_add(1, std::memory_order_release);
@@ -81,9 +83,8 @@ class Muster {
   // What the caller does: wait a while for helpers, work, wait for those who joined.
   void lead(Work& work, Index helpers, std::chrono::nanoseconds patience) {
     const auto deadline = std::chrono::steady_clock::now() + patience;
-    wait_until([&] {
-      return joined_.load() == helpers || std::chrono::steady_clock::now() > deadline;
-    });
+    while (joined_.load() < helpers && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::yield();  // a helper may be waiting for this very core
     const Index came = joined_.exchange(-1);
     work.prepare(came + 1);
     work_ = &work;
@@ -95,6 +96,7 @@ class Muster {
  private:
   const std::thread::id caller_;
   Work* work_ = nullptr;
+  Cores cores_;
   std::atomic<Index> joined_{0};  // -1: closed
   std::atomic<bool> started_{false};
   std::atomic<Index> left_{0};
