@@ -11,7 +11,6 @@
 #include <memory>
 #include <thread>
 
-#include "cores.h"
 #include "product.h"
 
 namespace rnn {
@@ -64,7 +63,7 @@ class Work {
 // Shared with helpers, and outlives the call if one of them comes too late.
 class Muster {
  public:
-  Muster() : caller_(std::this_thread::get_id()) { cores_.claim(); }
+  Muster() : caller_(std::this_thread::get_id()) {}
 
   // What a helper does: join unless closed, wait for the start, work.
   void help() {
@@ -74,7 +73,6 @@ class Muster {
     do
       if (seen < 0) return;
     while (!joined_.compare_exchange_weak(seen, seen + 1));
-    cores_.claim();
     wait_until([&] { return started_.load(std::memory_order_acquire); });
     work_->run(seen + 1);
     left_.fetch_add(1, std::memory_order_release);
@@ -83,8 +81,9 @@ class Muster {
   // What the caller does: wait a while for helpers, work, wait for those who joined.
   void lead(Work& work, Index helpers, std::chrono::nanoseconds patience) {
     const auto deadline = std::chrono::steady_clock::now() + patience;
-    while (joined_.load() < helpers && std::chrono::steady_clock::now() < deadline)
-      std::this_thread::yield();  // a helper may be waiting for this very core
+    wait_until([&] {
+      return joined_.load() == helpers || std::chrono::steady_clock::now() > deadline;
+    });
     const Index came = joined_.exchange(-1);
     work.prepare(came + 1);
     work_ = &work;
@@ -96,7 +95,6 @@ class Muster {
  private:
   const std::thread::id caller_;
   Work* work_ = nullptr;
-  Cores cores_;
   std::atomic<Index> joined_{0};  // -1: closed
   std::atomic<bool> started_{false};
   std::atomic<Index> left_{0};
