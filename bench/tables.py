@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -134,10 +135,15 @@ def for_terminal(run: Run) -> Iterator[Printed]:
     shown = {head: how for head, how in every.columns.items() if head not in IN_REPORTS_ONLY}
     for title, part in replace(every, columns=shown).parts():
         sizes = ", ".join(f"{axis} {part.rows[axis].iloc[0]}" for axis in "TBIHO")
-        said = part.rows.variant.where(part.rows.variant == "", "fastest as " + part.rows.variant)
-        said = said.str.cat([part.rows.reason, part.rows.doubt], sep="; ").str.strip("; ")
-        remarks = (part.rows.kernel + ": " + said)[said != ""]
+        remarks = filter(None, map(_remark, part.rows.itertuples()))
         yield _printed(part, f"{title} ({sizes})", "\n".join(remarks))
+
+
+def _remark(row: Any) -> str:
+    """What there is to say of a row beside its numbers, or nothing."""
+    variant = f"fastest as {row.variant}" if row.variant else ""
+    said = "; ".join(filter(None, (variant, row.reason, row.doubt)))
+    return f"{row.kernel}: {said}" if said else ""
 
 
 def _printed(part: Table, title: str, caption: str) -> Printed:

@@ -1,5 +1,7 @@
 """What is printed and drawn from result files."""
 
+import dataclasses
+
 import pytest
 from made_up import TYPICAL, run, timed
 

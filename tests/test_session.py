@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from made_up import run
 
-from bench import checking, results, surroundings
+from bench import contenders, results, surroundings
 from bench.plan import FEWEST_BLOCKS, MOST_BLOCKS, cases, turns
 from bench.session import Session
 from bench.subject import Subject
@@ -15,21 +15,16 @@ CASES = cases((mission(1), mission(2)), ("float32",), ("scan", "unrolled"))
 RIGHT = np.zeros(3)
 
 
-class Contenders:
-    """Every case is a call that does nothing, and right if it returns zeros."""
-
-    def unsupported(self, case):
-        return None
-
-    emulated = unsupported
-
-    def prepare_best(self, case):
-        return Subject(lambda: RIGHT, lambda outputs: [(outputs, RIGHT, 1.0)])
+def prepared(case):
+    """A call that does nothing, and is right if it returns zeros."""
+    return Subject(lambda: RIGHT, lambda outputs: [(outputs, RIGHT, 1.0)])
 
 
 @pytest.fixture
 def made(tmp_path, monkeypatch):
-    monkeypatch.setattr(checking, "contenders", Contenders())
+    monkeypatch.setattr(contenders, "unsupported", lambda case: None)
+    monkeypatch.setattr(contenders, "emulated", lambda case: None)
+    monkeypatch.setattr(contenders, "prepare_best", prepared)
     path = tmp_path / "run.json"
     return Session(run(complete=False), path, CASES, 0.1, lambda case, result: None)
 
