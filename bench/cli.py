@@ -28,7 +28,7 @@ from reference import ACTIVATIONS
 MEASURED = ("bfloat16", "float16", "float32", "tf32")
 DTYPES = {"cpu": ("float32",), "gpu": ("bfloat16", "float32")}  # measured unless told
 PUBLISH = f"file under {ROOT}/ instead of {ROOT}/local/"
-BUDGET = "of samples a case at most; fewer where its median is soon known (1.0)"
+BUDGET = "of samples a case at most; fewer where its median is soon known (0.7)"
 DEFAULT_PASSES = ("forward", "train")
 WIDTH_OF_A_LOG = 120
 LONGEST_BUDGET_S = 3600
@@ -75,7 +75,7 @@ def _add_selection(
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_selection(parser, "default", NAMES, DEFAULT)
-    parser.add_argument("--seconds", type=_seconds, default=1.0, help=BUDGET)
+    parser.add_argument("--seconds", type=_seconds, default=0.7, help=BUDGET)
     parser.add_argument("--backend", choices=PLATFORMS, help="default: every one there is")
     parser.set_defaults(command=_run)
 

@@ -74,4 +74,5 @@ def backward(
 
 
 def _rows(sequence: Float[Array, "T B N"]) -> Float[Array, "R N"]:
-    return sequence.reshape(-1, sequence.shape[-1])
+    T, B, N = sequence.shape  # not -1, which N = 0 would not tell
+    return sequence.reshape(T * B, N)

@@ -48,6 +48,13 @@ def test_each_is_right(scope, phase, dtype, activation):
             assert subject.error(subject.call()) <= tolerance(SHAPE, dtype, phase), variant
 
 
+def test_one_without_outputs_is_right():
+    """As in DeepBench's list, which has no output layer."""
+    shape = Workload("no-outputs", T=5, B=3, I=2, H=7, O=0)
+    subject = compiled(program(case_of(shape=shape), Variant(hoisted=False, unroll=1).kernel))
+    assert subject.error(subject.call()) <= tolerance(shape, "float32", "train")
+
+
 def test_the_winner_is_named_and_it_is_what_is_called(monkeypatch):
     case, calls = case_of(phase="forward"), []
     monkeypatch.setattr(variants, "winner", lambda found: calls.extend(found) or 6)
