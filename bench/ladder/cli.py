@@ -14,8 +14,8 @@ from kernels.native import compiler
 def main(command: str, *, publish: bool) -> int:
     """Climb the ladder at every shape."""
     console = Console(markup=False)
-    climbs = climb(threads=len(os.sched_getaffinity(0)))
     start = results.origin("ladder", command)
+    climbs = climb(threads=len(os.sched_getaffinity(0)))
     ladder = Ladder(**start, target=compiler.target(), climbs=climbs)
     path = results.create(ladder, publish=publish, folder="ladder")
     for each in climbs:
