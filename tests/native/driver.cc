@@ -153,6 +153,21 @@ void run_and_check(Example& example, Pool& pool, Index threads, std::chrono::nan
   check(example, Activation::kTanh);
 }
 
+// Work that cannot be prepared is nobody's: helpers are let go, and the caller hears of it.
+class Impossible final : public rnn::Work {
+  void prepare(Index) override { throw std::bad_alloc(); }
+  void run(Index) override { std::puts("work without preparation"), std::exit(1); }
+};
+
+void check_failure_lets_helpers_go(Pool& pool) {
+  Impossible work;
+  try {
+    rnn::run_team(pool, 4, std::chrono::seconds(1), work);
+    std::puts("a failure was not passed on"), std::exit(1);
+  } catch (const std::bad_alloc&) {
+  }
+}
+
 // A child of a process that has used the kernel has none of the threads, and works alone.
 void check_in_child(Pool& pool, Shape shape) {
   const pid_t child = fork();
@@ -188,6 +203,7 @@ int main() {
       }
     });
   for (auto& caller : callers) caller.join();
+  check_failure_lets_helpers_go(pool);
   check_in_child(pool, shapes[1]);
   std::puts("all right");
 }

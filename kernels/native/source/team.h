@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <exception>
 #include <memory>
 #include <thread>
 
@@ -74,22 +75,29 @@ class Muster {
       if (seen < 0) return;
     while (!joined_.compare_exchange_weak(seen, seen + 1));
     wait_until([&] { return started_.load(std::memory_order_acquire); });
-    work_->run(seen + 1);
+    if (work_) work_->run(seen + 1);
     left_.fetch_add(1, std::memory_order_release);
   }
 
-  // What the caller does: wait a while for helpers, work, wait for those who joined.
+  // What the caller does: wait a while for helpers, work, wait for those who joined. Passes on what
+  // preparing the work throws, after it has let them go.
   void lead(Work& work, Index helpers, std::chrono::nanoseconds patience) {
     const auto deadline = std::chrono::steady_clock::now() + patience;
     wait_until([&] {
       return joined_.load() == helpers || std::chrono::steady_clock::now() > deadline;
     });
     const Index came = joined_.exchange(-1);
-    work.prepare(came + 1);
-    work_ = &work;
+    std::exception_ptr failure;
+    try {
+      work.prepare(came + 1);
+      work_ = &work;
+    } catch (...) {
+      failure = std::current_exception();
+    }
     started_.store(true, std::memory_order_release);
-    work.run(0);
+    if (!failure) work.run(0);
     wait_until([&] { return left_.load(std::memory_order_acquire) == came; });
+    if (failure) std::rethrow_exception(failure);
   }
 
  private:
