@@ -37,8 +37,6 @@ def test_the_studys_rows_stand_in_a_report():
     assert all(row in REPORTS for row in rows)
 
 
-@pytest.mark.parametrize(
-    "target", sorted(set(re.findall(r"\]\(([^):#]+)", STUDY.read_text())))
-)
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^):#]+)", STUDY.read_text()))))
 def test_the_studys_links_lead_somewhere(target):
     assert (STUDY.parent / target).exists()
