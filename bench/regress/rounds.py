@@ -72,6 +72,7 @@ class _Round:
         self.current: Item | None = None
 
     def play(self) -> Found:
+        """Times of every item, from a fresh process of either side."""
         bare = tuple(replace(item, extra=0.0) for item in self._items)
         with ExitStack() as stack:
             self._sides = (

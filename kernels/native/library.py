@@ -67,7 +67,8 @@ def _build_at(path: Path, target: str) -> None:
 
 
 def _key(target: str) -> str:
-    parts = [jaxlib.__version__, compiler.version(compiler.find()), *compiler.options(target)]
+    parts = [target, *compiler.options(target), compiler.version(compiler.find())]
+    parts.append(jaxlib.__version__)
     for source in sorted(compiler.SOURCE.iterdir()):
         parts += [source.name, source.read_text()]
     return sha256("\0".join(parts).encode()).hexdigest()[:20]
