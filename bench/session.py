@@ -1,5 +1,6 @@
 """A run in progress, as a pytest plugin: it hands out turns and keeps what they give."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench import contenders, device_time, noise, results, surroundings
+from bench import contenders, cores, device_time, noise, results, surroundings
 from bench.ceilings.measure import measure
 from bench.ceilings.model import merged
 from bench.checking import checked, judged
@@ -40,6 +41,8 @@ class Session:
         self._subjects: dict[Case, Subject] = {}
         self._pending: dict[Case, CaseResult] = {}
         self._outputs: dict[Case, Any] = {}  # of the last turn
+        self._waited: Counter[Case] = Counter()  # seconds
+        self._wait = lambda: 0.0
         self._start = perf_counter()
         self.interrupted = Event()
         self.obstacle = ""  # to writing the file: there is no use in measuring on
@@ -58,7 +61,10 @@ class Session:
         if block == 0:
             self._announce(case, None)
             self._open(case)
-        return self._subjects.get(case)
+        subject = self._subjects.get(case)
+        if subject is not None:
+            self._waited[case] += self._wait()
+        return subject
 
     def sampled(self, case: Case, samples: tuple[float, ...], outputs: Any) -> None:
         """Keep one turn's samples, and its outputs to be checked at the end."""
@@ -103,7 +109,7 @@ class Session:
             result,
             interval_s=noise.interval(result.samples_s),
             stopped=stopped,
-            conditions=conditions,
+            conditions=replace(conditions, waited_s=self._waited[case]),
             device=device,
         )
 
@@ -140,6 +146,7 @@ class Session:
         """Ceilings before the first turn and after the last: the machine may be slow at either."""
         dtypes = sorted({case.dtype for case in self.cases})
         self.run = replace(self.run, ceilings=measure(dtypes))
+        self._wait = cores.waiting()
         passed = yield
         if self.finished:
             self.run = replace(self.run, ceilings=merged(self.run.ceilings, measure(dtypes)))

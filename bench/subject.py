@@ -1,10 +1,11 @@
 """A case made runnable: a call that waits for its result, with the means to check it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 
 import jax
+import numpy as np
 from jaxtyping import PyTree
 
 from bench.programs import Pairs, Program
@@ -25,10 +26,29 @@ class Subject:
     # Times the call elsewhere, for about so many seconds: samples, and the last call's outputs.
     sample: Callable[[float], tuple[Samples, PyTree]] | None = None
     variant: str = ""  # which of several, where the best of them is shown
+    _judged: list[tuple[list[np.ndarray], float]] = field(default_factory=list, init=False)
 
     def error(self, outputs: PyTree) -> float:
-        """The largest deviation of any output from what it must be."""
-        return max(deviation(got, want, unit) for got, want, unit in self.pairs(outputs))
+        """The largest deviation of any output from what it must be.
+
+        Arrays equal to those judged last deviate as much: the oracle, which may take a hundred
+        times as long as the call, is not asked again.
+        """
+        arrays = _copied(outputs)
+        for judged, error in self._judged:
+            if arrays and len(arrays) == len(judged) and all(map(np.array_equal, arrays, judged)):
+                return error
+        error = max(deviation(got, want, unit) for got, want, unit in self.pairs(outputs))
+        if arrays:
+            self._judged[:] = [(arrays, error)]
+        return error
+
+
+def _copied(outputs: PyTree) -> list[np.ndarray]:
+    """Those on which a later call cannot write; none if an output is no array but a library's."""
+    leaves = jax.tree.leaves(outputs)
+    known = all(isinstance(leaf, jax.Array | np.ndarray) for leaf in leaves)
+    return [np.array(leaf) for leaf in leaves] if known else []
 
 
 def compiled(made: Program, variant: str = "") -> Subject:

@@ -94,6 +94,12 @@ def test_outputs_that_cannot_be_checked_are_a_failure(made):
     assert {result.status for result in found.values()} == {"failed"}
 
 
+def test_what_a_case_waited_for_whole_cores_is_kept(made, monkeypatch):
+    monkeypatch.setattr(made, "_wait", lambda: 0.25)
+    for result in drive(made, lambda case, block: 1e-3).values():
+        assert result.conditions.waited_s == 0.25 * len(result.samples_s)
+
+
 def test_others_are_counted_from_the_groups_first_turn(made, monkeypatch):
     begun = []
 

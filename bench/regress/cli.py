@@ -101,7 +101,7 @@ def counts(rows: Sequence[judge.Row]) -> str:
 @contextmanager
 def terminable() -> Iterator[None]:
     """SIGTERM as Ctrl-C: what was started is ended and what was unpacked removed."""
-    before = signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:

@@ -1,13 +1,13 @@
 """A slow-down made by adding real work: how the gate's own rates of detection are measured."""
 
 from collections.abc import Callable
-from statistics import median
 
 import numpy as np
 
-from bench.regress.turn import mean_seconds
+from bench.regress.turn import undisturbed
+from bench.rounds import seconds_a_call
 
-BURSTS = 7
+BURSTS = 10
 BURST_S = 0.003
 UNITS = 100  # in the burst that tells what a unit takes
 ROW = np.linspace(0.5, 1.5, 512)
@@ -20,12 +20,13 @@ def slowed(call: Callable[[], object], share: float) -> Callable[[], object]:
     The work is products of short vectors in this thread, as many as take that share here and now:
     bursts of the call and of the work alternate, so that both see the same machine.
     """
-    repeat = max(1, round(BURST_S / mean_seconds(call, 1)))
-    ratios = [
-        mean_seconds(call, repeat) / (mean_seconds(lambda: _work(UNITS), 1) / UNITS)
+    repeat = max(1, round(BURST_S / seconds_a_call(call, 1)))
+    bursts = [
+        (seconds_a_call(call, repeat), seconds_a_call(lambda: _work(UNITS), 1) / UNITS)
         for _ in range(BURSTS)
     ]
-    units = round(share * median(ratios))
+    of_call, of_unit = map(undisturbed, zip(*bursts, strict=True))
+    units = round(share * of_call / of_unit)
 
     def slower() -> object:
         outputs = call()

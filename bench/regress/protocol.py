@@ -41,11 +41,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """`seconds` a call, the median of a turn; statuses are those of a `CaseResult`, or "absent"."""
+    """`seconds` a call, a turn's samples; statuses are those of a `CaseResult`, or "absent"."""
 
     status: Literal["ok", "wrong", "emulated", "unsupported", "failed", "absent"]
     reason: str = ""
-    seconds: float | None = None
+    seconds: tuple[float, ...] = ()
 
 
 def send(message: object, stream: IO[bytes]) -> None:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from math import log
 from pathlib import Path
 from random import Random
-from statistics import median
 from typing import Literal
 
 from bench.regress.protocol import Answer, Item, Job, Request
 from bench.regress.side import Died, Side, running
+from bench.regress.turn import undisturbed
 
-PAIRS = 3  # of turns, base and head next to each other, in a round of one item
+PAIRS = 5  # of turns, base and head next to each other, in a round of one item
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,15 @@ class Setup:
 
 @dataclass(frozen=True)
 class Times:
-    """What one round says of an item: seconds a call, the median of each turn, in pairs."""
+    """What one round says of an item: seconds a call of either side, undisturbed."""
 
-    base_s: tuple[float, ...]
-    head_s: tuple[float, ...]
+    base_s: float
+    head_s: float
 
     @property
     def log_ratio(self) -> float:
-        """Head over base, the median pair: in a pair the same drift fell on both turns."""
-        pairs = zip(self.base_s, self.head_s, strict=True)
-        return median(log(head / base) for base, head in pairs)
+        """Head over base: both had turns in the same minute."""
+        return log(self.head_s / self.base_s)
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ class _Round:
         return found
 
     def _times(self, index: int) -> Times | Obstacle:
-        """Pairs of turns, the order of the first tossed and every other the opposite."""
+        """Turns in pairs, the order of the first tossed and every other the opposite."""
         order = list(self._sides)
         self._random.shuffle(order)
         seconds: dict[Side, list[float]] = {side: [] for side in order}
@@ -112,13 +111,13 @@ class _Round:
             for side in order:
                 side.ask(Request("turn", index))
                 answer = side.answer()
-                if answer.seconds is None:
+                if answer.status != "ok":
                     return Obstacle("FAILED", f"{side.name}: {answer.reason}")
-                seconds[side].append(answer.seconds)
+                seconds[side] += answer.seconds
             order.reverse()
         base, head = self._sides
         obstacle = _obstacle(*self._both("check", index))
-        return obstacle or Times(tuple(seconds[base]), tuple(seconds[head]))
+        return obstacle or Times(undisturbed(seconds[base]), undisturbed(seconds[head]))
 
     def _both(self, what: Literal["prepare", "check"], index: int) -> tuple[Answer, Answer]:
         """Base's answer and head's: at once, but on a GPU, where compiling times candidates."""

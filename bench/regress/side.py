@@ -96,12 +96,14 @@ def _environment(job: Job, cache: Path) -> dict[str, str]:
 
     A base's root holds no `bench`, and -P keeps the current directory out of the search. Compiling
     for a CPU gives the same program every time, so it is done once; for a GPU it is a draw (XLA
-    times candidates), which every round must make again.
+    times candidates), which every round must make again. The oracle has one thread, for a library's
+    idle threads spin a while, which the other side's turn would suffer from.
     """
     path = filter(None, (job.root, str(HARNESS), os.environ.get("PYTHONPATH")))
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(path),
+        "OPENBLAS_NUM_THREADS": "1",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # two processes share a GPU
         "JAX_ENABLE_COMPILATION_CACHE": str(job.platform == "cpu").lower(),
         "JAX_COMPILATION_CACHE_DIR": str(cache),

@@ -1,7 +1,6 @@
 """The rows as a table to print."""
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
 from math import nan
 from statistics import median
 
@@ -50,6 +49,6 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _median(turns: Iterable[Sequence[float]]) -> str:
-    """Of all turns; empty where no round was played."""
-    return seconds(median([*chain.from_iterable(turns)] or [nan]))
+def _median(rounds: Iterable[float]) -> str:
+    """Of all rounds; empty where none was played."""
+    return seconds(median([*rounds] or [nan]))

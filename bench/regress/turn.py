@@ -1,31 +1,34 @@
-"""A turn: what one side does while the other waits."""
+"""A turn: what one side does while the other waits. And what is made of its samples."""
 
 import gc
-from collections.abc import Callable
-from statistics import median
-from time import perf_counter
+from collections.abc import Callable, Sequence
 
-from bench.rounds import WARM_S, plan, shortest
+import numpy as np
+
+from bench.rounds import WARM_S, plan, seconds_a_call, shortest
 
 TURN_S = 0.04
-FEWEST = 3  # rounds, of calls that are longer than a turn
+UNDISTURBED = 0.1
 
 
-def turn(call: Callable[[], object]) -> float:
-    """Seconds a call: the median of the turn's rounds, after warming up."""
+def turn(call: Callable[[], object]) -> tuple[float, ...]:
+    """Seconds a call, of each of the turn's rounds, after warming up."""
     collecting = gc.isenabled()
     gc.disable()
     try:
         rounds, calls = plan(shortest(call, WARM_S), TURN_S)
-        return median(mean_seconds(call, calls) for _ in range(max(rounds, FEWEST)))
+        return tuple(seconds_a_call(call, calls) for _ in range(rounds))
     finally:
         if collecting:
             gc.enable()
 
 
-def mean_seconds(call: Callable[[], object], calls: int) -> float:
-    """Of this many calls in a row."""
-    start = perf_counter()
-    for _ in range(calls):
-        call()
-    return (perf_counter() - start) / calls
+def undisturbed(seconds: Sequence[float]) -> float:
+    """Their tenth percentile: what a call takes while the machine leaves it alone.
+
+    What disturbs a call only ever adds to it, by a half or more and for longer than a turn on a
+    shared host, so that means and medians tell more of the host than of the call (with A against A
+    on two shared cores the ratio of medians spread five times as far). The least of all samples
+    would be one lucky one.
+    """
+    return float(np.quantile(seconds, UNDISTURBED))

@@ -13,7 +13,7 @@ import jax
 
 import kernels
 import reference
-from bench import contenders
+from bench import contenders, cores
 from bench.checking import checked, judged
 from bench.plan import Case
 from bench.regress.planted import slowed
@@ -51,6 +51,7 @@ class Worker:
         self._items = job.items
         self._opened: dict[Case, tuple[CaseResult, Subject | None]] = {}
         self._prepared: dict[int, Prepared] = {}
+        self._wait = cores.waiting()
 
     def answer(self, request: Request) -> Answer:
         """Whatever a program raises is an answer too."""
@@ -68,6 +69,7 @@ class Worker:
         result, subject = self._open(item.case)
         if subject is not None:
             program = Program(subject)
+            self._wait()
             call = slowed(program, item.extra) if item.extra else program
             self._prepared[index] = Prepared(result, subject, program, call)
         return Answer(result.status, result.reason)
@@ -79,6 +81,7 @@ class Worker:
         return self._opened[case]
 
     def _turn(self, index: int) -> Answer:
+        self._wait()
         return Answer("ok", seconds=turn(self._prepared[index].call))
 
     def _check(self, index: int) -> Answer:

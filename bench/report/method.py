@@ -12,8 +12,9 @@ Every kernel's answer is held against a float64 oracle before it is timed and ag
 the tolerance that rounding explains a case is WRONG, and gets no time. A time is the wall clock of
 one call that waits for its result, the median over rounds of at least 5 ms. The kernels of one
 problem take turns, so that the machine's drift falls on all of them, at least {FEWEST_BLOCKS} and
-at most {MOST_BLOCKS}, until the median of each is known to ±{noise.PRECISE:.0%}; only times of one
-run are divided by each other. Two kernels tie when their ranges from the 20th to the 80th
+at most {MOST_BLOCKS}, until the median of each is known to ±{noise.PRECISE:.0%}; on a CPU a turn
+begins when multiply-adds on all threads run as fast as they have been seen to, and only times of
+one run are divided by each other. Two kernels tie when their ranges from the 20th to the 80th
 percentile overlap. All that is printed and drawn here is computed from the raw samples, in the
 files beside this report."""
 
