@@ -13,7 +13,8 @@ from time import perf_counter
 from bench.ceilings.probes import multiply_add
 from kernels.contract import current_platform
 
-FIRST = 10  # bursts, to know how fast the cores are
+ELEMENTS = 2**18  # a burst takes a millisecond or less
+FIRST = 30  # bursts, to know how fast the cores are
 WHOLE = 1.25  # times the shortest burst; cores that are shared take 2
 PATIENCE_S = 0.5  # then the turn begins all the same
 
@@ -41,7 +42,7 @@ def waiting() -> Callable[[], float]:
     """What to call before each turn; on a GPU it waits for nothing."""
     if current_platform() != "cpu":
         return lambda: 0.0
-    call = multiply_add().call
+    call = multiply_add(ELEMENTS).call
 
     def burst() -> float:
         start = perf_counter()

@@ -41,7 +41,7 @@ def probes(dtypes: Sequence[str]) -> Iterator[Probe]:
     """Every program, for cases in these dtypes."""
     for dtype in dtypes:
         yield from _dots(dtype)
-    yield multiply_add()
+    yield multiply_add(ELEMENTS[current_platform()])
     yield from map(_read_and_write, FOOTPRINTS)
     yield _steps_in_registers()
     yield _steps_of_scan()
@@ -81,9 +81,9 @@ def _chains(x: Float[Array, "N"], a: Scalar, b: Scalar) -> Float[Array, "N"]:
     return sum(chains)
 
 
-def multiply_add() -> Probe:
+def multiply_add(elements: int) -> Probe:
     """Arithmetic that no memory can hold back."""
-    x = jnp.ones(ELEMENTS[current_platform()])
+    x = jnp.ones(elements)
     how = f"float32 multiply-adds in registers, {CHAINS} chains for each of {x.size} elements"
     amount = 2 * CHAINS * LINKS * x.size
     return _probe(Ceiling("arithmetic", how, ()), amount, lambda: _chains(x, 0.99, 0.1))

@@ -51,9 +51,11 @@ class Promise:
 
 
 def rates(rows: Iterable[Row]) -> list[Rate]:
-    """One for every size, the equals first."""
+    """One for every size, the equals first. What nobody times here was not compared."""
     sizes: dict[float, Counter[str]] = {}
     for row in rows:
+        if row.outcome == "UNTIMED":
+            continue
         sizes.setdefault(row.item.extra, Counter())[row.outcome] += 1
     return [Rate(extra, dict(sizes[extra])) for extra in sorted(sizes)]
 

@@ -12,7 +12,7 @@ from bench.regress.protocol import Answer, Item, Job, Request
 from bench.regress.side import Died, Side, running
 from bench.regress.turn import undisturbed
 
-PAIRS = 5  # of turns, base and head next to each other, in a round of one item
+PAIRS = 10  # of turns, base and head next to each other, in a round of one item
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 A trial is what a user of the gate gets: the same rounds of fresh processes, the same looks and the
 same budget, on a copy of the working tree's own kernels as the base. Every case is compared once
-as it is, where only SAME is right, and once more with extra work planted in its head. Trials share
-nothing but the machine; the cases of one trial share processes, as a user's do.
+as it is, where only SAME is right, and in every other trial once more with extra work planted in
+its head. Trials share nothing but the machine; the cases of one trial share processes, as a user's
+do.
 """
 
 from collections.abc import Sequence
@@ -64,9 +65,12 @@ def main(request: Request, trials: int, console: Console) -> int:
 
 
 def items(cases: Sequence[Case], trial: int) -> list[Item]:
-    """Each case as it is, and with the extra work that is its turn in this trial."""
-    extra = [PLANTED[(trial + index) % len(PLANTED)] for index in range(len(cases))]
-    planted = [Item(case, share) for case, share in zip(cases, extra, strict=True)]
+    """Each case as it is, and every other with the extra work that is its turn in this trial."""
+    planted = [
+        Item(case, PLANTED[number // 2 % len(PLANTED)])
+        for number, case in enumerate(cases, start=trial)
+        if number % 2 == 0
+    ]
     return [*map(Item, cases), *planted]
 
 

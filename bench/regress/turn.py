@@ -5,18 +5,18 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from bench.rounds import WARM_S, plan, seconds_a_call, shortest
+from bench.rounds import ROUND_S, plan, seconds_a_call, shortest
 
-TURN_S = 0.04
+TURN_S = 0.025
 UNDISTURBED = 0.1
 
 
 def turn(call: Callable[[], object]) -> tuple[float, ...]:
-    """Seconds a call, of each of the turn's rounds, after warming up."""
+    """Seconds a call, of each of the turn's rounds, once caches are warm."""
     collecting = gc.isenabled()
     gc.disable()
     try:
-        rounds, calls = plan(shortest(call, WARM_S), TURN_S)
+        rounds, calls = plan(shortest(call, ROUND_S), TURN_S)
         return tuple(seconds_a_call(call, calls) for _ in range(rounds))
     finally:
         if collecting:
