@@ -136,7 +136,7 @@ def for_terminal(run: Run) -> Iterator[Printed]:
     for title, part in replace(every, columns=shown).parts():
         sizes = ", ".join(f"{axis} {part.rows[axis].iloc[0]}" for axis in "TBIHO")
         remarks = filter(None, map(_remark, part.rows.itertuples()))
-        yield _printed(part, f"{title} ({sizes})", "\n".join(remarks))
+        yield printed(part, f"{title} ({sizes})", "\n".join(remarks))
 
 
 def _remark(row: Any) -> str:
@@ -146,7 +146,8 @@ def _remark(row: Any) -> str:
     return f"{row.kernel}: {said}" if said else ""
 
 
-def _printed(part: Table, title: str, caption: str) -> Printed:
+def printed(part: Table, title: str, caption: str) -> Printed:
+    """A table as the terminal shows it."""
     table = Printed(
         title=escape(title),
         caption=escape(caption),

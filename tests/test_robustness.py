@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from made_up import TYPICAL, run, timed, untimed
+from quick import QUICK
 from rich.console import Console
 
 from bench import results, tables
@@ -23,11 +24,9 @@ from bench.workloads import mission
 SHAPE = ("--shape", "T=3,B=2,I=3,H=4,O=2", "--backend", "cpu")
 TINY = ("run", *SHAPE, "--seconds", "0.05", "--kernels", "scan", "unrolled", "unrolled-full")
 SMALL_DISK = """
-import resource, sys
+import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))
-from bench.cli import main
-sys.exit(main())
-"""
+""" + QUICK
 WHOLE = run(*TYPICAL.cases, ceilings=(Ceiling("serial", "a step", (1e9,)),))
 
 
@@ -36,10 +35,10 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def start(*arguments, program=("-m", "bench")):
+def start(*arguments, program=QUICK):
     """A benchmark in a process of its own, in the working directory."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    command = [sys.executable, *program, *arguments]
+    command = [sys.executable, "-c", program, *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, env=env, **pipes)
 
@@ -90,7 +89,7 @@ def test_a_report_waits_for_another_to_be_written(tmp_path):
 
 
 def test_a_full_disk_ends_the_run_and_keeps_what_was_saved():
-    process = start(*TINY, program=("-c", SMALL_DISK))
+    process = start(*TINY, program=SMALL_DISK)
     printed, said = process.communicate(timeout=240)
     assert process.returncode == 2
     (sentence,) = (line for line in said.splitlines() if line.startswith("bench: "))

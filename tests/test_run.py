@@ -8,28 +8,19 @@ import time
 from pathlib import Path
 
 import pytest
+from quick import QUICK
 
 from bench import results
 
 SHAPE = ("--shape", "T=3,B=2,I=3,H=4,O=2", "--backend", "cpu")
 SCAN_AND_PALLAS = ("run", *SHAPE, "--pass", "forward", "--kernels", "scan", "pallas")
+# A machine that is said to take a step a second.
+SLOW_MACHINE = QUICK.replace("= ()", '= (Ceiling("serial", "made up", (1.0,)),)')
 # Doubling the recurrent product in one line of one kernel.
 BROKEN = """
-import sys
 import kernels.scan, kernels.numerics
 kernels.scan.dot = lambda a, b, precision: 2 * kernels.numerics.dot(a, b, precision)
-from bench.cli import main
-sys.exit(main())
-"""
-# A machine that is said to take a step a second.
-SLOW_MACHINE = """
-import sys
-import bench.session
-from bench.ceilings.model import Ceiling
-bench.session.measure = lambda dtypes: (Ceiling("serial", "made up", (1.0,)),)
-from bench.cli import main
-sys.exit(main())
-"""
+""" + QUICK
 # A kernel that raises while it is traced.
 RAISING = BROKEN.replace("2 * kernels.numerics.dot(a, b, precision)", "1 / 0")
 
@@ -93,7 +84,7 @@ def test_a_kernel_that_raises_has_failed_and_the_others_go_on(tmp_path):
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_keeps_what_was_finished(tmp_path, how):
-    command = [sys.executable, "-m", "bench", "run", "--suite", "default", "--backend", "cpu"]
+    command = [sys.executable, "-c", QUICK, "run", "--suite", "default", "--backend", "cpu"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
         wait_for_cases(tmp_path, process, at_least=2)
         os.kill(process.pid, how)

@@ -7,6 +7,7 @@ from compared import SCAN, SHAPE, TRAIN, UNROLLED, ended
 
 from bench import results
 from bench.regress import rates, selftest
+from bench.regress.record import SelfTest
 from bench.regress.rounds import Times
 from bench.verdicts import Verdict
 
@@ -57,10 +58,16 @@ def test_a_self_test_keeps_its_rows_and_draws_its_curve(tmp_path, monkeypatch, c
     out = capsys.readouterr().out
     assert "at most 1% of equals called SLOWER: 0 of 24, kept" in out
     assert "at least 95% of +10% called SLOWER: 6 of 6, kept" in out
-    (path,) = tmp_path.glob("results/local/*/self-test-*.json")
-    record = results.load(path, selftest.SelfTest)
+    (path,) = tmp_path.glob("results/local/*/gate/*.json")
+    record = results.load(path, SelfTest)
     assert record.complete and len(record.trials) == 6
-    assert path.with_suffix(".svg").read_text().startswith("<?xml")
+    folder = path.parent.parent
+    assert (folder / "gate.svg").read_text().startswith("<?xml")
+    pages = [folder / f"report.{kind}" for kind in ("md", "html")]
+    assert all("at least 95% of +10% called SLOWER: 6 of 6" in page.read_text() for page in pages)
+    before = [page.read_bytes() for page in pages]
+    assert main(["report"]) == 0  # finds the machine's folder by the gate's
+    assert [page.read_bytes() for page in pages] == before
     assert json.loads(path.read_text())["suite"] == "shape-T3-B2-I3-H4-O2"
 
 

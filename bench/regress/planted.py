@@ -9,7 +9,7 @@ from bench.rounds import seconds_a_call
 
 BURSTS = 10
 BURST_S = 0.003
-UNITS = 100  # in the burst that tells what a unit takes
+UNITS = 1000  # in the burst that tells what a unit takes: the first after a call take longer
 ROW = np.linspace(0.5, 1.5, 512)
 INTO = np.empty_like(ROW)
 

@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
 from matplotlib.figure import Figure
-from rich import box
-from rich.table import Table
 from scipy.stats import binomtest
 
 from bench.regress.judge import Row
+from bench.report.sections import Table
 from bench.svg import svg
+from bench.units import percent
 from bench.verdicts import Verdict
 
 CONFIDENCE = 0.95
@@ -70,22 +71,24 @@ def promises(rates: Sequence[Rate]) -> list[Promise]:
     return [_promise(by_size.get(extra), words, holds) for extra, words, holds in wanted]
 
 
-def for_terminal(rates: Sequence[Rate]) -> Table:
-    """One line a size: the counts of verdicts, and the rate of SLOWER with its interval."""
-    others = sorted({word for rate in rates for word in rate.verdicts} - set(Verdict))
-    columns = [*Verdict, *others]
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for head in ("planted", "comparisons", *columns, "called SLOWER", f"{CONFIDENCE:.0%} interval"):
-        table.add_column(head, justify="right")
-    for rate in rates:
-        table.add_row(
-            f"{rate.extra:.0%}",
-            str(rate.total),
-            *(str(rate.verdicts.get(word, 0)) for word in columns),
-            f"{rate.share(Verdict.SLOWER):.1%}",
-            "{:.1%} to {:.1%}".format(*rate.bounds(Verdict.SLOWER)),
-        )
-    return table
+def table(rates: Sequence[Rate]) -> Table:
+    """One line a size: the counts of outcomes, and the share called SLOWER with its interval."""
+    others = sorted({outcome for rate in rates for outcome in rate.verdicts} - set(Verdict))
+    outcomes = [*map(str, Verdict), *others]
+    columns = {name: (name, str) for name in ("planted", "comparisons", *outcomes)}
+    columns |= {"called SLOWER": ("share", percent), f"{CONFIDENCE:.0%} interval": ("bounds", str)}
+    return Table(pd.DataFrame([_row(rate, outcomes) for rate in rates]), columns)
+
+
+def _row(rate: Rate, outcomes: Sequence[str]) -> dict[str, object]:
+    low, high = rate.bounds(Verdict.SLOWER)
+    return {
+        "planted": percent(rate.extra),
+        "comparisons": rate.total,
+        **{outcome: rate.verdicts.get(outcome, 0) for outcome in outcomes},
+        "share": rate.share(Verdict.SLOWER),
+        "bounds": f"{percent(low)} to {percent(high)}",
+    }
 
 
 def figure(rates: Sequence[Rate]) -> str:

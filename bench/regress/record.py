@@ -1,4 +1,4 @@
-"""What the gate leaves behind: a file for every comparison."""
+"""What the gate leaves behind: a file for every comparison, and for every test of itself."""
 
 from dataclasses import dataclass
 
@@ -14,3 +14,12 @@ class Regression(Origin):
     seconds: float
     complete: bool  # False: cut short, and the verdicts are those of the last look
     rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfTest(Origin):
+    """The working tree against itself, and against itself with extra work planted."""
+
+    seconds: float
+    complete: bool
+    trials: tuple[tuple[Row, ...], ...]

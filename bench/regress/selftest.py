@@ -8,7 +8,7 @@ do.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -18,15 +18,15 @@ from time import monotonic
 from rich.console import Console
 from rich.status import Status
 
-from bench import results
+from bench import results, tables
 from bench.plan import Case
 from bench.regress import judge, rates, revision
 from bench.regress.cli import SEED, Request, counts, terminable
-from bench.regress.judge import Row
 from bench.regress.protocol import Item
+from bench.regress.record import SelfTest
 from bench.regress.rounds import Setup, play
 from bench.regress.side import HARNESS
-from bench.results import Origin
+from bench.report import build
 from bench.run import INTERRUPTED
 
 TRIALS = 6  # of the 18 cases that the suite "gate" has on a CPU: 108 comparisons of equals
@@ -34,28 +34,21 @@ TRIALS = 6  # of the 18 cases that the suite "gate" has on a CPU: 108 comparison
 PLANTED = (0.10, 0.02, 0.10, 0.05, 0.10, 0.20)
 
 
-@dataclass(frozen=True, kw_only=True)
-class SelfTest(Origin):
-    """Every trial's rows."""
-
-    seconds: float
-    complete: bool
-    trials: tuple[tuple[Row, ...], ...]
-
-
 def main(request: Request, trials: int, console: Console) -> int:
     """Run the trials and show the rates: 1 if the gate does not keep what it promises."""
     blank = SelfTest(
         **results.origin(request.suite, request.command), seconds=0.0, complete=False, trials=()
     )
-    path = results.create(blank, publish=request.publish, kind="self-test-")
+    path = results.create(blank, publish=request.publish, folder="gate")
     with terminable(), revision.copied(HARNESS) as base:
         found = _run(request, trials, base, blank, path, console)
-    figure = path.with_suffix(".svg")
+    if not found.trials:
+        console.print("Cut short before the first trial was finished.")
+        return INTERRUPTED
     found_rates = rates.rates(row for rows in found.trials for row in rows)
-    results.write_atomically(figure, rates.figure(found_rates))
-    console.print(rates.for_terminal(found_rates))
-    console.print(f"Rows: {path}\nFigure: {figure}")
+    console.print(tables.printed(rates.table(found_rates), "", ""))
+    console.print(f"Rows: {path}")
+    console.print("Report:", *build.write(path.parent.parent))
     if not found.complete:
         console.print("Cut short: the rates are those of the trials that were finished.")
         return INTERRUPTED

@@ -10,9 +10,13 @@ from bench.adding import section as adding
 from bench.adding.training import Training
 from bench.ladder import section as ladder
 from bench.ladder.climb import Ladder
+from bench.regress import section as gate
+from bench.regress.record import SelfTest
 from bench.report import html, markdown, method, origins, suite, summary
 from bench.report.sections import Section
 from bench.results import Origin, Run
+
+OTHER_KINDS = ("adding", "ladder", "gate")  # folders of their files, within a machine's
 
 
 def main(folders: Sequence[Path]) -> int:
@@ -36,10 +40,11 @@ def _write(folder: Path) -> tuple[Path, Path]:
     runs = _newest(folder.glob(results.FILES), Run)
     trainings = _newest((folder / "adding").glob(results.FILES), Training)
     ladders = _newest((folder / "ladder").glob(results.FILES), Ladder)
-    if not (found := [*runs, *trainings, *ladders]):
+    self_tests = _newest((folder / "gate").glob(results.FILES), SelfTest)
+    if not (found := [*runs, *trainings, *ladders, *self_tests]):
         raise results.ResultError(f"{folder}: no result files there")
     title = found[0][0].machine.name
-    parts = list(sections(runs, trainings, ladders))
+    parts = list(sections(runs, trainings, ladders, self_tests))
     for drawing in (drawing for part in parts for drawing in part.drawings):
         results.write_atomically(folder / drawing.name, drawing.svg)
     pages = folder / "report.md", folder / "report.html"
@@ -52,6 +57,7 @@ def sections(
     runs: Sequence[tuple[Run, Path]],
     trainings: Sequence[tuple[Training, Path]],
     ladders: Sequence[tuple[Ladder, Path]],
+    self_tests: Sequence[tuple[SelfTest, Path]],
 ) -> Iterator[Section]:
     """The whole report, in order: verdicts, evidence, circumstances."""
     frames = [tables.frame(run).assign(suite=run.suite) for run, _ in runs if run.cases]
@@ -65,9 +71,12 @@ def sections(
         yield adding.section(training, path)
     for climbed, path in ladders:
         yield ladder.section(climbed, path)
+    for self_test, path in self_tests:
+        if self_test.trials:
+            yield gate.section(self_test, path)
     if rows is not None:
         yield suite.shapes(rows)
-    yield origins.section([origin for origin, _ in (*runs, *trainings, *ladders)])
+    yield origins.section([origin for origin, _ in (*runs, *trainings, *ladders, *self_tests)])
     yield method.columns()
 
 
@@ -82,8 +91,6 @@ def _newest[Kind: Origin](paths: Iterable[Path], kind: type[Kind]) -> list[tuple
 
 
 def _machine_folders() -> list[Path]:
-    """Every folder below results/ that holds a run or a training."""
-    files = results.ROOT.glob(f"**/{results.FILES}")
-    return sorted(
-        {file.parent.parent if file.parent.name == "adding" else file.parent for file in files}
-    )
+    """Every folder below results/ that holds a run, or a folder of results of another kind."""
+    holding = {file.parent for file in results.ROOT.glob(f"**/{results.FILES}")}
+    return sorted({each.parent if each.name in OTHER_KINDS else each for each in holding})
