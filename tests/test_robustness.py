@@ -23,10 +23,13 @@ from bench.workloads import mission
 
 SHAPE = ("--shape", "T=3,B=2,I=3,H=4,O=2", "--backend", "cpu")
 TINY = ("run", *SHAPE, "--seconds", "0.05", "--kernels", "scan", "unrolled", "unrolled-full")
-SMALL_DISK = """
+SMALL_DISK = (
+    """
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))
-""" + QUICK
+"""
+    + QUICK
+)
 WHOLE = run(*TYPICAL.cases, ceilings=(Ceiling("serial", "a step", (1e9,)),))
 
 

@@ -17,10 +17,13 @@ SCAN_AND_PALLAS = ("run", *SHAPE, "--pass", "forward", "--kernels", "scan", "pal
 # A machine that is said to take a step a second.
 SLOW_MACHINE = QUICK.replace("= ()", '= (Ceiling("serial", "made up", (1.0,)),)')
 # Doubling the recurrent product in one line of one kernel.
-BROKEN = """
+BROKEN = (
+    """
 import kernels.scan, kernels.numerics
 kernels.scan.dot = lambda a, b, precision: 2 * kernels.numerics.dot(a, b, precision)
-""" + QUICK
+"""
+    + QUICK
+)
 # A kernel that raises while it is traced.
 RAISING = BROKEN.replace("2 * kernels.numerics.dot(a, b, precision)", "1 / 0")
 

@@ -7,7 +7,7 @@ import numpy as np
 from bench.regress.turn import undisturbed
 from bench.rounds import seconds_a_call
 
-BURSTS = 10
+BURSTS = 20
 BURST_S = 0.003
 UNITS = 1000  # in the burst that tells what a unit takes: the first after a call take longer
 ROW = np.linspace(0.5, 1.5, 512)
