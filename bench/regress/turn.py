@@ -28,7 +28,7 @@ def undisturbed(seconds: Sequence[float]) -> float:
 
     What disturbs a call only ever adds to it, by a half or more and for longer than a turn on a
     shared host, so that means and medians tell more of the host than of the call (with A against A
-    on two shared cores the ratio of medians spread five times as far). The least of all samples
+    on two shared cores the ratio of medians spreads up to five times as far). The least of all samples
     would be one lucky one.
     """
     return float(np.quantile(seconds, UNDISTURBED))
