@@ -1,8 +1,8 @@
 """How a turn is spent: warming up, then rounds of as many calls as a clock needs.
 
 Rounds last at least 5 ms, so that a clock tick and a context switch are small beside them. Before
-them the case's own call runs for 15 ms: after a pause the kernel may wake two threads on one core,
-and takes milliseconds to part them; caches and clocks warm up as well.
+them the case's own call runs for 15 ms (5 in the gate's short turns), so that caches and clocks are
+warm. That a CPU's cores are whole is waited for in `bench.cores`.
 """
 
 import gc

@@ -1,6 +1,6 @@
 """A run in progress, as a pytest plugin: it hands out turns and keeps what they give."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +41,7 @@ class Session:
         self._subjects: dict[Case, Subject] = {}
         self._pending: dict[Case, CaseResult] = {}
         self._outputs: dict[Case, Any] = {}  # of the last turn
-        self._waited: Counter[Case] = Counter()  # seconds
+        self._waited: defaultdict[Case, float] = defaultdict(float)  # seconds
         self._wait = lambda: 0.0
         self._start = perf_counter()
         self.interrupted = Event()

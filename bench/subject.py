@@ -26,7 +26,10 @@ class Subject:
     # Times the call elsewhere, for about so many seconds: samples, and the last call's outputs.
     sample: Callable[[float], tuple[Samples, PyTree]] | None = None
     variant: str = ""  # which of several, where the best of them is shown
-    _judged: list[tuple[list[np.ndarray], float]] = field(default_factory=list, init=False)
+    # The arrays judged last, and their error: one pair, or none yet.
+    _judged: list[tuple[list[np.ndarray], float]] = field(
+        default_factory=list, init=False, repr=False
+    )
 
     def error(self, outputs: PyTree) -> float:
         """The largest deviation of any output from what it must be.

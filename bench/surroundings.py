@@ -37,14 +37,14 @@ class Conditions:
     others: the share of this process's cores that other processes, or other guests of the same
     host, took since the first turn of the case's group. load_average: over one minute, of this
     process too. cpu_mhz, gpu: None where they cannot be read. waited_s: for whole cores, before
-    all of the case's turns together.
+    all of the case's turns together; None where nothing waits for them.
     """
 
     others: Quantity
     load_average: Quantity
     cpu_mhz: Quantity | None
     gpu: Gpu | None
-    waited_s: Quantity = 0.0
+    waited_s: Quantity | None = None
 
 
 @dataclass(frozen=True)

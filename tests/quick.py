@@ -3,12 +3,17 @@
 Measuring them would take most of a short run; `test_run.py` has one that does.
 """
 
-QUICK = """
+
+def program(ceilings: str = "()") -> str:
+    """Python whose arguments are those of `python -m bench`; `ceilings` is an expression."""
+    return f"""
 import sys
 import bench.session
 from bench.ceilings.model import Ceiling
-ceilings = ()
-bench.session.measure = lambda dtypes: ceilings
+bench.session.measure = lambda dtypes: {ceilings}
 from bench.cli import main
 sys.exit(main())
 """
+
+
+QUICK = program()

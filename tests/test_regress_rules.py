@@ -1,14 +1,17 @@
 """What the gate makes of rounds and of turns, on made-up times."""
 
 from itertools import chain
+from pathlib import Path
+from random import Random
 
 import pytest
 from compared import EQUAL, SCAN, TRAIN, UNROLLED, ended
 
 import bench.rounds
-from bench.regress import judge, margins, planted, table, turn
+from bench.regress import judge, margins, planted, rounds, table, turn
 from bench.regress.margins import Margins
-from bench.regress.rounds import Obstacle, Times
+from bench.regress.protocol import Answer
+from bench.regress.rounds import Obstacle, Setup, Times
 from bench.results import ResultError
 
 
@@ -105,6 +108,29 @@ def test_a_turn_forgets_its_slow_start(clock):
 def test_most_of_the_samples_may_be_disturbed():
     assert turn.undisturbed([1.0] * 20 + [2.0, 5.0] * 40) == 1.0
     assert turn.undisturbed([0.5] + [1.0] * 99) == 1.0
+
+
+class FakeSide:
+    """A worker whose turns take what it is told, one after the other."""
+
+    def __init__(self, name, turns):
+        self.name, self._turns, self._asked = name, iter(turns), None
+
+    def ask(self, request):
+        self._asked = request.what
+
+    def answer(self):
+        return Answer("ok", seconds=next(self._turns) if self._asked == "turn" else ())
+
+
+def test_a_round_compares_what_all_turns_were_left_alone_for():
+    """Each side has a turn in ten in which the machine is quiet."""
+    quiet, loud = (1.0,) * 20, (3.0,) * 10
+    base = FakeSide("base", [loud] * 9 + [quiet])
+    head = FakeSide("head", [tuple(1.5 * each for each in quiet)] + [loud] * 9)
+    round_ = rounds._Round(Setup(Path(), Path(), Path(), "cpu"), [SCAN], Random(1))
+    round_._sides = base, head
+    assert round_._times(0) == Times(1.0, 1.5)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.2])

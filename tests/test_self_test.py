@@ -1,14 +1,17 @@
 """What the gate says of itself: rates of right and wrong verdicts."""
 
 import json
+from dataclasses import fields, replace
 
 import pytest
 from compared import SCAN, SHAPE, TRAIN, UNROLLED, ended
+from made_up import TYPICAL
 
 from bench import results
 from bench.regress import rates, selftest
 from bench.regress.record import SelfTest
 from bench.regress.rounds import Times
+from bench.report import build
 from bench.verdicts import Verdict
 
 
@@ -56,8 +59,8 @@ def test_a_self_test_keeps_its_rows_and_draws_its_curve(tmp_path, monkeypatch, c
     arguments = ("regress", "--self-test", "--trials", "6", *SHAPE, "--backend", "cpu")
     assert main([*arguments, "--kernels", "scan"]) == 0
     out = capsys.readouterr().out
-    assert "at most 1% of equals called SLOWER: 0 of 24, kept" in out
-    assert "at least 95% of +10% called SLOWER: 6 of 6, kept" in out
+    assert "at most 1% of equals called SLOWER: 0 of 24 (0.00 % to 14.2 %), kept" in out
+    assert "at least 95% of +10% called SLOWER: 6 of 6 (54.1 % to 100 %), kept" in out
     (path,) = tmp_path.glob("results/local/*/gate/*.json")
     record = results.load(path, SelfTest)
     assert record.complete and len(record.trials) == 6
@@ -68,7 +71,39 @@ def test_a_self_test_keeps_its_rows_and_draws_its_curve(tmp_path, monkeypatch, c
     before = [page.read_bytes() for page in pages]
     assert main(["report"]) == 0  # finds the machine's folder by the gate's
     assert [page.read_bytes() for page in pages] == before
-    assert json.loads(path.read_text())["suite"] == "shape-T3-B2-I3-H4-O2"
+    assert json.loads(path.read_text())["suite"] == "self-test-shape-T3-B2-I3-H4-O2"
+
+
+def filed(tmp_path, *trials, complete=True, started="2026-01-02T03:04:05+00:00"):
+    """The folder of a machine where these trials were filed."""
+    origin = {field.name: getattr(TYPICAL, field.name) for field in fields(results.Origin)}
+    origin |= {"suite": "self-test-gate", "started": started}
+    found = SelfTest(**origin, seconds=1.0, complete=complete, trials=trials)
+    return results.create(found, publish=True, folder=str(tmp_path / "gate")).parent.parent
+
+
+def test_a_self_test_that_was_cut_short_promises_nothing(tmp_path):
+    folder = filed(tmp_path, (ended("SAME"), ended("SLOWER", 0.1)), complete=False)
+    report = build.write(folder)[0].read_text()
+    assert "**Incomplete" in report and "kept" not in report
+
+
+def test_a_self_test_without_a_trial_does_not_hide_an_older_one(tmp_path):
+    filed(tmp_path, (ended("SAME"), ended("SLOWER", 0.1)))
+    folder = filed(tmp_path, complete=False, started="2026-02-03T04:05:06+00:00")
+    assert "1 of 1" in build.write(folder)[0].read_text()
+
+
+def test_a_self_test_in_which_nothing_was_timed_has_a_report(tmp_path):
+    folder = filed(tmp_path, (ended("UNTIMED"),))
+    assert "not tried" in build.write(folder)[0].read_text()
+
+
+def test_a_self_test_and_a_run_of_one_suite_are_both_in_the_report(tmp_path):
+    folder = filed(tmp_path, (ended("SAME"),))
+    results.save(replace(TYPICAL, suite="gate"), folder / "20260101T000000-gate.json")
+    machine = build.write(folder)[0].read_text().split("## Machine")[1]
+    assert "| gate" in machine and "| self-test-gate" in machine
 
 
 @pytest.mark.parametrize("trials", ["0", "-1", "many", "1.5"])

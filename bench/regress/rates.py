@@ -1,8 +1,10 @@
 """How often which verdict was given, for every size of a slow-down: table, figure, promises."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import nan
+from statistics import median
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -11,7 +13,7 @@ from scipy.stats import binomtest
 from bench.regress.judge import Row
 from bench.report.sections import Table
 from bench.svg import svg
-from bench.units import percent
+from bench.units import change, percent
 from bench.verdicts import Verdict
 
 CONFIDENCE = 0.95
@@ -26,6 +28,7 @@ class Rate:
 
     extra: float
     verdicts: dict[str, int]
+    measured: float  # the median estimate of log(head / base)
 
     @property
     def total(self) -> int:
@@ -53,12 +56,17 @@ class Promise:
 
 def rates(rows: Iterable[Row]) -> list[Rate]:
     """One for every size, the equals first. What nobody times here was not compared."""
-    sizes: dict[float, Counter[str]] = {}
+    sizes: dict[float, list[Row]] = {}
     for row in rows:
-        if row.outcome == "UNTIMED":
-            continue
-        sizes.setdefault(row.item.extra, Counter())[row.outcome] += 1
-    return [Rate(extra, dict(sizes[extra])) for extra in sorted(sizes)]
+        if row.outcome != "UNTIMED":
+            sizes.setdefault(row.item.extra, []).append(row)
+    return [_rate(extra, sizes[extra]) for extra in sorted(sizes)]
+
+
+def _rate(extra: float, rows: Sequence[Row]) -> Rate:
+    estimates = [row.interval.estimate for row in rows if row.interval]
+    outcomes = Counter(str(row.outcome) for row in rows)
+    return Rate(extra, dict(outcomes), median(estimates or [nan]))
 
 
 def promises(rates: Sequence[Rate]) -> list[Promise]:
@@ -76,19 +84,30 @@ def table(rates: Sequence[Rate]) -> Table:
     others = sorted({outcome for rate in rates for outcome in rate.verdicts} - set(Verdict))
     outcomes = [*map(str, Verdict), *others]
     columns = {name: (name, str) for name in ("planted", "comparisons", *outcomes)}
-    columns |= {"called SLOWER": ("share", percent), f"{CONFIDENCE:.0%} interval": ("bounds", str)}
-    return Table(pd.DataFrame([_row(rate, outcomes) for rate in rates]), columns)
+    columns |= {
+        "measured": ("measured", change),
+        "called SLOWER": ("share", percent),
+        f"{CONFIDENCE:.0%} interval": ("bounds", str),
+    }
+    rows = [_row(rate, outcomes) for rate in rates]
+    return Table(pd.DataFrame(rows, columns=[name for name, _ in columns.values()]), columns)
 
 
 def _row(rate: Rate, outcomes: Sequence[str]) -> dict[str, object]:
-    low, high = rate.bounds(Verdict.SLOWER)
     return {
         "planted": percent(rate.extra),
         "comparisons": rate.total,
         **{outcome: rate.verdicts.get(outcome, 0) for outcome in outcomes},
+        "measured": rate.measured,
         "share": rate.share(Verdict.SLOWER),
-        "bounds": f"{percent(low)} to {percent(high)}",
+        "bounds": _range(rate),
     }
+
+
+def _range(rate: Rate) -> str:
+    """Where the share called SLOWER lies."""
+    low, high = rate.bounds(Verdict.SLOWER)
+    return f"{percent(low)} to {percent(high)}"
 
 
 def figure(rates: Sequence[Rate]) -> str:
@@ -108,10 +127,10 @@ def figure(rates: Sequence[Rate]) -> str:
     return svg(drawing)
 
 
-def _promise(rate: Rate | None, words: str, holds) -> Promise:
+def _promise(rate: Rate | None, words: str, holds: Callable[[float], bool]) -> Promise:
     if rate is None:
         return Promise(False, f"{words} called SLOWER: not tried")
     slower = rate.verdicts.get(Verdict.SLOWER, 0)
     kept = holds(rate.share(Verdict.SLOWER))
-    told = f"{slower} of {rate.total}, {'kept' if kept else 'MISSED'}"
+    told = f"{slower} of {rate.total} ({_range(rate)}), {'kept' if kept else 'MISSED'}"
     return Promise(kept, f"{words} called SLOWER: {told}")

@@ -37,7 +37,10 @@ PLANTED = (0.10, 0.02, 0.10, 0.05, 0.10, 0.20)
 def main(request: Request, trials: int, console: Console) -> int:
     """Run the trials and show the rates: 1 if the gate does not keep what it promises."""
     blank = SelfTest(
-        **results.origin(request.suite, request.command), seconds=0.0, complete=False, trials=()
+        **results.origin(f"self-test-{request.suite}", request.command),
+        seconds=0.0,
+        complete=False,
+        trials=(),
     )
     path = results.create(blank, publish=request.publish, folder="gate")
     with terminable(), revision.copied(HARNESS) as base:

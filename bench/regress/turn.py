@@ -27,8 +27,8 @@ def undisturbed(seconds: Sequence[float]) -> float:
     """Their tenth percentile: what a call takes while the machine leaves it alone.
 
     What disturbs a call only ever adds to it, by a half or more and for longer than a turn on a
-    shared host, so that means and medians tell more of the host than of the call (with A against A
-    on two shared cores the ratio of medians spreads up to five times as far). The least of all samples
-    would be one lucky one.
+    shared host, so that means and medians tell more of the host than of the call. The least of all
+    samples would be one lucky one. What this does not see is a slow-down that spares a tenth of
+    the calls.
     """
     return float(np.quantile(seconds, UNDISTURBED))

@@ -36,12 +36,11 @@ class Program:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """An item that may be timed; `call` is the program, slowed if it is to be."""
+    """An item that may be timed."""
 
     result: CaseResult
     subject: Subject
     program: Program
-    call: Callable[[], object]
 
 
 class Worker:
@@ -51,6 +50,7 @@ class Worker:
         self._items = job.items
         self._opened: dict[Case, tuple[CaseResult, Subject | None]] = {}
         self._prepared: dict[int, Prepared] = {}
+        self._calls: dict[int, Callable[[], object]] = {}
         self._wait = cores.waiting()
 
     def answer(self, request: Request) -> Answer:
@@ -68,10 +68,7 @@ class Worker:
             return Answer("unsupported", reason)
         result, subject = self._open(item.case)
         if subject is not None:
-            program = Program(subject)
-            self._wait()
-            call = slowed(program, item.extra) if item.extra else program
-            self._prepared[index] = Prepared(result, subject, program, call)
+            self._prepared[index] = Prepared(result, subject, Program(subject))
         return Answer(result.status, result.reason)
 
     def _open(self, case: Case) -> tuple[CaseResult, Subject | None]:
@@ -82,7 +79,17 @@ class Worker:
 
     def _turn(self, index: int) -> Answer:
         self._wait()
-        return Answer("ok", seconds=turn(self._prepared[index].call))
+        if index not in self._calls:
+            self._calls[index] = self._call(index)
+        return Answer("ok", seconds=turn(self._calls[index]))
+
+    def _call(self, index: int) -> Callable[[], object]:
+        """The program, slowed if it is to be: made in the first turn, while the other side waits.
+
+        Beside another's work extra work would come out too large.
+        """
+        program, extra = self._prepared[index].program, self._items[index].extra
+        return slowed(program, extra) if extra else program
 
     def _check(self, index: int) -> Answer:
         item = self._prepared[index]

@@ -1,6 +1,6 @@
 """`python -m bench report`: a machine's report and figures, from its result files alone."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -40,7 +40,7 @@ def _write(folder: Path) -> tuple[Path, Path]:
     runs = _newest(folder.glob(results.FILES), Run)
     trainings = _newest((folder / "adding").glob(results.FILES), Training)
     ladders = _newest((folder / "ladder").glob(results.FILES), Ladder)
-    self_tests = _newest((folder / "gate").glob(results.FILES), SelfTest)
+    self_tests = _newest((folder / "gate").glob(results.FILES), SelfTest, lambda each: each.trials)
     if not (found := [*runs, *trainings, *ladders, *self_tests]):
         raise results.ResultError(f"{folder}: no result files there")
     title = found[0][0].machine.name
@@ -72,19 +72,22 @@ def sections(
     for climbed, path in ladders:
         yield ladder.section(climbed, path)
     for self_test, path in self_tests:
-        if self_test.trials:
-            yield gate.section(self_test, path)
+        yield gate.section(self_test, path)
     if rows is not None:
         yield suite.shapes(rows)
     yield origins.section([origin for origin, _ in (*runs, *trainings, *ladders, *self_tests)])
     yield method.columns()
 
 
-def _newest[Kind: Origin](paths: Iterable[Path], kind: type[Kind]) -> list[tuple[Kind, Path]]:
-    """The newest file of every suite, the suites in the order of their names."""
+def _newest[Kind: Origin](
+    paths: Iterable[Path], kind: type[Kind], counts: Callable[[Kind], object] = lambda _: True
+) -> list[tuple[Kind, Path]]:
+    """The newest file that counts of every suite, the suites in the order of their names."""
     newest: dict[str, tuple[Kind, Path]] = {}
     for path in paths:
         found = results.load(path, kind)
+        if not counts(found):
+            continue
         if found.suite not in newest or found.started > newest[found.suite][0].started:
             newest[found.suite] = found, path
     return [newest[suite] for suite in sorted(newest)]

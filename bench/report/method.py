@@ -13,10 +13,10 @@ the tolerance that rounding explains a case is WRONG, and gets no time. A time i
 one call that waits for its result, the median over rounds of at least 5 ms. The kernels of one
 problem take turns, so that the machine's drift falls on all of them, at least {FEWEST_BLOCKS} and
 at most {MOST_BLOCKS}, until the median of each is known to ±{noise.PRECISE:.0%}; on a CPU a turn
-begins when multiply-adds on all threads run as fast as they have been seen to, and only times of
-one run are divided by each other. Two kernels tie when their ranges from the 20th to the 80th
-percentile overlap. All that is printed and drawn here is computed from the raw samples, in the
-files beside this report."""
+begins when multiply-adds on all threads run about as fast as they have been seen to, or after
+half a second, and only times of one run are divided by each other. Two kernels tie when their
+ranges from the 20th to the 80th percentile overlap. All that is printed and drawn here is computed
+from the raw samples, in the files beside this report."""
 
 MEANINGS = {
     "scope": "recurrence: from given pre-activations; model: with both projections",
