@@ -16,6 +16,7 @@ import psutil
 
 from bench.fields import Count, Quantity, Text
 
+MEASURED_FROM = (":/", ":(top,exclude)results")  # a report made anew changes no kernel
 PACKAGES = ("jax", "jaxlib", "jax-triton", "triton", "numpy", "pytest-benchmark")
 
 
@@ -95,7 +96,8 @@ def source() -> Source:
     if not _output("git", "-C", str(folder), "ls-files", "--error-unmatch", Path(__file__).name):
         return Source(None, dirty=False)
     commit = _output("git", "-C", str(folder), "rev-parse", "HEAD")
-    changed = _output("git", "-C", str(folder), "status", "--porcelain", "--untracked-files=no")
+    status = ("status", "--porcelain", "--untracked-files=no", "--", *MEASURED_FROM)
+    changed = _output("git", "-C", str(folder), *status)
     return Source(commit, dirty=bool(changed))
 
 
