@@ -1,9 +1,6 @@
 """`python -m bench run`: measure, show the table, keep the file."""
 
 import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from bench import contenders, progress, results, tables
+from bench.interrupts import remembered
 from bench.plan import MOST_BLOCKS, Case, cases
 from bench.report import build
 from bench.results import Run
@@ -82,7 +80,7 @@ def run(request: Request, console: Console) -> int:
     with progress.shown(console, len(request.cases)) as announce:
         turn_s = request.seconds / MOST_BLOCKS
         session = Session(blank, path, request.cases, turn_s, announce)
-        with _interrupt_sets(session.interrupted):
+        with remembered(session.interrupted, signal.SIGINT):
             status = pytest.main([*PYTEST_OPTIONS, str(SAMPLER)], plugins=[session])
     if session.finished:
         session.run = replace(session.run, complete=True)
@@ -96,21 +94,6 @@ def _report(folder: Path, console: Console) -> None:
         console.print("Report:", *build.write(folder))
     except (results.ResultError, OSError) as error:
         console.print(f"No report: {error}", markup=False)
-
-
-@contextmanager
-def _interrupt_sets(event: threading.Event) -> Iterator[None]:
-    """Remember Ctrl-C: the exception alone is lost if it comes while C++ calls back into Python."""
-
-    def remember(number, frame):
-        event.set()
-        signal.default_int_handler(number, frame)
-
-    before = signal.signal(signal.SIGINT, remember)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _conclude(session: Session, status: int | pytest.ExitCode, console: Console) -> int:

@@ -15,6 +15,7 @@ from bench.ceilings.measure import measure
 from bench.ceilings.model import merged
 from bench.checking import checked, judged
 from bench.device_time import DeviceTime
+from bench.interrupts import raise_if
 from bench.plan import FEWEST_BLOCKS, MOST_BLOCKS, Case, turns
 from bench.results import CaseResult, Run
 from bench.subject import Subject
@@ -54,8 +55,7 @@ class Session:
 
     def prepare(self, case: Case, block: int) -> Subject | None:
         """The case's compiled program, or None when it is not to be timed, or no more."""
-        if self.interrupted.is_set():
-            raise KeyboardInterrupt
+        raise_if(self.interrupted)
         if case.group != self._group:
             self._group, self._began = case.group, surroundings.now()
         if block == 0:

@@ -65,7 +65,7 @@ def test_a_self_test_keeps_its_rows_and_draws_its_curve(tmp_path, monkeypatch, c
     record = results.load(path, SelfTest)
     assert record.complete and len(record.trials) == 6
     folder = path.parent.parent
-    assert (folder / "gate.svg").read_text().startswith("<?xml")
+    assert (folder / f"{record.suite}.svg").read_text().startswith("<?xml")
     pages = [folder / f"report.{kind}" for kind in ("md", "html")]
     assert all("at least 95% of +10% called SLOWER: 6 of 6" in page.read_text() for page in pages)
     before = [page.read_bytes() for page in pages]

@@ -71,7 +71,7 @@ def drawn(log_ratio, spread, heavy_tailed=False):
     def play(items):
         noise = random.standard_t(3, len(items)) if heavy_tailed else random.normal(size=len(items))
         ratios = np.exp(log_ratio + spread * noise)
-        return {item: Times((1.0,), (float(r),)) for item, r in zip(items, ratios, strict=True)}
+        return {item: Times(1.0, float(r)) for item, r in zip(items, ratios, strict=True)}
 
     return play
 
@@ -113,7 +113,7 @@ def test_only_what_is_ambiguous_is_played_on():
         played.append(len(items))
         slower = {0.0: 1.0, 1.0: 1.0 + MARGIN}
         noise = 1.0 + 0.01 * (-1) ** len(played)
-        return {item: Times((1.0,), (slower[item.extra] * noise,)) for item in items}
+        return {item: Times(1.0, float(slower[item.extra] * noise)) for item in items}
 
     assert verdicts_on(2, play) == ["SAME", "AMBIGUOUS"]
     assert played == [2] * 8 + [1] * 16

@@ -3,18 +3,19 @@
 import os
 import signal
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from threading import Event
 from time import monotonic
 
 from rich.console import Console
 
 from bench import results
+from bench.interrupts import raise_if, remembered
 from bench.plan import Case
 from bench.regress import judge, revision, rounds, table
 from bench.regress.margins import Margins
@@ -25,6 +26,7 @@ from bench.regress.side import HARNESS
 from bench.run import INTERRUPTED
 
 SEED = 20
+ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ def main(request: Request, console: Console) -> int:
     # The device is asked its name here, and then left to the workers.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     commit = revision.commit(HARNESS, request.base)
-    with terminable(), revision.unpacked(HARNESS, commit) as base:
+    interrupted = Event()
+    with remembered(interrupted, *ENDING), revision.unpacked(HARNESS, commit) as base:
         blank = Regression(
             **results.origin(request.suite, request.command),
             base=commit,
@@ -59,7 +62,7 @@ def main(request: Request, console: Console) -> int:
             rows=(),
         )
         path = results.create(blank, publish=request.publish, kind="regress-")
-        found = _compare(request, blank, base, path, console)
+        found = _compare(request, blank, base, path, console, interrupted)
     title = f"The working tree against {request.base} ({commit[:12]})"
     console.print(table.for_terminal(found.rows, title))
     console.print(f"Times: {path}")
@@ -70,18 +73,28 @@ def main(request: Request, console: Console) -> int:
 
 
 def _compare(
-    request: Request, blank: Regression, base: Path, path: Path, console: Console
+    request: Request,
+    blank: Regression,
+    base: Path,
+    path: Path,
+    console: Console,
+    interrupted: Event,
 ) -> Regression:
     """The record, saved after every look; not complete if Ctrl-C or SIGTERM cut it short."""
     found, begin = blank, monotonic()
     items = [Item(case) for case in request.cases]
+
+    def announce(number: int, of: int) -> None:
+        raise_if(interrupted)
+        console.print(f"round {number} of {of}")
+
     try:
         with TemporaryDirectory(prefix="bench-regress-") as caches:
             setup = Setup(base, HARNESS, Path(caches), request.platform)
             for rows in judge.looks(
                 *(items, request.margins, request.budget_s),
                 play=partial(rounds.play, setup, Random(SEED)),
-                announce=lambda number, of: console.print(f"round {number} of {of}"),
+                announce=announce,
             ):
                 found = replace(found, rows=rows, seconds=monotonic() - begin)
                 results.save(found, path)
@@ -96,13 +109,3 @@ def _compare(
 def counts(rows: Sequence[judge.Row]) -> str:
     """Such as "3 SAME, 1 SLOWER"."""
     return ", ".join(f"{n} {word}" for word, n in Counter(row.outcome for row in rows).items())
-
-
-@contextmanager
-def terminable() -> Iterator[None]:
-    """SIGTERM as Ctrl-C: what was started is ended and what was unpacked removed."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -13,15 +13,17 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from threading import Event
 from time import monotonic
 
 from rich.console import Console
 from rich.status import Status
 
 from bench import results, tables
+from bench.interrupts import raise_if, remembered
 from bench.plan import Case
 from bench.regress import judge, rates, revision
-from bench.regress.cli import SEED, Request, counts, terminable
+from bench.regress.cli import ENDING, SEED, Request, counts
 from bench.regress.protocol import Item
 from bench.regress.record import SelfTest
 from bench.regress.rounds import Setup, play
@@ -43,8 +45,9 @@ def main(request: Request, trials: int, console: Console) -> int:
         trials=(),
     )
     path = results.create(blank, publish=request.publish, folder="gate")
-    with terminable(), revision.copied(HARNESS) as base:
-        found = _run(request, trials, base, blank, path, console)
+    interrupted = Event()
+    with remembered(interrupted, *ENDING), revision.copied(HARNESS) as base:
+        found = _run(request, trials, base, blank, path, console, interrupted)
     if not found.trials:
         console.print("Cut short before the first trial was finished.")
         return INTERRUPTED
@@ -71,7 +74,13 @@ def items(cases: Sequence[Case], trial: int) -> list[Item]:
 
 
 def _run(
-    request: Request, trials: int, base: Path, blank: SelfTest, path: Path, console: Console
+    request: Request,
+    trials: int,
+    base: Path,
+    blank: SelfTest,
+    path: Path,
+    console: Console,
+    interrupted: Event,
 ) -> SelfTest:
     """The record, saved after every trial; not complete if Ctrl-C or SIGTERM cut it short."""
     found, begin, random = blank, monotonic(), Random(SEED)
@@ -87,6 +96,7 @@ def _run(
                     play=partial(play, setup, random),
                     announce=partial(_tell, status, trial + 1),
                 )
+                raise_if(interrupted)
                 seconds = monotonic() - begin
                 found = replace(found, trials=(*found.trials, rows), seconds=seconds)
                 results.save(found, path)
