@@ -41,8 +41,12 @@ def levels():
 
 @pytest.fixture
 def level(request, monkeypatch):
+    """Nothing compiled for another level is found again, before or after."""
+    jax.clear_caches()
     monkeypatch.setattr(compiler, "target", lambda: request.param)
     assert library.obstacle(request.param) is None
+    yield
+    jax.clear_caches()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

@@ -92,11 +92,13 @@ constexpr std::array<Tile<Real>, sizeof...(i)> tiles(std::index_sequence<i...>) 
   return {&tile<Real, i + 1, kWide ? panels_at_once(i + 1) : 1, kRead>...};
 }
 
+// Static, for the loader gives every library of a process the same inline variable template, that
+// of another instruction set included.
 template <class Real, Read kRead>
-inline constexpr auto kNarrowTiles =
+static constexpr auto kNarrowTiles =
     tiles<Real, kRead, false>(std::make_index_sequence<kMostRows>{});
 template <class Real, Read kRead>
-inline constexpr auto kWideTiles = tiles<Real, kRead, true>(std::make_index_sequence<kFewRows>{});
+static constexpr auto kWideTiles = tiles<Real, kRead, true>(std::make_index_sequence<kFewRows>{});
 
 // One row of strips += the rows of b at these places, each times its number in a.
 template <class Real, Index P>
