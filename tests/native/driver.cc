@@ -168,6 +168,37 @@ void check_failure_lets_helpers_go(Pool& pool) {
   }
 }
 
+#if defined(__linux__)
+bool bind_to(const cpu_set_t& cores) { return !sched_setaffinity(0, sizeof cores, &cores); }
+
+// Two threads that start on one core, and may use all, soon meet from two.
+void check_members_part() {
+  cpu_set_t allowed, one;
+  sched_getaffinity(0, sizeof allowed, &allowed);
+  if (CPU_COUNT(&allowed) == 1) return;
+  CPU_ZERO(&one);
+  CPU_SET(rnn::current_core(), &one);
+  rnn::Barrier barrier(2);
+  int cores[2][50];
+  const auto meet = [&](int rank) {
+    if (!bind_to(one) || !bind_to(allowed)) std::puts("cannot be bound"), std::exit(1);
+    for (int& core : cores[rank]) barrier.wait(), core = rnn::current_core();
+    cpu_set_t left;
+    sched_getaffinity(0, sizeof left, &left);
+    if (!CPU_EQUAL(&left, &allowed)) std::puts("a thread stays bound"), std::exit(1);
+  };
+  std::thread other(meet, 1);
+  meet(0);
+  other.join();
+  int together = 0;
+  for (int meeting = 0; meeting < 50; ++meeting)
+    together += cores[0][meeting] == cores[1][meeting];
+  if (together > 25) std::printf("on one core at %d of 50 meetings\n", together), std::exit(1);
+}
+#else
+void check_members_part() {}
+#endif
+
 // A child of a process that has used the kernel has none of the threads, and works alone.
 void check_in_child(Pool& pool, Shape shape) {
   const pid_t child = fork();
@@ -186,7 +217,8 @@ void check_in_child(Pool& pool, Shape shape) {
 int main() {
   using namespace std::chrono_literals;
   const Shape shapes[] = {{1, 1, 1, 1, 1},   {3, 1, 5, 70, 3},  {5, 17, 3, 33, 2}, {9, 30, 8, 40, 33},
-                          {4, 50, 20, 32, 0}, {2, 2, 3, 300, 5}, {1, 40, 32, 64, 32}};
+                          {4, 50, 20, 32, 0}, {2, 2, 3, 300, 5}, {1, 40, 32, 64, 32},
+                          {5, 1, 3, 70, 5}};
   Pool pool(3);
   for (const Shape& shape : shapes)
     for (Index threads : {1, 2, 4}) {
@@ -204,6 +236,7 @@ int main() {
     });
   for (auto& caller : callers) caller.join();
   check_failure_lets_helpers_go(pool);
+  check_members_part();
   check_in_child(pool, shapes[1]);
   std::puts("all right");
 }

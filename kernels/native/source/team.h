@@ -12,46 +12,9 @@
 #include <memory>
 #include <thread>
 
-#include "product.h"
+#include "barrier.h"
 
 namespace rnn {
-
-inline void relax() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
-
-// Spins, then also lets others run: whom we wait for may need this very core.
-template <class Condition>
-void wait_until(Condition&& met) {
-  for (int spins = 0; !met(); ++spins) spins < 4096 ? relax() : std::this_thread::yield();
-}
-
-// Where `size` threads wait for each other.
-class Barrier {
- public:
-  explicit Barrier(Index size = 1) : size_(size) {}
-  Barrier(const Barrier& other) : size_(other.size_) {}
-
-  void wait() {
-    if (size_ == 1) return;
-    const Index generation = generation_.load(std::memory_order_relaxed);
-    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == size_) {
-      arrived_.store(0, std::memory_order_relaxed);
-      generation_.store(generation + 1, std::memory_order_release);
-    } else {
-      wait_until([&] { return generation_.load(std::memory_order_acquire) != generation; });
-    }
-  }
-
- private:
-  const Index size_;
-  alignas(64) std::atomic<Index> arrived_{0};
-  alignas(64) std::atomic<Index> generation_{0};
-};
 
 // A team's work: what is prepared once its size is known, and what each member then does.
 class Work {

@@ -1,0 +1,91 @@
+// Where the threads of a team wait for each other.
+#pragma once
+
+#include <sched.h>
+
+#include <atomic>
+#include <thread>
+
+#include "vector.h"
+
+namespace rnn {
+
+inline void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Whether it was met before patience ended: about the time that the system takes to switch threads.
+template <class Condition>
+bool spin_until(Condition&& met) {
+  for (int spins = 0; spins < 512; ++spins, relax())
+    if (met()) return true;
+  return false;
+}
+
+// Lets others run meanwhile: whom we wait for may need this very core.
+template <class Condition>
+void yield_until(Condition&& met) {
+  while (!met()) std::this_thread::yield();
+}
+
+template <class Condition>
+void wait_until(Condition&& met) {
+  if (!spin_until(met)) yield_until(met);
+}
+
+#if defined(__linux__)
+inline int current_core() { return sched_getcpu(); }
+
+// Barring a thread from its core moves it at once; after that it may run wherever it might before.
+inline void leave_core(int core) {
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed)) return;
+  cpu_set_t others = allowed;
+  CPU_CLR(core, &others);
+  if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others)) return;
+  sched_setaffinity(0, sizeof allowed, &allowed);
+}
+#else
+inline int current_core() { return 0; }
+inline void leave_core(int) {}
+#endif
+
+// Where `size` threads wait for each other. The last to come leaves its core if another waits there
+// too: a system that balances its cores only now and then lets two take turns on one, a step each,
+// for milliseconds, while another core idles.
+class Barrier {
+ public:
+  explicit Barrier(Index size = 1) : size_(size) {}
+  Barrier(const Barrier& other) : size_(other.size_) {}
+
+  void wait() {
+    if (size_ == 1) return;
+    const Index generation = generation_.load(std::memory_order_relaxed);
+    const auto met = [&] { return generation_.load(std::memory_order_acquire) != generation; };
+    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == size_) {
+      const bool crowded = waiting_.load(std::memory_order_relaxed) == place(generation);
+      arrived_.store(0, std::memory_order_relaxed);
+      generation_.store(generation + 1, std::memory_order_release);
+      if (crowded) leave_core(current_core());
+    } else if (!spin_until(met)) {
+      waiting_.store(place(generation), std::memory_order_relaxed);
+      yield_until(met);
+    }
+  }
+
+ private:
+  // When and where a thread waits. Who waits long and says so late is not taken for one who waits
+  // at the next meeting.
+  static Index place(Index generation) { return (generation << 16) + current_core(); }
+
+  const Index size_;
+  alignas(64) std::atomic<Index> arrived_{0};
+  alignas(64) std::atomic<Index> generation_{0};
+  std::atomic<Index> waiting_{-1};
+};
+
+}  // namespace rnn
