@@ -11,13 +11,13 @@ from math import log
 from pathlib import Path
 from statistics import median
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from bench import results
 from bench.plan import Case
+from bench.printed import blank
 from bench.results import CaseResult, ResultError, Run
 from bench.units import change, seconds
 from bench.verdicts import MARGIN, UNPAIRED_ERROR, Interval, Verdict, unpaired, verdict
@@ -106,7 +106,8 @@ def _labels(runs: Sequence[Run]) -> list[str]:
 
 
 def _table(runs: Sequence[Run]) -> Table:
-    table = Table("case", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = blank()
+    table.add_column("case")
     for label, run in zip(_labels(runs), runs, strict=True):
         table.add_column(escape(f"{label}: {run.machine.name} ({run.machine.backend})"))
     judging = [run is not runs[0] and same_machine(runs[0], run) for run in runs]

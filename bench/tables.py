@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich import box
 from rich.markup import escape
 from rich.table import Table as Printed
 
@@ -14,6 +13,7 @@ from bench import cost, noise
 from bench.ceilings.model import Ceilings, Nearest, nearest
 from bench.formats import FORMATS
 from bench.plan import BASELINE
+from bench.printed import blank
 from bench.report.sections import Table
 from bench.results import CaseResult, Run
 from bench.units import digits, either_way, mebibytes, percent, seconds, whole
@@ -148,14 +148,7 @@ def _remark(row: Any) -> str:
 
 def printed(part: Table, title: str, caption: str) -> Printed:
     """A table as the terminal shows it."""
-    table = Printed(
-        title=escape(title),
-        caption=escape(caption),
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
+    table = blank(title, caption)
     for head in part.columns:
         table.add_column(head, justify="right" if part.is_numeric(head) else "left")
     for row in part.cells.itertuples(index=False):

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from math import nan
 from statistics import median
 
-from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from bench.printed import blank
 from bench.regress.judge import Row
 from bench.units import change, seconds
 
@@ -18,14 +18,7 @@ COLUMNS = ("base", "head", "change", "interval", "margin", "rounds")
 def for_terminal(rows: Sequence[Row], title: str) -> Table:
     """One line a case; below it, why a case has no verdict."""
     remarks = [f"{row.item.case}: {row.reason}" for row in rows if row.reason]
-    table = Table(
-        title=escape(title),
-        caption=escape("\n".join(remarks)),
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
+    table = blank(title, "\n".join(remarks))
     table.add_column("case")
     for head in COLUMNS:
         table.add_column(head, justify="right", no_wrap=True)
