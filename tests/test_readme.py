@@ -26,6 +26,12 @@ def test_its_measured_rows_stand_in_a_report():
     assert all(row in REPORTS for row in rows)
 
 
+def test_its_rates_stand_in_a_report():
+    rows = [line for line in README.splitlines() if re.match(r"\| +[\d.]+ %", line)]
+    assert len(rows) == 5
+    assert all(row in REPORTS for row in rows)
+
+
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^):]+)\)", README))))
 def test_its_links_lead_somewhere(target):
     assert (ROOT / target).exists()
