@@ -1,6 +1,7 @@
 """Shared by all tests. Hypothesis draws the same examples every time."""
 
 import os
+import signal
 
 # The GPU interpreter blocks a thread of XLA's for each warpgroup. XLA has as many as there are
 # cores, and waits for ever if that is too few; it asks once, when the first array is made.
@@ -17,6 +18,9 @@ from kernels.registry import KERNELS
 
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=5)
 settings.load_profile("suite")
+
+# A shell's background ignores Ctrl-C, and so would what these tests start in order to interrupt it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=KERNELS)
