@@ -174,8 +174,7 @@ bool bind_to(const cpu_set_t& cores) { return !sched_setaffinity(0, sizeof cores
 // Two threads that start on one core, and may use all, soon meet from two.
 void check_members_part() {
   cpu_set_t allowed, one;
-  sched_getaffinity(0, sizeof allowed, &allowed);
-  if (CPU_COUNT(&allowed) == 1) return;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) || CPU_COUNT(&allowed) == 1) return;
   CPU_ZERO(&one);
   CPU_SET(rnn::current_core(), &one);
   rnn::Barrier barrier(2);

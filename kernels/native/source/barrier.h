@@ -14,7 +14,7 @@ inline void relax() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
-  asm volatile("yield");
+  asm volatile("isb");  // yield is over at once
 #endif
 }
 
@@ -40,7 +40,8 @@ void wait_until(Condition&& met) {
 #if defined(__linux__)
 inline int current_core() { return sched_getcpu(); }
 
-// Barring a thread from its core moves it at once; after that it may run wherever it might before.
+// Barring a thread from its core moves it at once, to any other that it may use. These it may use
+// again afterwards, but as its own wish: it does not follow a cpuset that grows.
 inline void leave_core(int core) {
   cpu_set_t allowed;
   if (sched_getaffinity(0, sizeof allowed, &allowed)) return;
@@ -56,7 +57,7 @@ inline void leave_core(int) {}
 
 // Where `size` threads wait for each other. The last to come leaves its core if another waits there
 // too: a system that balances its cores only now and then lets two take turns on one, a step each,
-// for milliseconds, while another core idles.
+// for milliseconds, while another core idles. Of more than two only the latest note is seen.
 class Barrier {
  public:
   explicit Barrier(Index size = 1) : size_(size) {}
@@ -67,22 +68,36 @@ class Barrier {
     const Index generation = generation_.load(std::memory_order_relaxed);
     const auto met = [&] { return generation_.load(std::memory_order_acquire) != generation; };
     if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == size_) {
-      const bool crowded = waiting_.load(std::memory_order_relaxed) == place(generation);
+      const bool crowded = is_crowded(generation);
+      if (crowded) calm_until_ = generation + kCalm;
       arrived_.store(0, std::memory_order_relaxed);
       generation_.store(generation + 1, std::memory_order_release);
       if (crowded) leave_core(current_core());
     } else if (!spin_until(met)) {
-      waiting_.store(place(generation), std::memory_order_relaxed);
-      yield_until(met);
+      Index noted = -1;  // again where the system moves who waits
+      yield_until([&] {
+        const Index here = place(generation);
+        if (here != noted) waiting_.store(noted = here, std::memory_order_relaxed);
+        return met();
+      });
     }
   }
 
  private:
-  // When and where a thread waits. Who waits long and says so late is not taken for one who waits
-  // at the next meeting.
+  // Meetings after a parting until the next: where strangers hold a core, parting helps no one.
+  static constexpr Index kCalm = 16;
+
+  // When and where a thread waits: a late note is not taken for one of the next meeting.
   static Index place(Index generation) { return (generation << 16) + current_core(); }
 
+  bool is_crowded(Index generation) const {
+    const Index noted = waiting_.load(std::memory_order_relaxed);
+    const bool now = noted >> 16 == generation && generation >= calm_until_;
+    return now && noted == place(generation);
+  }
+
   const Index size_;
+  Index calm_until_ = 0;  // only the last to come reads and writes it
   alignas(64) std::atomic<Index> arrived_{0};
   alignas(64) std::atomic<Index> generation_{0};
   std::atomic<Index> waiting_{-1};
