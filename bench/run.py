@@ -104,7 +104,9 @@ def _conclude(session: Session, status: int | pytest.ExitCode, console: Console)
     console.print(f"Samples: {session.path}")
     _report(session.path.parent, console)
     if not session.finished:
-        console.print(f"Cut short ({status!r}): the file holds the cases that were finished.")
-        return INTERRUPTED if session.interrupted.is_set() else 1
+        interrupted = session.interrupted.is_set()
+        why = "interrupted" if interrupted else f"pytest's exit status is {int(status)}"
+        console.print(f"Cut short ({why}): the file holds the cases that were finished.")
+        return INTERRUPTED if interrupted else 1
     wrong = any(case.status in ("wrong", "failed") for case in session.run.cases)
     return int(wrong or tables.frame(session.run).impossible.any())

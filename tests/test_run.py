@@ -88,13 +88,14 @@ def test_a_kernel_that_raises_has_failed_and_the_others_go_on(tmp_path):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_keeps_what_was_finished(tmp_path, how):
     command = [sys.executable, "-c", QUICK, "run", "--suite", "default", "--backend", "cpu"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
         wait_for_cases(tmp_path, process, at_least=2)
         os.kill(process.pid, how)
-        status = process.wait(timeout=60)
+        said, _ = process.communicate(timeout=60)
     run = only_file(tmp_path)
     assert len(run.cases) >= 2 and not run.complete
-    assert status == (130 if how == signal.SIGINT else -signal.SIGKILL)
+    assert process.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
+    assert ("Cut short (interrupted)" in said) == (how == signal.SIGINT)
 
 
 def wait_for_cases(folder: Path, process: subprocess.Popen, at_least: int) -> None:
