@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from kernels import scan
 from kernels.contract import Layer, LayerGradients, LayerOutputs
-from kernels.numerics import activate, dot
+from kernels.numerics import activate, dot, sum_of_outer
 from reference import Params
 
 
@@ -54,25 +54,20 @@ def backward(
     unroll: int,
 ) -> LayerGradients:
     """`kernels.contract.LayerBackward`: dz by a scan, each weight's by one product over T B."""
-    multiply = partial(dot, precision=precision)
+    multiply, outer = (partial(f, precision=precision) for f in (dot, sum_of_outer))
     dh = multiply(dy, params.w_ho.T).at[-1].add(dh_last).astype(h.dtype)
     options = {"activation": activation, "precision": precision, "unroll": unroll}
     dz = scan.backward(dh, h, params.w_hh, **options)
     before = jnp.concatenate([h0[None], h[:-1]])
     gradients = Params(
-        w_xh=multiply(_rows(x).T, _rows(dz)),
-        w_hh=multiply(_rows(before).T, _rows(dz)),
-        b_h=_rows(dz).sum(0),
-        w_ho=multiply(_rows(h).T, _rows(dy)),
-        b_o=_rows(dy).sum(0),
+        w_xh=outer(x, dz),
+        w_hh=outer(before, dz),
+        b_h=dz.sum((0, 1)),
+        w_ho=outer(h, dy),
+        b_o=dy.sum((0, 1)),
     )
     return LayerGradients(
         jax.tree.map(lambda gradient: gradient.astype(x.dtype), gradients),
         multiply(dz, params.w_xh.T).astype(x.dtype) if with_dx else None,
         multiply(dz[0], params.w_hh.T).astype(h0.dtype),
     )
-
-
-def _rows(sequence: Float[Array, "T B N"]) -> Float[Array, "R N"]:
-    T, B, N = sequence.shape  # not -1, which N = 0 would not tell
-    return sequence.reshape(T * B, N)

@@ -7,3 +7,4 @@ from kernels.convert import to_torch as to_torch
 from kernels.layer import available as available
 from kernels.layer import recurrence as recurrence
 from kernels.layer import rnn as rnn
+from kernels.native.library import custom_calls as custom_calls

@@ -1,5 +1,7 @@
 """What all kernels share, written once: checks, dispatch, projections and differentiation."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import no_type_check
@@ -10,8 +12,9 @@ from jaxtyping import Array, ArrayLike, Float
 
 from kernels import checks
 from kernels.contract import PRECISIONS, Kernel, Problem, current_platform
-from kernels.numerics import dot
+from kernels.numerics import dot, sum_of_outer
 from kernels.registry import KERNELS, choose
+from kernels.sharding import across_devices
 from reference import ACTIVATIONS, Params
 
 PARAMETER_AXES = {"w_xh": "I H", "w_hh": "H H", "b_h": "1? H", "w_ho": "H O", "b_o": "1? O"}
@@ -49,7 +52,9 @@ def recurrence(
     named = {"z": (z, "T B H"), "w_hh": (w_hh, "H H")}
     sizes = checks.arrays(named if h0 is None else named | {"h0": (h0, "B H")})
     method = _method(sizes, z.dtype, activation, precision, kernel)
-    return _states(method, z, w_hh, _initial_state(h0, sizes, z.dtype))
+    operands = w_hh, z, _initial_state(h0, sizes, z.dtype)
+    with _words_for_forward_mode():
+        return across_devices(partial(_recurrence, method), operands, results=(1,))[0]
 
 
 @no_type_check
@@ -73,13 +78,28 @@ def rnn(
     named = {"x": (x, "T B I")}
     named |= {name: (leaf, PARAMETER_AXES[name]) for name, leaf in params._asdict().items()}
     sizes = checks.arrays(named if h0 is None else named | {"h0": (h0, "B H")})
-    h0 = _initial_state(h0, sizes, x.dtype)
-    if chunk is None:
-        return _rnn(_method(sizes, x.dtype, activation, precision, kernel), params, x, h0)
-    checks.positive("chunk", chunk)
-    sizes["T"] = chunk = min(chunk, max(sizes["T"], 1))  # all that the kernel sees at once
+    if chunk is not None:
+        checks.positive("chunk", chunk)
+        sizes["T"] = chunk = min(chunk, max(sizes["T"], 1))  # all that the kernel sees at once
     method = _method(sizes, x.dtype, activation, precision, kernel)
-    return _chunked(method, chunk, params, x, h0)
+    run = partial(_rnn, method) if chunk is None else partial(_chunked, method, chunk)
+    operands = params, x, _initial_state(h0, sizes, x.dtype)
+    with _words_for_forward_mode():
+        return across_devices(run, operands, results=(1, 0))
+
+
+@contextmanager
+def _words_for_forward_mode() -> Iterator[None]:
+    """JAX's own error says what a kernel lacks, but not which one has it."""
+    try:
+        yield
+    except TypeError as error:
+        if "forward-mode" not in str(error):
+            raise
+        raise TypeError(
+            "this kernel has no forward-mode derivative: for jvp, jacfwd, linearize or hessian use "
+            "kernel='scan-autodiff'"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -147,6 +167,12 @@ def _chunked(
 
 
 @partial(jax.jit, static_argnums=0)
+def _recurrence(
+    method: _Method, w_hh: Float[Array, "H H"], z: Float[Array, "T B H"], h0: Float[Array, "B H"]
+) -> tuple[Float[Array, "T B H"]]:
+    return (_states(method, z, w_hh, h0),)
+
+
 def _states(
     method: _Method, z: Float[Array, "T B H"], w_hh: Float[Array, "H H"], h0: Float[Array, "B H"]
 ) -> Float[Array, "T B H"]:
@@ -176,8 +202,7 @@ def _gradients(method, residuals, dh):
     h, w_hh, h0 = residuals
     dz = method.kernel.backward(dh, h, w_hh, **method.options)
     before = jnp.concatenate([h0[None], h[:-1]])
-    H = len(w_hh)
-    dw_hh = method.dot(before.reshape(-1, H).T, dz.reshape(-1, H))
+    dw_hh = sum_of_outer(before, dz, method.precision)
     dh0 = method.dot(dz[0], w_hh.T)
     return dz, dw_hh.astype(w_hh.dtype), dh0.astype(h0.dtype)
 

@@ -18,6 +18,8 @@ from jaxtyping import Array, Float
 from kernels import scan
 from kernels.contract import Kernel, Problem
 from kernels.numerics import activate, dot, slope
+from kernels.opaque import BACKWARD, FORWARD, opaque
+from kernels.sharding import result_like, varying
 from kernels.triton.config import padded
 
 try:
@@ -39,7 +41,7 @@ def forward(
 ) -> Float[Array, "T B H"]:
     """`kernels.contract.Forward` in one kernel."""
     kernel = partial(_forward_kernel, H=len(w_hh), activation=activation, precision=precision)
-    return _launch(kernel, w_hh, z, h0)
+    return opaque(FORWARD)(lambda z, w_hh, h0: _launch(kernel, w_hh, z, h0))(z, w_hh, h0)[0]
 
 
 def backward(
@@ -52,7 +54,7 @@ def backward(
 ) -> Float[Array, "T B H"]:
     """`kernels.contract.Backward` in one kernel."""
     kernel = partial(_backward_kernel, H=len(w_hh), activation=activation, precision=precision)
-    return _launch(kernel, w_hh, dh, h)
+    return opaque(BACKWARD)(lambda dh, h, w_hh: _launch(kernel, w_hh, dh, h))(dh, h, w_hh)[0]
 
 
 # What the next step needs is asked for before the product of this one, lest each wait for memory.
@@ -96,7 +98,7 @@ def _existing(state: Float[Array, "tile units"], H: int) -> Float[Array, "tile u
 
 def _launch(
     kernel: Callable, w_hh: Float[Array, "H H"], sequence: Float[Array, "T B H"], other: Array
-) -> Float[Array, "T B H"]:
+) -> tuple[Float[Array, "T B H"]]:
     """A program for every tile of the batch, over arrays (..., B, H) padded to what it takes."""
     _, B, H = sequence.shape
     rows, units = -(-B // TILE) * TILE, padded(H)
@@ -108,11 +110,25 @@ def _launch(
         grid=(rows // TILE,),
         in_specs=[pl.BlockSpec(w_hh.shape, lambda tile: (0, 0)), _tile(sequence), _tile(other)],
         out_specs=_tile(sequence),
-        out_shape=jax.ShapeDtypeStruct(sequence.shape, sequence.dtype),
+        out_shape=result_like(sequence, sequence.shape),
     )
     compiled = {"cuda": call(compiler_params=_compiler_params(units))} if backend else {}
-    run = partial(jax.lax.platform_dependent, cpu=call(interpret=True), **compiled)
-    return run(w_hh, sequence, other)[:, :B, :H]
+    interpreted = partial(_interpreted, call(interpret=True))
+    run = partial(jax.lax.platform_dependent, cpu=interpreted, **compiled)
+    return (run(w_hh, sequence, other)[:, :B, :H],)
+
+
+def _interpreted(call: Callable[..., Array], *arrays: Array) -> Array:
+    """The call; inside `jax.shard_map` as one exported function.
+
+    What the interpreter itself traces does not say over which axes of a mesh it varies.
+    """
+    axes = tuple(varying(arrays[0]))
+    if not axes:
+        return call(*arrays)
+    types = (jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays)
+    exported = jax.export.export(jax.jit(call), platforms=("cpu",))(*types)
+    return jax.lax.pcast(exported.call(*arrays), axes, to="varying")
 
 
 def _compiler_params(units: int):

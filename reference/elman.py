@@ -79,7 +79,8 @@ def rnn(
     Without `h0` the state starts at zero. All arrays share one floating dtype.
     """
     if h0 is None:
-        h0 = jnp.zeros((x.shape[1], params.w_hh.shape[0]), x.dtype)
+        zeros = jnp.zeros((x.shape[1], params.w_hh.shape[0]), x.dtype)
+        h0 = jnp.zeros_like(cell(params, zeros, x.sum(0)))  # divided over devices as a state is
 
     def step(h, x_t):
         h = cell(params, h, x_t, activation=activation)

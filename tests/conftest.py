@@ -13,8 +13,11 @@ import pytest
 from hypothesis import settings
 
 import kernels
+from bench.tolerance import deviation
 from kernels.contract import Problem, current_platform
 from kernels.registry import KERNELS
+
+jax.config.update("jax_num_cpu_devices", 4)  # for programs over several devices
 
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=5)
 settings.load_profile("suite")
@@ -48,3 +51,9 @@ def float64():
     """Allow float64 arrays, which JAX otherwise narrows, for one test."""
     with jax.enable_x64(True):
         yield
+
+
+def hold_equal(got, want, allowed, unit=1.0):
+    """Equal up to the rounding of either."""
+    for one, other in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
+        assert deviation(one, other, unit) <= allowed

@@ -112,33 +112,6 @@ def test_biases_of_one_row(kernel, dtype):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("shape", SUITES["smoke"], ids=lambda workload: workload.name)
-def test_transformations_change_nothing(kernel, dtype, shape):
-    """jit, donation, vmap and remat, alone and around the gradient."""
-    made = inputs.make(shape, dtype)
-
-    def run(x, h0):
-        return kernels.rnn(made.params, x, h0, kernel=kernel)
-
-    def gradient(f):
-        return jax.grad(lambda x: jnp.mean(f(x, made.h0)[0].astype(jnp.float32) ** 2))
-
-    batch = jnp.stack([made.x, -made.x]), jnp.stack([made.h0, made.h0])
-    donated = jax.jit(run, donate_argnums=(0, 1))(made.x + 0, made.h0 + 0)
-    mapped = jax.tree.map(lambda leaf: leaf[0], jax.vmap(run)(*batch))
-    for other in (jax.jit(run)(made.x, made.h0), donated, mapped):
-        hold_equal(run(made.x, made.h0), other, tolerance(shape, dtype))
-    each = jax.vmap(gradient(run))(batch[0])[0]
-    for other in (gradient(jax.checkpoint(run))(made.x), jax.jit(gradient(run))(made.x), each):
-        hold_equal(gradient(run)(made.x), other, tolerance(shape, dtype, "train"), unit=0.0)
-
-
-def hold_equal(got, want, allowed, unit=1.0):
-    """Equal up to the rounding of either."""
-    for one, other in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
-        assert deviation(one, other, unit) <= allowed
-
-
 def test_auto_runs():
     made = inputs.make(AWKWARD, "float32")
     y, _ = kernels.rnn(made.params, made.x, made.h0)

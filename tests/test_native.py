@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_conformance import hold, hold_equal
+from conftest import hold_equal
+from test_conformance import hold
 
 import kernels
 import reference
@@ -137,17 +138,6 @@ def test_inputs_that_lie_otherwise_in_memory():
 
     stored = jax.tree.map(jnp.transpose, made.params)
     hold_equal(run(stored, made.x.transpose(1, 0, 2)), want, tolerance(SHAPES[1], "float32"))
-
-
-def test_vmap_over_weights():
-    w = SHAPES[0]
-    made = inputs.make(w, "float32")
-    stacked = jax.tree.map(lambda leaf: jnp.stack([leaf, -leaf]), made.params)
-    got = jax.vmap(lambda p: kernels.rnn(p, made.x, kernel="native"))(stacked)
-    negative = jax.tree.map(jnp.negative, made.params)
-    for i, params in enumerate([made.params, negative]):
-        want = kernels.rnn(params, made.x, kernel="native")
-        hold_equal(jax.tree.map(lambda leaf: leaf[i], got), want, tolerance(w, "float32"))  # noqa: B023
 
 
 # The library's making.

@@ -10,6 +10,7 @@ from kernels.mosaic.block import Recurrence
 from kernels.mosaic.config import Config, heuristic
 from kernels.mosaic.launch import launch
 from kernels.numerics import slope
+from kernels.opaque import BACKWARD, opaque
 
 
 def backward(
@@ -26,4 +27,9 @@ def backward(
     problem = Problem(T, B, H, dh.dtype, activation, precision, "gpu")
     recurrence = Recurrence(partial(slope, activation=activation), units=H, reverse=True)
     config = config or heuristic(problem, inputs=2)
-    return launch(recurrence, config, (dh, h), w_hh, jnp.zeros((B, H), dh.dtype))
+
+    @opaque(BACKWARD)
+    def run(dh, h, w_hh):
+        return (launch(recurrence, config, (dh, h), w_hh, jnp.zeros_like(dh[0])),)
+
+    return run(dh, h, w_hh)[0]

@@ -12,6 +12,7 @@ from kernels.mosaic.block import Block, Recurrence
 from kernels.mosaic.computing import compute
 from kernels.mosaic.config import Config, padded_units, warpgroups
 from kernels.mosaic.copying import copy
+from kernels.sharding import result_like
 
 
 def launch(
@@ -27,19 +28,21 @@ def launch(
     """
     T, B, H = inputs[0].shape
     rows, units = -(-B // config.batch_tile) * config.batch_tile, padded_units(H)
-    kernel = _kernel(recurrence, config, len(inputs), (T, rows, units), inputs[0].dtype)
-    states = kernel(
+    states = result_like(inputs[0], (T, rows, units))
+    kernel = _kernel(recurrence, config, len(inputs), states)
+    padded = kernel(
         *(_pad(array, (T, rows, units)) for array in inputs),
         _pad(weights, (units, units)),
         _pad(initial, (rows, units)),
     )
-    return states[:, :B, :H]
+    return padded[:, :B, :H]
 
 
 def _kernel(
-    recurrence: Recurrence, config: Config, inputs: int, shape: tuple[int, ...], dtype: jnp.dtype
+    recurrence: Recurrence, config: Config, inputs: int, states: jax.ShapeDtypeStruct
 ) -> Any:
-    """The kernel for padded arrays: `inputs` of `shape`, then weights and initial state."""
+    """The kernel for padded arrays: `inputs` shaped as `states`, then weights, initial state."""
+    _, rows, units = states.shape
 
     def body(*refs, **scratch):
         *arrays, weights, initial, output = refs
@@ -53,11 +56,11 @@ def _kernel(
 
     return plgpu.kernel(
         body,
-        out_type=jax.ShapeDtypeStruct(shape, dtype),
-        scratch_types=_scratch(config, inputs, shape[-1], dtype),
-        grid=(shape[1] // config.batch_tile,),
+        out_type=states,
+        scratch_types=_scratch(config, inputs, units, states.dtype),
+        grid=(rows // config.batch_tile,),
         grid_names=("tile",),
-        num_threads=warpgroups(shape[-1]) + 1,
+        num_threads=warpgroups(units) + 1,
         thread_name="warpgroup",
         # Every access is ordered by the barriers of the pipeline; automatic ones would double them.
         compiler_params=plgpu.CompilerParams(

@@ -2,9 +2,9 @@
 
 from jaxtyping import Array, Float
 
-from kernels.batching import folding
 from kernels.contract import LayerGradients, LayerOutputs
 from kernels.native.calls import call
+from kernels.opaque import opaque
 from reference import Params
 
 
@@ -17,14 +17,16 @@ def forward(
     precision: str,
     keep_states: bool,
 ) -> LayerOutputs:
-    """`kernels.contract.LayerForward`; an axis mapped in x and h0 is folded into B."""
+    """`kernels.contract.LayerForward`."""
 
-    def run(params, x, h0):
-        T, outputs = len(x), params.w_ho.shape[1]
-        wanted = [(*x.shape[:2], outputs), h0.shape, (T if keep_states else 0, *h0.shape)]
-        return tuple(call("layer_forward", activation, wanted, *params, x, h0))
+    @opaque("i h, h k, h, h o, o, t b i, b h -> t b o, b h, s b h")
+    def run(*arrays):
+        (*_, b_o, x, h0) = arrays
+        kept = len(x) if keep_states else 0
+        shapes = [(*x.shape[:2], len(b_o)), h0.shape, (kept, *h0.shape)]
+        return call("layer_forward", activation, shapes, *arrays)
 
-    return LayerOutputs(*folding(run)(params, x, h0))
+    return LayerOutputs(*run(*params, x, h0))
 
 
 def backward(
@@ -39,11 +41,15 @@ def backward(
     precision: str,
     with_dx: bool,
 ) -> LayerGradients:
-    """`kernels.contract.LayerBackward`; a mapped axis is a loop."""
+    """`kernels.contract.LayerBackward`."""
+    shapes = [leaf.shape for leaf in params]
+
+    @opaque("i h, h k, h o, t b i, b h, t b h, t b o, b h -> i h, h k, h, h o, o, b h, s b i")
+    def run(*arrays):
+        x, h0 = arrays[3:5]
+        dx = x.shape if with_dx else (0, *x.shape[1:])
+        return call("layer_backward", activation, [*shapes, h0.shape, dx], *arrays)
+
     weights = params.w_xh, params.w_hh, params.w_ho
-    dx = x.shape if with_dx else (0, *x.shape[1:])
-    wanted = [leaf.shape for leaf in (*params, h0)] + [dx]
-    *gradients, dh0, dx = call(
-        "layer_backward", activation, wanted, *weights, x, h0, h, dy, dh_last
-    )
+    *gradients, dh0, dx = run(*weights, x, h0, h, dy, dh_last)
     return LayerGradients(Params(*gradients), dx if with_dx else None, dh0)

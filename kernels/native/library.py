@@ -32,6 +32,18 @@ def handler_name(handler: str, dtype: str, target: str) -> str:
     return f"recurrent_kernels.{handler}.{dtype}.{target}"
 
 
+def custom_calls() -> list[str]:
+    """What programs with the native kernel call, as `jax.export` must be told to allow.
+
+    A process that runs such a program, exported by another on a CPU of the same instruction set,
+    calls this first: it loads the library. Empty where the kernel does not run.
+    """
+    target = compiler.target()
+    if obstacle(target):
+        return []
+    return [handler_name(handler, dtype, target) for handler in HANDLERS for dtype in STORED]
+
+
 @cache
 def obstacle(target: str) -> str | None:
     """Why the handlers cannot run here, or None: they are built, loaded and registered."""

@@ -2,8 +2,8 @@
 
 from jaxtyping import Array, Float
 
-from kernels.batching import folding
 from kernels.native.calls import call
+from kernels.opaque import BACKWARD, FORWARD, opaque
 
 
 def forward(
@@ -14,12 +14,13 @@ def forward(
     activation: str,
     precision: str,
 ) -> Float[Array, "T B H"]:
-    """`kernels.contract.Forward`; a mapped axis is folded into B."""
+    """`kernels.contract.Forward`."""
 
-    def run(w_hh, z, h0):
-        return call("recurrence_forward", activation, [z.shape], z, w_hh, h0)[0]
+    @opaque(FORWARD)
+    def run(z, w_hh, h0):
+        return call("recurrence_forward", activation, [z.shape], z, w_hh, h0)
 
-    return folding(run)(w_hh, z, h0)
+    return run(z, w_hh, h0)[0]
 
 
 def backward(
@@ -30,9 +31,10 @@ def backward(
     activation: str,
     precision: str,
 ) -> Float[Array, "T B H"]:
-    """`kernels.contract.Backward`; a mapped axis is folded into B."""
+    """`kernels.contract.Backward`."""
 
-    def run(w_hh, dh, h):
-        return call("recurrence_backward", activation, [h.shape], dh, h, w_hh)[0]
+    @opaque(BACKWARD)
+    def run(dh, h, w_hh):
+        return call("recurrence_backward", activation, [h.shape], dh, h, w_hh)
 
-    return folding(run)(w_hh, dh, h)
+    return run(dh, h, w_hh)[0]

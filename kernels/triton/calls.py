@@ -2,10 +2,10 @@
 
 from functools import partial
 
-import jax
 from jaxtyping import Array, Float
 
-from kernels.batching import folding
+from kernels.opaque import BACKWARD, FORWARD, opaque
+from kernels.sharding import result_like
 from kernels.triton.bridge import triton_call
 from kernels.triton.config import Config, choose, constants
 
@@ -23,7 +23,7 @@ def forward(
     from kernels.triton import programs
 
     launch = partial(_launch, programs.forward, activation, config)
-    return folding(lambda w_hh, z, h0: launch(z, w_hh, h0))(w_hh, z, h0)
+    return opaque(FORWARD)(launch)(z, w_hh, h0)[0]
 
 
 def backward(
@@ -39,20 +39,21 @@ def backward(
     from kernels.triton import programs
 
     launch = partial(_launch, programs.backward, activation, config)
-    return folding(lambda w_hh, dh, h: launch(dh, h, w_hh))(w_hh, dh, h)
+    return opaque(BACKWARD)(launch)(dh, h, w_hh)[0]
 
 
 def _launch(program, activation: str, config: Config | None, sequence, *rest):
     T, B, H = sequence.shape
     config = config or choose(H)
-    return triton_call(
+    states = triton_call(
         sequence,
         *rest,
         T,
         B,
         kernel=program,
-        out=jax.ShapeDtypeStruct(sequence.shape, sequence.dtype),
+        out=result_like(sequence, sequence.shape),
         grid=(-(-B // config.tile),),
         num_warps=config.warps,
         **constants(H, config, activation),
     )
+    return (states,)
