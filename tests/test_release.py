@@ -21,7 +21,7 @@ def name_and_options(command):
 
 
 def has(listed, command):
-    """Whether a listed command is the same, with at least these options; none publishes."""
+    """Whether one of these is the command, with its options at least, but for publishing."""
     name, options = name_and_options(command)
     return any(
         name == other and options - {"--publish"} <= more

@@ -64,18 +64,20 @@ def test_every_kernel_for_gpus_is_compiled_and_no_other(monkeypatch):
 )
 def test_status_says_whether_one_of_our_kernels_is_over_the_limit(monkeypatch, changes, over):
     made = Row(**{**vars(GOOD), **changes})
-    monkeypatch.setattr("bench.static.study.cases", lambda: [("triton", "forward", _ANY)])
-    monkeypatch.setattr("bench.static.study.row", lambda *_: made)
-    monkeypatch.setattr("bench.static.study.describe", lambda _: "H 64")
-    monkeypatch.setattr(by_xla, "device_mesh", lambda: None)
-    monkeypatch.setattr(by_xla, "ptxas", lambda: None)
-    monkeypatch.setattr(by_xla, "prepare", lambda _: None)
+    compile_nothing(monkeypatch, made)
     assert cli.main([]) == over
     (row,) = json.loads(Path(LOCAL, "static.json").read_text())["rows"]
     assert row["error"] == made.error
 
 
-_ANY = object()
+def compile_nothing(monkeypatch, made):
+    """Let the study find this one row."""
+    monkeypatch.setattr(study, "cases", lambda: [("triton", "forward", object())])
+    monkeypatch.setattr(study, "row", lambda *_: made)
+    monkeypatch.setattr(study, "describe", lambda _: "H 64")
+    monkeypatch.setattr(by_xla, "device_mesh", lambda: None)
+    monkeypatch.setattr(by_xla, "ptxas", lambda: None)
+    monkeypatch.setattr(by_xla, "prepare", lambda _: None)
 
 
 def test_one_sentence_where_nothing_can_be_compiled(monkeypatch, capsys):
@@ -96,7 +98,11 @@ def test_table_has_a_line_for_each_row():
     assert any(line.startswith("| pallas | backward | H 8 | a / b |") for line in lines)
 
 
-def test_only_what_is_to_be_published_replaces_what_is():
-    assert {path.parent for path in report.write([GOOD], publish=False)} == {Path(LOCAL)}
-    published = report.write([GOOD], publish=True)
-    assert {path.parent for path in published} == {Path("results/nvidia-h200-static")}
+@pytest.mark.parametrize(
+    ("arguments", "folder"), [([], LOCAL), (["--publish"], "results/nvidia-h200-static")]
+)
+def test_only_publishing_replaces_what_is_published(monkeypatch, arguments, folder):
+    compile_nothing(monkeypatch, GOOD)
+    assert cli.main(arguments) == 0
+    written = {path for path in Path().rglob("*") if path.is_file()}
+    assert written == {Path(folder, "static.json"), Path(folder, "static.md")}
