@@ -128,3 +128,9 @@ def compare(session: nox.Session) -> None:
 def report(session: nox.Session) -> None:
     """Rebuild reports and figures from the result files."""
     run(session, "python", "-m", "bench", "report", *session.posargs)
+
+
+@shared
+def release(session: nox.Session) -> None:
+    """Run every command that is too slow for .ci/run, before a release."""
+    session.run(sys.executable, ".ci/release.py", external=True)

@@ -144,12 +144,17 @@ def save(run: Origin, path: Path) -> None:
     write_atomically(path, _dump(run))
 
 
+def root(*, publish: bool) -> Path:
+    """The folder that holds one folder a machine."""
+    return ROOT if publish else ROOT / "local"
+
+
 def create(run: Origin, *, publish: bool, folder: str = "", kind: str = "") -> Path:
     """File a new run under its machine's name; an older file is never replaced.
 
     `kind` comes first in the name of a file that is no `Run`.
     """
-    folder = (ROOT if publish else ROOT / "local") / run.machine.slug / folder
+    folder = root(publish=publish) / run.machine.slug / folder
     stem = f"{kind}{run.started[:19].replace(':', '').replace('-', '')}-{run.suite}"
     for attempt in range(1, 1000):
         path = folder / f"{stem}{f'-{attempt}' if attempt > 1 else ''}.json"

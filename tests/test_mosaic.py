@@ -200,3 +200,8 @@ def test_only_hopper_will_do(capability, expected, monkeypatch):
     refusal = mosaic.unavailable("gpu")
     assert refusal is None if expected is None else expected in refusal
     assert "this is cpu" in mosaic.unavailable("cpu")
+
+
+def test_without_a_gpu_it_is_available_to_its_compiler(monkeypatch):
+    monkeypatch.setattr(jax, "devices", lambda: [SimpleNamespace(device_kind="cpu")])
+    assert mosaic.unavailable("gpu") is None

@@ -1,10 +1,12 @@
 """The static study's own logic; what it studies is compiled in test_triton.py and by running it."""
 
 import json
+from pathlib import Path
 
+import jax
 import pytest
 
-from bench.static import by_xla, cli, report, thunks
+from bench.static import by_xla, cli, report, study, thunks
 from bench.static.study import Row
 
 SEQUENCE = """\
@@ -20,6 +22,7 @@ condition:
 008: kCustomKernel [prev=002 (1) | sink] last grid: [1, 1, 1] threads: [64, 1, 1]  shared_memory: 16 bytes
 """  # noqa: E501
 LOOP = 'while(%tuple), backend_config={"known_trip_count":{"n":"100"}}'
+LOCAL = "results/local/nvidia-h200-static"
 GOOD = Row("triton", "forward", "H 64", 1, 90, 0, 1000, {"HGMMA": 8, "BAR": 4}, 1, 0.01, 0.5)
 
 
@@ -36,8 +39,21 @@ def test_loops_that_are_not_over_time_are_refused(hlo):
         thunks.read(SEQUENCE, hlo)
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_every_kernel_for_gpus_is_compiled_and_no_other(monkeypatch):
+    """Whatever this machine has, as `prepare` hides its GPU."""
+    monkeypatch.setattr(jax, "devices", lambda: jax.local_devices(backend="cpu"))
+    names = {name for name, *_ in study.cases()}
+    assert names == {*study.BY_XLA, "pallas", "mosaic", "triton"}
+    assert study.left_out() == {"native": "runs on CPU only; this is gpu"}
+
+
 @pytest.mark.parametrize(
-    ("changes", "spoiled"),
+    ("changes", "over"),
     [
         ({}, False),
         ({"spill_bytes": 8}, True),
@@ -46,34 +62,47 @@ def test_loops_that_are_not_over_time_are_refused(hlo):
         ({"kernel": "scan", "spill_bytes": 8}, False),
     ],
 )
-def test_status_says_whether_one_of_our_kernels_is_spoiled(monkeypatch, tmp_path, changes, spoiled):
+def test_status_says_whether_one_of_our_kernels_is_over_the_limit(monkeypatch, changes, over):
     made = Row(**{**vars(GOOD), **changes})
-    monkeypatch.setattr("bench.static.study.cases", lambda: [("triton", "forward", _ANY)])
-    monkeypatch.setattr("bench.static.study.row", lambda *_: made)
-    monkeypatch.setattr("bench.static.study.describe", lambda _: "H 64")
+    compile_nothing(monkeypatch, made)
+    assert cli.main([]) == over
+    (row,) = json.loads(Path(LOCAL, "static.json").read_text())["rows"]
+    assert row["error"] == made.error
+
+
+def compile_nothing(monkeypatch, made):
+    """Let the study find this one row."""
+    monkeypatch.setattr(study, "cases", lambda: [("triton", "forward", object())])
+    monkeypatch.setattr(study, "row", lambda *_: made)
+    monkeypatch.setattr(study, "describe", lambda _: "H 64")
     monkeypatch.setattr(by_xla, "device_mesh", lambda: None)
     monkeypatch.setattr(by_xla, "ptxas", lambda: None)
     monkeypatch.setattr(by_xla, "prepare", lambda _: None)
-    assert cli.main(["--out", str(tmp_path)]) == spoiled
-    assert json.loads((tmp_path / "static.json").read_text())["rows"][0]["error"] == made.error
 
 
-_ANY = object()
-
-
-def test_one_sentence_where_nothing_can_be_compiled(monkeypatch, tmp_path, capsys):
+def test_one_sentence_where_nothing_can_be_compiled(monkeypatch, capsys):
     def missing():
         raise by_xla.Unavailable("needs this and that")
 
     monkeypatch.setattr(by_xla, "device_mesh", missing)
     monkeypatch.setattr(by_xla, "prepare", lambda _: None)
-    assert cli.main(["--out", str(tmp_path)]) == 2
+    assert cli.main([]) == 2
     assert capsys.readouterr().err == "bench.static: needs this and that\n"
-    assert not list(tmp_path.iterdir())
+    assert not list(Path().iterdir())
 
 
-def test_table_has_a_line_for_each_row(tmp_path):
-    report.write([GOOD, Row("pallas", "backward", "H 8", error="a | b")], tmp_path)
-    lines = (tmp_path / "static.md").read_text().splitlines()
+def test_table_has_a_line_for_each_row():
+    _, table = report.write([GOOD, Row("pallas", "backward", "H 8", error="a | b")], publish=False)
+    lines = table.read_text().splitlines()
     assert "| triton | forward | H 64 | 90 | 0 | 1000 | 8 HGMMA | 4 BAR | 1 | 0.01 | 0.5 |" in lines
     assert any(line.startswith("| pallas | backward | H 8 | a / b |") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "folder"), [([], LOCAL), (["--publish"], "results/nvidia-h200-static")]
+)
+def test_only_publishing_replaces_what_is_published(monkeypatch, arguments, folder):
+    compile_nothing(monkeypatch, GOOD)
+    assert cli.main(arguments) == 0
+    written = {path for path in Path().rglob("*") if path.is_file()}
+    assert written == {Path(folder, "static.json"), Path(folder, "static.md")}

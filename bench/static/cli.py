@@ -1,4 +1,4 @@
-"""The command line: `python -m bench.static [--out DIR]`.
+"""The command line: `python -m bench.static [--publish]`.
 
 Needs no GPU, but what compiles for one: jax-cuda13-plugin and jax-cuda13-pjrt of JAX's own
 version, nvidia-cuda-nvcc (ptxas) and nvidia-nvvm of CUDA 13, and Triton for its kernel and for
@@ -12,33 +12,36 @@ from pathlib import Path
 
 from bench.static import by_xla
 
-OUT = Path("results/nvidia-h200-static")
-
 
 def main(argv: list[str]) -> int:
-    """Compile everything, write the table, and return 1 if one of our own kernels is spoiled."""
+    """Compile everything, file the table, and return 1 if one of our kernels is over the limit."""
     parser = argparse.ArgumentParser(prog="python -m bench.static", description=__doc__)
-    parser.add_argument("--out", type=Path, default=OUT, help=f"folder to write (default: {OUT})")
-    folder = parser.parse_args(argv).out
+    parser.add_argument(
+        "--publish", action="store_true", help="file under results/ instead of results/local/"
+    )
+    publish = parser.parse_args(argv).publish
     with tempfile.TemporaryDirectory() as dumps:
         by_xla.prepare(Path(dumps))
         try:
-            return _study(folder)
+            return _study(publish)
         except by_xla.Unavailable as error:
             print(f"bench.static: {error}", file=sys.stderr)
             return 2
 
 
-def _study(folder: Path) -> int:
+def _study(publish: bool) -> int:
     from bench.static import report, study  # they import JAX, which must find the environment set
 
     by_xla.device_mesh(), by_xla.ptxas()
+    for name, reason in study.left_out().items():
+        print(f"{name}: {reason}")
     rows = []
     for case in study.cases():
         rows.append(study.row(*case))
         print(*case[:2], study.describe(case[2]), rows[-1].error or "", flush=True)
-    report.write(rows, folder)
-    spoiled = [row for row in rows if row.over_the_limit]
-    for row in spoiled:
-        print(f"spoiled: {row.kernel} {row.half} at {row.problem}", file=sys.stderr)
-    return 1 if spoiled else 0
+    print("Tables:", *report.write(rows, publish=publish))
+    over = [row for row in rows if row.over_the_limit]
+    for row in over:
+        what = row.error or "over the limit"
+        print(f"{row.kernel} {row.half} at {row.problem}: {what}", file=sys.stderr)
+    return 1 if over else 0

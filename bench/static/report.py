@@ -6,11 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench import machine
-from bench.results import write_atomically
+from bench.results import root, write_atomically
 from bench.static import cubin
 from bench.static.study import Row
 
 SCHEMA = 1
+FOLDER = "nvidia-h200-static"
 TARGET = "NVIDIA H200 (sm_90a), described in bench/static/h200.txtpb; no device was present"
 COLUMNS = (
     "kernel", "half", "problem", "registers", "spill B", "shared B", "matrix", "barriers",
@@ -23,8 +24,8 @@ a loop's as often as it runs; `a step` divides them by T. HGMMA is wgmma, HMMA m
 """
 
 
-def write(rows: Sequence[Row], folder: Path) -> None:
-    """Replace both files in the folder."""
+def write(rows: Sequence[Row], *, publish: bool) -> tuple[Path, Path]:
+    """Replace both files, under results/ or results/local/; return their paths."""
     source = machine.source()
     record = {
         "schema": SCHEMA,
@@ -34,8 +35,11 @@ def write(rows: Sequence[Row], folder: Path) -> None:
         "shared_limit_bytes": cubin.SHARED_LIMIT,
         "rows": [asdict(row) for row in rows],
     }
-    write_atomically(folder / "static.json", json.dumps(record, indent=1) + "\n")
-    write_atomically(folder / "static.md", _markdown(record, rows))
+    folder = root(publish=publish) / FOLDER
+    paths = folder / "static.json", folder / "static.md"
+    write_atomically(paths[0], json.dumps(record, indent=1) + "\n")
+    write_atomically(paths[1], _markdown(record, rows))
+    return paths
 
 
 def _markdown(record: dict, rows: Sequence[Row]) -> str:

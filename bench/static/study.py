@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from bench.static import by_triton, by_xla, cubin
 from kernels.contract import Problem
-from kernels.registry import KERNELS
+from kernels.registry import KERNELS, obstacle
 
 HALVES = ("forward", "backward")
 BY_XLA = ("scan", "scan-autodiff", "unrolled", "unrolled-full")  # not ours to keep from spilling
@@ -50,16 +50,22 @@ class Row:
 
     @property
     def over_the_limit(self) -> bool:
-        """Whether it is one of our own kernels and spills, or asks for more than an SM has."""
-        spoiled = self.spill_bytes > 0 or self.shared_bytes > cubin.SHARED_LIMIT
-        return self.kernel not in BY_XLA and (spoiled or bool(self.error))
+        """Whether it is our own kernel and spills, asks for more than an SM has, or fails."""
+        too_much = self.spill_bytes > 0 or self.shared_bytes > cubin.SHARED_LIMIT
+        return self.kernel not in BY_XLA and (too_much or bool(self.error))
+
+
+def left_out() -> dict[str, str]:
+    """The kernels that do not run on a GPU, and why not."""
+    reasons = {name: kernel.unavailable("gpu") for name, kernel in KERNELS.items()}
+    return {name: reason for name, reason in reasons.items() if reason}
 
 
 def cases() -> Iterator[tuple[str, str, Problem]]:
     """Kernel, half and problem of each row: XLA's own at the first problem only."""
     for name, kernel in KERNELS.items():
         problems = (FIRST,) if name in BY_XLA else (FIRST, *OTHERS, *_choices(name))
-        supported = [problem for problem in problems if kernel.unsupported(problem) is None]
+        supported = [problem for problem in problems if obstacle(name, problem) is None]
         halves = [half for half in HALVES if getattr(kernel, half)]
         yield from ((name, half, problem) for problem in supported for half in halves)
 
