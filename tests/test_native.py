@@ -1,9 +1,6 @@
 """What only the native kernel has to get right; the rest is in the conformance suite."""
 
 import dataclasses
-import fcntl
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -45,7 +42,7 @@ def level(request, monkeypatch):
     """Nothing compiled for another level is found again, before or after."""
     jax.clear_caches()
     monkeypatch.setattr(compiler, "target", lambda: request.param)
-    assert library.obstacle(request.param) is None
+    assert library.load(request.param) is None
     yield
     jax.clear_caches()
 
@@ -138,71 +135,6 @@ def test_inputs_that_lie_otherwise_in_memory():
 
     stored = jax.tree.map(jnp.transpose, made.params)
     hold_equal(run(stored, made.x.transpose(1, 0, 2)), want, tolerance(SHAPES[1], "float32"))
-
-
-# The library's making.
-
-
-@pytest.fixture
-def empty_cache(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    return tmp_path / "recurrent-kernels"
-
-
-def libraries(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.name != "lock")
-
-
-def test_two_that_build_at_once_build_once(empty_cache, monkeypatch):
-    builds = []
-
-    def compile_library(target, output):
-        with (empty_cache / "lock").open() as other, pytest.raises(BlockingIOError):
-            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        builds.append(target)
-        output.write_text("a library")
-
-    monkeypatch.setattr(compiler, "compile_library", compile_library)
-    with ThreadPoolExecutor(4) as pool:
-        paths = set(pool.map(library.build, ["x86-64"] * 4))
-    assert builds == ["x86-64"]
-    assert libraries(empty_cache) == [path.name for path in paths]
-
-
-def test_a_failed_build_leaves_nothing_and_says_why(empty_cache, monkeypatch, tmp_path):
-    broken = tmp_path / "broken-c++"
-    broken.write_text(
-        '#!/bin/sh\n[ "$1" = --version ] && exit 0\necho "error: no luck" >&2; exit 1\n'
-    )
-    broken.chmod(0o755)
-    monkeypatch.setattr(compiler, "find", lambda: str(broken))
-    assert "error: no luck" in library.obstacle.__wrapped__("x86-64")
-    assert libraries(empty_cache) == []
-
-
-def test_without_a_compiler_the_rest_works(monkeypatch):
-    monkeypatch.setattr(compiler, "NAMES", ("no-such-compiler",))
-    monkeypatch.setattr(compiler, "find", compiler.find.__wrapped__)
-    monkeypatch.setattr(library, "obstacle", library.obstacle.__wrapped__)
-    assert "no C++ compiler found" in kernels.available()["native"]
-    made = inputs.make(SHAPES[0], "float32")
-    assert kernels.rnn(made.params, made.x)[0].shape == (9, 1, 5)
-    with pytest.raises(ValueError, match="no C\\+\\+ compiler found"):
-        kernels.rnn(made.params, made.x, kernel="native")
-
-
-def test_another_compiler_jaxlib_or_source_is_another_library(empty_cache, monkeypatch, tmp_path):
-    monkeypatch.setattr(compiler, "compile_library", lambda target, output: output.write_text("."))
-    paths = [library.build("x86-64"), library.build("x86-64-v3")]
-    monkeypatch.setattr(library.jaxlib, "__version__", "0.0.1")
-    paths.append(library.build("x86-64"))
-    monkeypatch.setattr(compiler, "version", lambda compiler: "c++ 99")
-    paths.append(library.build("x86-64"))
-    (tmp_path / "source").mkdir()
-    (tmp_path / "source" / "other.h").write_text("// other")
-    monkeypatch.setattr(compiler, "SOURCE", tmp_path / "source")
-    paths.append(library.build("x86-64"))
-    assert len(set(paths)) == len(paths)
 
 
 def test_auto_takes_it_where_it_pays():
