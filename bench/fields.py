@@ -37,7 +37,7 @@ Name = Annotated[str, Field(pattern=r"^([\w+=-][\w.+=-]*)?$", max_length=LONGEST
 FileName = Annotated[str, Field(pattern=r"^[\w=-]+$", max_length=LONGEST)]
 Timestamp = Annotated[
     str,
-    Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\+00:00$"),
+    Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$"),
     AfterValidator(_of_the_calendar),
 ]
 Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_printable)]

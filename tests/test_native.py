@@ -95,6 +95,49 @@ def test_one_row_skips_no_nan(place, poison):
         np.testing.assert_array_equal(np.isinf(ours), np.isinf(theirs))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_tanh_is_exact_to_a_few_units_in_the_last_place(dtype, float64):
+    """Weights of 0 leave only the activation."""
+    sizes = np.concatenate([np.geomspace(1e-30, 1e30, 400), np.linspace(0, 24, 400)])
+    z = np.concatenate([sizes, -sizes]).astype(dtype).reshape(1, -1, 8)
+    w_hh = np.zeros((8, 8), dtype)
+    h = np.asarray(kernels.recurrence(z, w_hh, activation="tanh", kernel="native"))
+    want = np.tanh(z.astype(np.longdouble))
+    assert np.all(np.abs(h - want) <= 4 * np.spacing(np.abs(want).astype(dtype)))
+
+
+def test_tanh_keeps_the_sign_of_zero():
+    z, w_hh, h0 = -jnp.zeros((1, 1, 1)), jnp.zeros((1, 1)), -jnp.ones((1, 1))  # -1 * 0 is -0
+    assert np.signbit(kernels.recurrence(z, w_hh, h0, activation="tanh", kernel="native"))
+
+
+def test_each_state_and_its_gradient_is_rounded_to_even_once_a_step():
+    """1 + 2^-8 lies halfway between 1, which is even, and 1 + 2^-7; the next step would tell."""
+    w_hh, near_1 = jnp.full((1, 1), 256, "bfloat16"), jnp.full((1, 1), 2.0**-16, "bfloat16")
+
+    def run(z, h0):
+        return kernels.recurrence(z, w_hh, h0, kernel="native")
+
+    z = jnp.array([1, -256], "bfloat16").reshape(2, 1, 1)
+    np.testing.assert_array_equal(run(z, near_1)[:, 0, 0], [1, 0])
+    active = jnp.array([1, -255, -255], "bfloat16").reshape(3, 1, 1)  # every state is 1
+    _, vjp = jax.vjp(lambda z: run(z, jnp.zeros((1, 1), "bfloat16")), active)
+    (dz,) = vjp(jnp.array([-256, 1, near_1.item()], "bfloat16").reshape(3, 1, 1))
+    np.testing.assert_array_equal(dz[:, 0, 0].astype(float), [0, 1, 2.0**-16])
+
+
+def test_gradients_of_what_several_threads_convert():
+    made = inputs.make(SHAPES[1], "bfloat16")
+    _, vjp = jax.vjp(
+        lambda *a: kernels.rnn(*a, activation="tanh", kernel="native"), made.params, made.x, made.h0
+    )
+    dy, dh_last = made.targets.y, made.targets.h[-1]
+    h = oracle.forward(made.params, made.x, made.h0, activation="tanh").h
+    want = oracle.backward(made.params, made.x, made.h0, h, dy, dh_last, activation="tanh")
+    allowed = tolerance(SHAPES[1], "bfloat16", "train")
+    hold_equal(jax.tree.leaves(vjp((dy, dh_last))), list(want), allowed)
+
+
 def test_dx_is_computed_only_where_asked_for():
     made = inputs.make(SHAPES[1], "float32")
 

@@ -1,7 +1,7 @@
 """Files in the user's cache that are loaded only if they are what was put there.
 
-Beside each lies a manifest, written after it. A file that was cut off, overwritten or swapped since
-does not match: loading it could kill the process, so that it counts as missing.
+Beside each lies a manifest, written after it. A file that was cut off, overwritten or swapped does
+not match, and counts as missing: loading it could kill the process.
 """
 
 import fcntl
