@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
+import pytest
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SOURCE = Path("kernels/native/source")
@@ -143,10 +145,13 @@ def judge(mutant: Mutant) -> Outcome:
         _copy(tree)
         _replace(tree / SOURCE / mutant.file, mutant.find, mutant.replace)
         for stage in mutant.stages:
-            if _ended(stage.build, tree, LIMIT_S) != "ok":
+            if _status(stage.build, tree, LIMIT_S) != 0:
                 return Outcome(mutant, "does not compile", stage.name, monotonic() - begin)
-            if (how := _ended(stage.run, tree, stage.limit_s)) != "ok":
-                by = stage.name + (", out of time" if how == "late" else "")
+            status = _status(stage.run, tree, stage.limit_s)
+            if status == pytest.ExitCode.NO_TESTS_COLLECTED:
+                sys.exit(f"native.toml: {mutant.name}: `first` names no test")
+            if status != 0:
+                by = stage.name + (", out of time" if status is None else "")
                 return Outcome(mutant, "killed", by, monotonic() - begin)
     return Outcome(mutant, "survived", "", monotonic() - begin)
 
@@ -162,17 +167,17 @@ def _replace(path: Path, old: str, new: str) -> None:
     path.write_text(path.read_text().replace(old, new))
 
 
-def _ended(command: Sequence[str], tree: Path, limit_s: float) -> str:
-    """How a command ended: "ok", "failed" or "late". None of its children outlives it."""
+def _status(command: Sequence[str], tree: Path, limit_s: float) -> int | None:
+    """The exit status of a command, or None if it is late. None of its children outlives it."""
     environment = os.environ | {"XDG_CACHE_HOME": str(tree / "cache")}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(
         command, cwd=tree, env=environment, start_new_session=True, **quiet
     ) as process:
         try:
-            return "failed" if process.wait(limit_s) else "ok"
+            return process.wait(limit_s)
         except subprocess.TimeoutExpired:
-            return "late"
+            return None
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
