@@ -35,6 +35,20 @@ LONGEST_BUDGET_S = 3600
 PLATFORMS = {"cpu": "cpu", "gpu": "cuda"}
 
 
+class _Distinct(argparse.Action):
+    """An option of several values; neither it nor any of them may be given twice."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        if getattr(namespace, self.dest) is not self.default:
+            raise argparse.ArgumentError(self, "given twice; expected all its values at once")
+        if repeated := [value for value in values if values.count(value) > 1]:
+            raise argparse.ArgumentError(self, f"{repeated[0]!r} twice; expected each value once")
+        setattr(namespace, self.dest, values)
+
+
+SEVERAL = {"nargs": "+", "action": _Distinct}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; an error is one sentence and status 2."""
     argv = sys.argv[1:] if argv is None else list(argv)
@@ -65,9 +79,9 @@ def _add_selection(
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--suite", choices=SUITES, default=suite, help=f"named shapes ({suite})")
     what.add_argument("--shape", type=_shape, help="one shape: T=200,B=32,I=64,H=384,O=10")
-    parser.add_argument("--kernels", nargs="+", choices=kernels, default=default)
-    parser.add_argument("--pass", dest="phases", nargs="+", choices=PASSES, default=DEFAULT_PASSES)
-    parser.add_argument("--dtype", nargs="+", choices=MEASURED)
+    parser.add_argument("--kernels", choices=kernels, default=default, **SEVERAL)
+    parser.add_argument("--pass", dest="phases", choices=PASSES, default=DEFAULT_PASSES, **SEVERAL)
+    parser.add_argument("--dtype", choices=MEASURED, **SEVERAL)
     parser.add_argument("--activation", choices=ACTIVATIONS, default="relu")
     parser.add_argument("--publish", action="store_true", help=PUBLISH)
     parser.add_argument("--list", action="store_true", help="print the cases, measure nothing")
@@ -84,9 +98,8 @@ def _add_regress(parser: argparse.ArgumentParser) -> None:
     _add_selection(parser, "gate", tuple(KERNELS), tuple(KERNELS))
     parser.add_argument("--backend", choices=PLATFORMS, help="default: gpu where there is one")
     parser.add_argument("--base", default="HEAD", help="revision to compare with (HEAD)")
-    parser.add_argument(
-        "--margin", nargs="+", default=(), help="percent that matter (5); for some: scan=10"
-    )
+    percent = "percent that matter (5); for some: scan=10"
+    parser.add_argument("--margin", default=(), help=percent, **SEVERAL)
     parser.add_argument("--budget", type=_seconds, default=900, help="seconds at most (900)")
     parser.add_argument("--strict", action="store_true", help="AMBIGUOUS fails too")
     parser.add_argument("--self-test", action="store_true", help="the gate's own error rates")
@@ -136,7 +149,7 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds <= LONGEST_BUDGET_S:
+    if not text.isascii() or not 0 < seconds <= LONGEST_BUDGET_S:
         raise argparse.ArgumentTypeError(
             f"seconds is {text!r}; expected a number above 0, at most {LONGEST_BUDGET_S}"
         )
@@ -144,7 +157,7 @@ def _seconds(text: str) -> float:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) < 10_000:
+    if not (text.isascii() and text.isdecimal()) or not 0 < int(text) < 10_000:
         raise argparse.ArgumentTypeError(f"{text!r}; expected a number from 1 to 9999")
     return int(text)
 

@@ -9,7 +9,7 @@ from bench.plan import BASELINE, Case
 from bench.programs import program
 from bench.subject import Subject, compiled
 from kernels.contract import Problem, current_platform
-from kernels.registry import KERNELS
+from kernels.registry import KERNELS, obstacle
 
 NAMES = (*KERNELS, *PEERS)
 # Measured unless told: not the variants of the baseline, the best of which is its row.
@@ -22,10 +22,10 @@ def unavailable(name: str) -> str | None:
 
 
 def unsupported(case: Case) -> str | None:
-    """Why it cannot run this case where it is available, or None."""
+    """Why it cannot run this case where it is available, or None: it can, and is prepared."""
     if case.kernel in PEERS:
         return PEERS[case.kernel].unsupported(case)
-    return KERNELS[case.kernel].unsupported(problem_of(case))
+    return obstacle(case.kernel, problem_of(case))
 
 
 def emulated(case: Case) -> str | None:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Annotated, Literal
 
 import cpuinfo
 import jax
 import psutil
+from pydantic import Field
 
 from bench.fields import Count, Quantity, Text
 
@@ -25,9 +27,9 @@ class Machine:
     """The device that ran, and its host."""
 
     name: Text  # of the device: what results are filed under
-    backend: Text
+    backend: Literal["cpu", "gpu"]
     cpu: Text
-    cores: Count
+    cores: Annotated[Count, Field(ge=1)]
     memory_bytes: Count
     driver: Text | None  # of an NVIDIA GPU
     clocks: Text | None  # likewise, as its tool prints them
@@ -92,13 +94,15 @@ def versions() -> dict[str, str]:
 
 def source() -> Source:
     """The checkout that this file belongs to."""
-    folder = Path(__file__).parent
-    if not _output("git", "-C", str(folder), "ls-files", "--error-unmatch", Path(__file__).name):
+    if not _git("ls-files", "--error-unmatch", Path(__file__).name):
         return Source(None, dirty=False)
-    commit = _output("git", "-C", str(folder), "rev-parse", "HEAD")
-    status = ("status", "--porcelain", "--untracked-files=no", "--", *MEASURED_FROM)
-    changed = _output("git", "-C", str(folder), *status)
-    return Source(commit, dirty=bool(changed))
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", *MEASURED_FROM)
+    return Source(_git("rev-parse", "HEAD"), dirty=bool(changed))
+
+
+def _git(*arguments: str) -> str | None:
+    """What git prints here. It leaves no lock behind where the disk is full."""
+    return _output("git", "--no-optional-locks", "-C", str(Path(__file__).parent), *arguments)
 
 
 def _nvidia_smi(fields: str) -> str | None:

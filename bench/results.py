@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_confi
 from bench import machine
 from bench.ceilings.model import Ceilings
 from bench.device_time import DeviceTime
-from bench.fields import CONTROL, Count, FileName, Quantity, Seconds, Text, Timestamp
+from bench.fields import CONTROL, Count, FileName, Message, Quantity, Seconds, Text, Timestamp
 from bench.machine import Machine, Source
 from bench.plan import Case
 from bench.surroundings import Conditions
@@ -48,7 +48,7 @@ class CaseResult:
 
     case: Case
     status: Literal["ok", "wrong", "emulated", "unsupported", "failed"]
-    reason: Text = ""
+    reason: Message = ""
     error: Error | None = None
     error_after: Error | None = None
     tolerance: Quantity | None = None
@@ -94,7 +94,7 @@ def origin(suite: str, command: str) -> dict[str, object]:
 class Run(Origin):
     """One run of the benchmark on one backend of one machine."""
 
-    unavailable: dict[Text, Text]  # kernels that this machine lacks, and why
+    unavailable: dict[Text, Message]  # kernels that this machine lacks, and why
     seconds: Quantity
     complete: bool
     ceilings: Ceilings = ()

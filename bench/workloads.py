@@ -23,7 +23,7 @@ def parse(text: str) -> Workload:
 
     Raises ValueError saying what is wrong with the text.
     """
-    pairs = [re.fullmatch(r"\s*([TBIHO])\s*=\s*(\d{1,9})\s*", part) for part in text.split(",")]
+    pairs = [re.fullmatch(r"\s*([TBIHO])\s*=\s*([0-9]{1,9})\s*", part) for part in text.split(",")]
     if not all(pairs) or sorted(pair[1] for pair in pairs) != sorted("TBIHO"):
         raise ValueError(
             f"shape is {text!r}; expected five sizes such as T=200,B=32,I=64,H=384,O=10"

@@ -119,7 +119,7 @@ class Layer:
     backward: LayerBackward
 
 
-def never(_: object) -> None:
+def never(*_: object) -> None:
     """No reason against it."""
 
 
@@ -127,7 +127,8 @@ def never(_: object) -> None:
 class Kernel:
     """One implementation of the recurrence. Both halves see T >= 1, B >= 1 and checked arrays.
 
-    Each predicate answers None, or a reason in words that a user reads.
+    Each predicate answers None, or a reason in words that a user reads. They only look: what takes
+    long, such as a build, is for `prepare`, which is called before each run of the kernel.
     """
 
     forward: Forward
@@ -135,6 +136,7 @@ class Kernel:
     unavailable: Callable[[str], str | None] = never  # on this platform, whatever the problem
     unsupported: Callable[[Problem], str | None] = never  # this problem, where it is available
     emulated: Callable[[str], str | None] = never  # it runs, but its speed means nothing
+    prepare: Callable[[], str | None] = never  # to run here, once chosen: None, or why not
     layer: Layer | None = None  # None: the layer is composed from the two halves and XLA's products
 
 

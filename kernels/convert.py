@@ -1,10 +1,13 @@
 """Weights to and from the RNN layers of PyTorch and Flax, each imported only when it is called for.
 
 An activation is no weight, so it is yours to pass on: `kernels.rnn(params, x, activation="tanh")`
-for a layer made with the default of either library, where ours is relu.
+for a layer made with the default of either library, where ours is relu. Each function raises
+ImportError, which names what to install, where its library is missing.
 """
 
+import importlib
 import warnings
+from types import ModuleType
 from typing import Any
 
 import jax
@@ -28,7 +31,7 @@ def from_torch(rnn: Any, linear: Any = None) -> Params:
     Raises TypeError for another layer or a dtype that JAX does not hold here, ValueError for an
     RNN that is not one layer in one direction, or a `linear` that does not read its states.
     """
-    import torch
+    torch = _library("torch")
 
     _expect("rnn", rnn, torch.nn.RNN)
     for name, wanted in ONE_LAYER.items():
@@ -49,7 +52,7 @@ def to_torch(params: Params, activation: str = "relu") -> tuple[Any, Any]:
 
     Our one bias becomes torch's input bias; its other one is zero.
     """
-    import torch
+    torch = _library("torch")
 
     checks.one_of("activation", activation, tuple(ACTIVATIONS))
     (I, H), O = params.w_xh.shape, params.w_ho.shape[1]  # noqa: E741
@@ -73,7 +76,7 @@ def from_flax(rnn: Any, linear: Any = None) -> Params:
     Raises TypeError for another layer or cell, ValueError for a residual cell or a `linear` that
     does not read its states.
     """
-    from flax import nnx
+    nnx = _library("flax.nnx")
 
     _expect("rnn", rnn, nnx.RNN)
     _expect("rnn.cell", cell := rnn.cell, nnx.SimpleCell)
@@ -90,7 +93,7 @@ def from_flax(rnn: Any, linear: Any = None) -> Params:
 
 def to_flax(params: Params, activation: str = "relu") -> tuple[Any, Any]:
     """A time-major `flax.nnx.RNN` of a `SimpleCell`, and a `flax.nnx.Linear`, so weighted."""
-    from flax import nnx
+    nnx = _library("flax.nnx")
 
     checks.one_of("activation", activation, tuple(ACTIVATIONS))
     (I, H), O = params.w_xh.shape, params.w_ho.shape[1]  # noqa: E741
@@ -110,7 +113,7 @@ def to_flax(params: Params, activation: str = "relu") -> tuple[Any, Any]:
 
 def tensor(value: Any) -> Any:
     """A torch tensor on the CPU, copied; torch knows the bits of NumPy's bfloat16, not its type."""
-    import torch
+    torch = _library("torch")
 
     host = np.array(value)
     if host.dtype == ml_dtypes.bfloat16:
@@ -120,7 +123,7 @@ def tensor(value: Any) -> Any:
 
 def array(value: Any) -> Float[Array, "..."]:
     """A torch tensor as a JAX array of its dtype. Raises TypeError for one that JAX has not got."""
-    import torch
+    torch = _library("torch")
 
     host = value.detach().cpu()
     if host.dtype == torch.bfloat16:
@@ -128,6 +131,14 @@ def array(value: Any) -> Float[Array, "..."]:
     if jax.dtypes.canonicalize_dtype(host.numpy().dtype) != host.numpy().dtype:
         raise TypeError(f"rnn has dtype {host.dtype}; expected JAX's jax_enable_x64 to be on")
     return jnp.asarray(host.numpy())
+
+
+def _library(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        package = name.partition(".")[0]
+        raise ImportError(f"this needs {package}: install it with pip install {package}") from error
 
 
 def _expect(name: str, layer: object, kind: type) -> None:

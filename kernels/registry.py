@@ -20,9 +20,8 @@ COMPUTED_NATIVELY = ("float32", "float64")  # bfloat16 the native kernel only st
 
 
 def obstacle(name: str, problem: Problem) -> str | None:
-    """Why the kernel of this name cannot run the problem, or None: it can."""
-    kernel = KERNELS[name]
-    return kernel.unavailable(problem.platform) or kernel.unsupported(problem)
+    """Why the kernel of this name cannot run the problem, or None: it can, and is prepared."""
+    return _obstacle(KERNELS[name], problem)
 
 
 def fastest(problem: Problem) -> str:
@@ -51,6 +50,10 @@ def choose(kernel: str | Kernel, problem: Problem) -> Kernel:
 
 def _able(kernel: Kernel, label: str, problem: Problem) -> Kernel:
     """The kernel, once it is known to run the problem."""
-    if reason := kernel.unavailable(problem.platform) or kernel.unsupported(problem):
+    if reason := _obstacle(kernel, problem):
         raise ValueError(f"{label} cannot run this problem: {reason}")
     return kernel
+
+
+def _obstacle(kernel: Kernel, problem: Problem) -> str | None:
+    return kernel.unavailable(problem.platform) or kernel.unsupported(problem) or kernel.prepare()

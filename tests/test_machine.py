@@ -1,5 +1,6 @@
 """What a result says of its source."""
 
+import os
 import subprocess
 
 import pytest
@@ -31,6 +32,14 @@ def test_a_report_made_anew_does_not(checkout):
     (checkout / "results" / "report.md").write_text("after\n")
     (checkout / "results" / "new.json").write_text("{}")
     assert not machine.source().dirty
+
+
+def test_reading_a_checkout_writes_nothing_into_it(checkout):
+    """A new index is written beside a lock, which a full disk leaves in the user's way."""
+    os.utime(checkout / "kernels" / "scan.py", (1, 1))  # looks changed until it is read
+    before = (checkout / ".git" / "index").read_bytes()
+    assert not machine.source().dirty
+    assert (checkout / ".git" / "index").read_bytes() == before
 
 
 def test_outside_a_checkout_there_is_no_commit(tmp_path, monkeypatch):

@@ -1,9 +1,6 @@
 """What only the native kernel has to get right; the rest is in the conformance suite."""
 
 import dataclasses
-import fcntl
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -45,7 +42,7 @@ def level(request, monkeypatch):
     """Nothing compiled for another level is found again, before or after."""
     jax.clear_caches()
     monkeypatch.setattr(compiler, "target", lambda: request.param)
-    assert library.obstacle(request.param) is None
+    assert library.load(request.param) is None
     yield
     jax.clear_caches()
 
@@ -98,6 +95,49 @@ def test_one_row_skips_no_nan(place, poison):
         np.testing.assert_array_equal(np.isinf(ours), np.isinf(theirs))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_tanh_is_exact_to_a_few_units_in_the_last_place(dtype, float64):
+    """Weights of 0 leave only the activation."""
+    sizes = np.concatenate([np.geomspace(1e-30, 1e30, 400), np.linspace(0, 24, 400)])
+    z = np.concatenate([sizes, -sizes]).astype(dtype).reshape(1, -1, 8)
+    w_hh = np.zeros((8, 8), dtype)
+    h = np.asarray(kernels.recurrence(z, w_hh, activation="tanh", kernel="native"))
+    want = np.tanh(z.astype(np.longdouble))
+    assert np.all(np.abs(h - want) <= 4 * np.spacing(np.abs(want).astype(dtype)))
+
+
+def test_tanh_keeps_the_sign_of_zero():
+    z, w_hh, h0 = -jnp.zeros((1, 1, 1)), jnp.zeros((1, 1)), -jnp.ones((1, 1))  # -1 * 0 is -0
+    assert np.signbit(kernels.recurrence(z, w_hh, h0, activation="tanh", kernel="native"))
+
+
+def test_each_state_and_its_gradient_is_rounded_to_even_once_a_step():
+    """1 + 2^-8 lies halfway between 1, which is even, and 1 + 2^-7; the next step would tell."""
+    w_hh, near_1 = jnp.full((1, 1), 256, "bfloat16"), jnp.full((1, 1), 2.0**-16, "bfloat16")
+
+    def run(z, h0):
+        return kernels.recurrence(z, w_hh, h0, kernel="native")
+
+    z = jnp.array([1, -256], "bfloat16").reshape(2, 1, 1)
+    np.testing.assert_array_equal(run(z, near_1)[:, 0, 0], [1, 0])
+    active = jnp.array([1, -255, -255], "bfloat16").reshape(3, 1, 1)  # every state is 1
+    _, vjp = jax.vjp(lambda z: run(z, jnp.zeros((1, 1), "bfloat16")), active)
+    (dz,) = vjp(jnp.array([-256, 1, near_1.item()], "bfloat16").reshape(3, 1, 1))
+    np.testing.assert_array_equal(dz[:, 0, 0].astype(float), [0, 1, 2.0**-16])
+
+
+def test_gradients_of_what_several_threads_convert():
+    made = inputs.make(SHAPES[1], "bfloat16")
+    _, vjp = jax.vjp(
+        lambda *a: kernels.rnn(*a, activation="tanh", kernel="native"), made.params, made.x, made.h0
+    )
+    dy, dh_last = made.targets.y, made.targets.h[-1]
+    h = oracle.forward(made.params, made.x, made.h0, activation="tanh").h
+    want = oracle.backward(made.params, made.x, made.h0, h, dy, dh_last, activation="tanh")
+    allowed = tolerance(SHAPES[1], "bfloat16", "train")
+    hold_equal(jax.tree.leaves(vjp((dy, dh_last))), list(want), allowed)
+
+
 def test_dx_is_computed_only_where_asked_for():
     made = inputs.make(SHAPES[1], "float32")
 
@@ -138,71 +178,6 @@ def test_inputs_that_lie_otherwise_in_memory():
 
     stored = jax.tree.map(jnp.transpose, made.params)
     hold_equal(run(stored, made.x.transpose(1, 0, 2)), want, tolerance(SHAPES[1], "float32"))
-
-
-# The library's making.
-
-
-@pytest.fixture
-def empty_cache(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    return tmp_path / "recurrent-kernels"
-
-
-def libraries(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.name != "lock")
-
-
-def test_two_that_build_at_once_build_once(empty_cache, monkeypatch):
-    builds = []
-
-    def compile_library(target, output):
-        with (empty_cache / "lock").open() as other, pytest.raises(BlockingIOError):
-            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        builds.append(target)
-        output.write_text("a library")
-
-    monkeypatch.setattr(compiler, "compile_library", compile_library)
-    with ThreadPoolExecutor(4) as pool:
-        paths = set(pool.map(library.build, ["x86-64"] * 4))
-    assert builds == ["x86-64"]
-    assert libraries(empty_cache) == [path.name for path in paths]
-
-
-def test_a_failed_build_leaves_nothing_and_says_why(empty_cache, monkeypatch, tmp_path):
-    broken = tmp_path / "broken-c++"
-    broken.write_text(
-        '#!/bin/sh\n[ "$1" = --version ] && exit 0\necho "error: no luck" >&2; exit 1\n'
-    )
-    broken.chmod(0o755)
-    monkeypatch.setattr(compiler, "find", lambda: str(broken))
-    assert "error: no luck" in library.obstacle.__wrapped__("x86-64")
-    assert libraries(empty_cache) == []
-
-
-def test_without_a_compiler_the_rest_works(monkeypatch):
-    monkeypatch.setattr(compiler, "NAMES", ("no-such-compiler",))
-    monkeypatch.setattr(compiler, "find", compiler.find.__wrapped__)
-    monkeypatch.setattr(library, "obstacle", library.obstacle.__wrapped__)
-    assert "no C++ compiler found" in kernels.available()["native"]
-    made = inputs.make(SHAPES[0], "float32")
-    assert kernels.rnn(made.params, made.x)[0].shape == (9, 1, 5)
-    with pytest.raises(ValueError, match="no C\\+\\+ compiler found"):
-        kernels.rnn(made.params, made.x, kernel="native")
-
-
-def test_another_compiler_jaxlib_or_source_is_another_library(empty_cache, monkeypatch, tmp_path):
-    monkeypatch.setattr(compiler, "compile_library", lambda target, output: output.write_text("."))
-    paths = [library.build("x86-64"), library.build("x86-64-v3")]
-    monkeypatch.setattr(library.jaxlib, "__version__", "0.0.1")
-    paths.append(library.build("x86-64"))
-    monkeypatch.setattr(compiler, "version", lambda compiler: "c++ 99")
-    paths.append(library.build("x86-64"))
-    (tmp_path / "source").mkdir()
-    (tmp_path / "source" / "other.h").write_text("// other")
-    monkeypatch.setattr(compiler, "SOURCE", tmp_path / "source")
-    paths.append(library.build("x86-64"))
-    assert len(set(paths)) == len(paths)
 
 
 def test_auto_takes_it_where_it_pays():

@@ -65,6 +65,14 @@ def test_bptt_by_hand_is_jax_grad(problem, activation):
         np.testing.assert_allclose(by_hand, by_jax, rtol=1e-12, atol=1e-12)
 
 
+def test_integers_are_refused():
+    params = reference.init(jax.random.key(0), 5, 7, 3)
+    with pytest.raises(TypeError, match="x has dtype int32; expected a floating dtype"):
+        reference.rnn(params, jnp.ones((6, 4, 5), int))
+    with pytest.raises(TypeError, match="w_hh has dtype int32; expected a floating dtype"):
+        reference.rnn(params._replace(w_hh=jnp.ones((7, 7), int)), jnp.ones((6, 4, 5)))
+
+
 def test_init_is_a_contraction():
     params = reference.init(jax.random.key(3), 16, 64, 8)
     singular = np.linalg.svd(params.w_hh, compute_uv=False)

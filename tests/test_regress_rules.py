@@ -72,10 +72,20 @@ def test_margins_are_for_all_cases_or_for_those_with_all_the_words():
     assert found.of(TRAIN.case) == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize("text", ["", "five", "0", "-5", "nan", "inf", "scan=", "scna=5", "=5%"])
+@pytest.mark.parametrize(
+    "text", ["", "five", "0", "-5", "nan", "inf", "scan=", "scna=5", "=5%", "٥"]
+)
 def test_a_bad_margin_is_named(text):
     with pytest.raises(ResultError, match=r"--margin is .*; expected"):
         margins.parse([text], [SCAN.case])
+
+
+@pytest.mark.parametrize(
+    "texts", [("5", "6"), ("scan=5", "scan=6"), ("unrolled train=5", "train unrolled=5")]
+)
+def test_two_margins_for_the_same_are_refused(texts):
+    with pytest.raises(ResultError, match=f"--margin is '{texts[1]}'; expected one margin for"):
+        margins.parse(texts, [SCAN.case, TRAIN.case])
 
 
 # Timing, on a clock that only the timed work moves.

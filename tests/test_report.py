@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from made_up import TYPICAL, run, timed
 
-from bench import results, tables
+from bench import cli, results, tables
 from bench.report import build
 from bench.results import ResultError
 from bench.workloads import mission
@@ -84,6 +84,12 @@ def test_other_json_below_results_is_left_alone():
     results.create(TYPICAL, publish=True)
     assert build.main([]) == 0
     assert [path.name for path in other.parent.iterdir()] == ["study.json"]
+
+
+def test_nothing_to_report_is_an_error_in_a_sentence(capsys):
+    assert cli.main(["report"]) == 2
+    said = capsys.readouterr().err
+    assert said == "bench: results: no result files there; `bench run` makes some\n"
 
 
 def test_a_folder_without_results(tmp_path):

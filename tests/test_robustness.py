@@ -17,6 +17,7 @@ from rich.console import Console
 
 from bench import results, tables
 from bench.ceilings.model import Ceiling
+from bench.fields import LONGEST_TEXT
 from bench.report import build
 from bench.results import ResultError
 from bench.workloads import mission
@@ -155,6 +156,9 @@ HOSTILE = {
     "an axis in words": (with_shape(H="many"), "workload.H"),
     "cores without number": (changed(machine={**MACHINE, "cores": 10**30}), "machine.cores"),
     "a machine that is a list": (changed(machine=[]), "machine"),
+    "no cores": (changed(machine={**MACHINE, "cores": 0}), "machine.cores"),
+    "an unknown backend": (changed(machine={**MACHINE, "backend": "abacus"}), "machine.backend"),
+    "a book for a command": (changed(command="run " * 10**6), "command"),
     "no time": (with_case(samples_s=[[0.0]]), "samples_s"),
     "a negative time": (with_case(samples_s=[[-1.0]]), "samples_s"),
     "an infinite time": (with_case(samples_s=[[1.0]]).replace("[1.0]", "[1e999]"), "samples_s"),
@@ -166,9 +170,13 @@ HOSTILE = {
     "a script for a kernel": (with_problem(kernel="<script>alert(1)</script>"), "kernel"),
     "a script for a workload": (with_shape(name="<img src=x onerror=alert(1)>"), "workload.name"),
     "a formula for a name": (with_shape(name=r"$\frac$"), "workload.name"),
+    "a path for a kernel": (with_problem(kernel=".."), "kernel"),
+    "a path for a workload": (with_shape(name="."), "workload.name"),
     "a path for a suite": (changed(suite="../../elsewhere"), "suite"),
     "an empty suite": (changed(suite=""), "suite"),
     "a time without date": (changed(started="yesterday"), "started"),
+    "a thirteenth month": (changed(started="2026-13-02T03:04:05+00:00"), "month must be in 1..12"),
+    "a date in another script": (changed(started="٢٠٢٦-01-02T03:04:05+00:00"), "started"),
     "one case twice": (changed(cases=2 * json.loads(with_case())["cases"]), "one case has two"),
     "a ceiling of nothing": (
         changed(ceilings=[{"kind": "serial", "how": "", "rounds": []}]),
@@ -204,6 +212,12 @@ def test_what_the_tests_start_from_is_accepted():
     for text in (changed(), with_case(), with_shape()):
         path.write_text(text)
         assert results.load(path).machine == WHOLE.machine
+
+
+def test_an_error_of_any_length_is_shortened():
+    case = untimed(mission(1), "scan", "failed", "no luck " * 10**5)
+    path = results.create(run(case), publish=False)
+    assert results.load(path).cases[0].reason == case.reason[:LONGEST_TEXT]
 
 
 def test_bytes_that_are_no_text_are_refused():

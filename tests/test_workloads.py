@@ -15,7 +15,10 @@ def test_sizes_in_any_order(axes, sizes):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "T=1", "T=1,B=2,I=3,H=4,O=5,O=6", "T=1,B=2,I=3,H=4,X=5", "T=1,B=-2,I=3,H=4,O=5", "T"],
+    [
+        *("", "T", "T=1", "T=1,B=2,I=3,H=4,O=5,O=6", "T=1,B=2,I=3,H=4,X=5", "T=1,B=-2,I=3,H=4,O=5"),
+        "T=٣,B=2,I=3,H=4,O=5",
+    ],
 )
 def test_not_a_shape(text):
     with pytest.raises(ValueError, match="expected five sizes such as T="):

@@ -26,12 +26,17 @@ class Margins:
 def parse(texts: Sequence[str], cases: Sequence[Case]) -> Margins:
     """Read "5", "scan=10" or "scan train=8", in percent.
 
-    Raises ResultError for a margin that is no percentage, or that fits none of the cases.
+    Raises ResultError for a margin that is no percentage, that fits none of the cases, or that is a
+    second one for the same words.
     """
     default, overrides = MARGIN, []
+    seen: set[frozenset[str]] = set()
     for text in texts:
         words, _, percent = text.rpartition("=")
         share = _share(text, percent)
+        if (same := frozenset(words.split())) in seen:
+            raise ResultError(f"--margin is {text!r}; expected one margin for {words or 'all'}")
+        seen.add(same)
         if not words:
             default = share
             continue
@@ -50,6 +55,6 @@ def _share(text: str, percent: str) -> float:
         share = float(percent) / 100
     except ValueError:
         share = -1.0
-    if not 0 < share <= LARGEST:
+    if not percent.isascii() or not 0 < share <= LARGEST:
         raise ResultError(f"--margin is {text!r}; expected a percentage such as 5 or scan=10")
     return share

@@ -52,6 +52,7 @@ def copied(tree: Path) -> Iterator[Path]:
 
 
 def _git(repository: Path, *arguments: str) -> bytes | None:
-    """What git prints, or None if it refuses."""
-    done = subprocess.run(["git", "-C", str(repository), *arguments], capture_output=True)
+    """What git prints, or None if it refuses. It leaves no lock behind where the disk is full."""
+    command = ["git", "--no-optional-locks", "-C", str(repository), *arguments]
+    done = subprocess.run(command, capture_output=True)
     return done.stdout if done.returncode == 0 else None

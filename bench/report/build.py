@@ -20,8 +20,14 @@ OTHER_KINDS = ("adding", "ladder", "gate")  # folders of their files, within a m
 
 
 def main(folders: Sequence[Path]) -> int:
-    """Rebuild the report of these machine folders, or of all under results/."""
-    for folder in folders or _machine_folders():
+    """Rebuild the report of these machine folders, or of all under results/.
+
+    Raises ResultError if there is nothing to report.
+    """
+    folders = folders or _machine_folders()
+    if not folders:
+        raise results.ResultError(f"{results.ROOT}: no result files there; `bench run` makes some")
+    for folder in folders:
         print(*write(folder), sep="\n")
     return 0
 

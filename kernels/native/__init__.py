@@ -8,7 +8,12 @@ def unavailable(platform: str) -> str | None:
     """Needs a CPU and, the first time, a C++ compiler."""
     if platform != "cpu":
         return f"runs on CPU only; this is {platform}"
-    return library.obstacle(compiler.target())
+    return library.missing(compiler.target())
+
+
+def prepare() -> str | None:
+    """Builds the library, the first time."""
+    return library.load(compiler.target())
 
 
 def unsupported(problem: Problem) -> str | None:
@@ -26,4 +31,5 @@ KERNEL = Kernel(
     layer=Layer(layer.forward, layer.backward),
     unavailable=unavailable,
     unsupported=unsupported,
+    prepare=prepare,
 )

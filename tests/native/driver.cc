@@ -30,7 +30,17 @@ std::vector<float> draw(Index n, double scale, unsigned seed) {
   return numbers;
 }
 
-// A layer, its forward pass and its gradients, in memory of exactly their size.
+// c += a b, or a b^T, of row-major matrices: a is (M, K), b is (K, N) or (N, K).
+void add_product(const std::vector<float>& a, const std::vector<float>& b, Index K, Index N,
+                 bool transposed, std::vector<float>& c) {
+  for (std::size_t row = 0; row < c.size() / N; ++row)
+    for (Index n = 0; n < N; ++n)
+      for (Index k = 0; k < K; ++k)
+        c[row * N + n] += a[row * K + k] * b[transposed ? n * K + k : k * N + n];
+}
+
+// A layer, its forward pass and its gradients, in memory of exactly their size. And its recurrence
+// alone, from z to h and from dh to dz.
 struct Example {
   explicit Example(Shape s)
       : shape(s),
@@ -52,14 +62,29 @@ struct Example {
         dw_ho(w_ho.size()),
         db_o(s.O),
         dx(x.size()),
-        dh0(h0.size()) {}
+        dh0(h0.size()),
+        z(h.size()),
+        dh(h.size()),
+        h_alone(h.size()),
+        dz(h.size()) {
+    for (std::size_t i = 0; i < z.size(); ++i) z[i] = b_h[i % s.H];
+    add_product(x, w_xh, s.I, s.H, false, z);
+    std::copy(dh_last.begin(), dh_last.end(), dh.end() - s.B * s.H);
+    add_product(dy, w_ho, s.O, s.H, true, dh);
+  }
 
   rnn::Layer<float> layer() const {
     return {shape.T,     shape.B,     shape.I,    shape.H,  shape.O,   w_xh.data(),
             w_hh.data(), b_h.data(),  w_ho.data(), b_o.data(), x.data(), h0.data()};
   }
+  rnn::Layer<float> recurrence() const {
+    rnn::Layer<float> alone{};
+    alone.T = shape.T, alone.B = shape.B, alone.H = shape.H;
+    alone.w_hh = w_hh.data(), alone.h0 = h0.data();
+    return alone;
+  }
 
-  template <Activation kActivation>
+  template <Activation kActivation, class Pool>
   void run(Pool& pool, Index threads, std::chrono::nanoseconds patience) {
     rnn::Forward<float, kActivation> forward(
         layer(), {nullptr, h.data(), h_last.data(), shape.O ? y.data() : nullptr});
@@ -68,11 +93,19 @@ struct Example {
         layer(), {h.data(), nullptr, dy.data(), dh_last.data(), nullptr, dw_xh.data(),
                   dw_hh.data(), db_h.data(), dw_ho.data(), db_o.data(), dx.data(), dh0.data()});
     rnn::run_team(pool, threads, patience, backward);
+    rnn::Forward<float, kActivation> forward_alone(
+        recurrence(), {z.data(), h_alone.data(), nullptr, nullptr});
+    rnn::run_team(pool, threads, patience, forward_alone);
+    rnn::BackwardArrays<float> arrays{};
+    arrays.h = h.data(), arrays.dh = dh.data(), arrays.dz = dz.data();
+    rnn::Backward<float, kActivation> backward_alone(recurrence(), arrays);
+    rnn::run_team(pool, threads, patience, backward_alone);
   }
 
   Shape shape;
   std::vector<float> w_xh, w_hh, b_h, w_ho, b_o, x, h0, dy, dh_last;
   std::vector<float> h, y, h_last, dw_xh, dw_hh, db_h, dw_ho, db_o, dx, dh0;
+  std::vector<float> z, dh, h_alone, dz;
 };
 
 double act(Activation activation, double pre) {
@@ -144,14 +177,24 @@ void check(const Example& e, Activation activation) {
   expect("dw_xh", e.dw_xh, dw_xh), expect("dw_hh", e.dw_hh, dw_hh), expect("db_h", e.db_h, db_h);
   expect("dw_ho", e.dw_ho, dw_ho), expect("db_o", e.db_o, db_o);
   expect("h_last", e.h_last, Numbers(h.end() - B * H, h.end()));
+  expect("h alone", e.h_alone, h), expect("dz", e.dz, dz);
 }
 
+template <class Pool>
 void run_and_check(Example& example, Pool& pool, Index threads, std::chrono::nanoseconds patience) {
   example.run<Activation::kRelu>(pool, threads, patience);
   check(example, Activation::kRelu);
   example.run<Activation::kTanh>(pool, threads, patience);
   check(example, Activation::kTanh);
 }
+
+// A pool that cannot queue a task runs it at once, in the thread that schedules it.
+struct FullPool {
+  template <class Task>
+  void Schedule(Task&& task) {
+    task();
+  }
+};
 
 // Work that cannot be prepared is nobody's: helpers are let go, and the caller hears of it.
 class Impossible final : public rnn::Work {
@@ -217,10 +260,11 @@ int main() {
   using namespace std::chrono_literals;
   const Shape shapes[] = {{1, 1, 1, 1, 1},   {3, 1, 5, 70, 3},  {5, 17, 3, 33, 2}, {9, 30, 8, 40, 33},
                           {4, 50, 20, 32, 0}, {2, 2, 3, 300, 5}, {1, 40, 32, 64, 32},
-                          {5, 1, 3, 70, 5}};
+                          {5, 1, 3, 70, 5},  {5, 1, 3, 300, 5}, {2, 201, 2, 5, 1},
+                          {70, 3, 2, 40, 1}, {1, 1, 5000, 70, 1}};
   Pool pool(3);
   for (const Shape& shape : shapes)
-    for (Index threads : {1, 2, 4}) {
+    for (Index threads : {1, 2, 3, 4}) {
       Example example(shape);
       run_and_check(example, pool, threads, 1s);
     }
@@ -234,6 +278,9 @@ int main() {
       }
     });
   for (auto& caller : callers) caller.join();
+  FullPool full;
+  Example alone(shapes[1]);
+  run_and_check(alone, full, 4, 1ms);
   check_failure_lets_helpers_go(pool);
   check_members_part();
   check_in_child(pool, shapes[1]);

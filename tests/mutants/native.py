@@ -1,0 +1,213 @@
+"""Plants faults in the native kernel's C++, one at a time, and sees whether the tests notice.
+
+    python tests/mutants/native.py > tests/mutants/native.md     # every fault of native.toml
+    python tests/mutants/native.py forward-carry tile-second-vector --minutes 5
+
+There is no mutation tool for C++ templates that XLA calls, hence a list of our own. Each fault is
+one replacement in a copy of the project, whose tests run, the cheapest first, until one fails. They
+are compiled with -O1, which takes a fifth of the time of -O3 and has the same meaning, for this
+machine's instruction set. What does not end in time counts as killed, and says so.
+
+The exit status is 1 if a fault survived for which native.toml gives no reason, if one with a reason
+was killed, or if one does not compile.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+SOURCE = Path("kernels/native/source")
+COPIED = ("kernels", "reference", "bench", "tests", "pyproject.toml")
+COMPILER = Path("kernels/native/compiler.py")
+LIMIT_S = 600  # of any one step; on an idle machine each takes less than a minute
+
+PYTHON = (sys.executable, "-c")
+BUILD_DRIVER = """
+from pathlib import Path
+from kernels.native.compiler import compile_program
+compile_program(Path("tests/native/driver.cc"), Path("driver"), "-Ibench/ladder")
+"""
+BUILD_LIBRARY = """
+from kernels.native import compiler, library
+library.build(compiler.target())
+"""
+PYTEST = (sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What must compile, and then what must fail for a fault to be killed."""
+
+    name: str
+    build: tuple[str, ...]
+    run: tuple[str, ...]
+    limit_s: float = LIMIT_S
+
+
+def _tests(selected: str) -> Stage:
+    run = (*PYTEST, "tests/test_native.py", "-k", selected)
+    return Stage("tests", (*PYTHON, BUILD_LIBRARY), run)
+
+
+STAGES = (
+    Stage("driver", (*PYTHON, BUILD_DRIVER), ("./driver",), limit_s=60),
+    Stage("sanitizers", ("true",), (*PYTEST, "tests/test_native_sanitizers.py")),
+    _tests("not every_instruction_set"),
+)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One fault: `find`, which occurs once in the file, becomes `replace`."""
+
+    name: str
+    file: str
+    find: str
+    replace: str
+    first: str = ""  # tests of tests/test_native.py to try before all others, as pytest -k has them
+    survives: str = ""  # why no test can notice it
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages in order."""
+        return (_tests(self.first), *STAGES) if self.first else STAGES
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a fault, and at which stage."""
+
+    mutant: Mutant
+    fate: str  # "killed", "survived", "does not compile"
+    by: str = ""
+    seconds: float = 0.0
+
+    @property
+    def expected(self) -> bool:
+        """Whether native.toml says so."""
+        return self.fate == ("survived" if self.mutant.survives else "killed")
+
+
+def main() -> int:
+    """Run the faults named, or all, and print a table."""
+    arguments = _arguments()
+    outcomes = []
+    mutants = _chosen(arguments.names)
+    end = monotonic() + 60 * arguments.minutes
+    for mutant in mutants:
+        if monotonic() > end:
+            break
+        outcomes.append(outcome := judge(mutant))
+        print(_row(outcome), file=sys.stderr, flush=True)
+    print(*page(outcomes, len(mutants) - len(outcomes)), sep="\n")
+    return int(not all(outcome.expected for outcome in outcomes))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of faults (default: all)")
+    parser.add_argument("--minutes", type=float, default=120, help="begin none after them (120)")
+    return parser.parse_args()
+
+
+def _chosen(names: Sequence[str]) -> list[Mutant]:
+    """The mutants of these names. Exits with a sentence for a bad name or list."""
+    listed = tomllib.loads((HERE / "native.toml").read_text())["mutant"]
+    mutants = {fields["name"]: Mutant(**fields) for fields in listed}
+    if len(mutants) < len(listed):
+        sys.exit("native.toml: two mutants have one name")
+    for mutant in mutants.values():
+        if (found := (ROOT / SOURCE / mutant.file).read_text().count(mutant.find)) != 1:
+            sys.exit(f"native.toml: {mutant.name}: `find` occurs {found} times; expected once")
+    if unknown := set(names) - set(mutants):
+        sys.exit(f"no mutant is called {min(unknown)!r}; native.toml lists them")
+    return [mutants[name] for name in names or mutants]
+
+
+def judge(mutant: Mutant) -> Outcome:
+    """Plant the fault in a copy of the project and run the stages until one fails."""
+    begin = monotonic()
+    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+        tree = Path(folder)
+        _copy(tree)
+        _replace(tree / SOURCE / mutant.file, mutant.find, mutant.replace)
+        for stage in mutant.stages:
+            if _status(stage.build, tree, LIMIT_S) != 0:
+                return Outcome(mutant, "does not compile", stage.name, monotonic() - begin)
+            status = _status(stage.run, tree, stage.limit_s)
+            if status == pytest.ExitCode.NO_TESTS_COLLECTED:
+                sys.exit(f"native.toml: {mutant.name}: `first` names no test")
+            if status != 0:
+                by = stage.name + (", out of time" if status is None else "")
+                return Outcome(mutant, "killed", by, monotonic() - begin)
+    return Outcome(mutant, "survived", "", monotonic() - begin)
+
+
+def _copy(tree: Path) -> None:
+    for name in COPIED:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tree / name)
+    _replace(tree / COMPILER, '"-O3"', '"-O1"')
+
+
+def _replace(path: Path, old: str, new: str) -> None:
+    path.write_text(path.read_text().replace(old, new))
+
+
+def _status(command: Sequence[str], tree: Path, limit_s: float) -> int | None:
+    """The exit status of a command, or None if it is late. None of its children outlives it."""
+    environment = os.environ | {"XDG_CACHE_HOME": str(tree / "cache")}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(
+        command, cwd=tree, env=environment, start_new_session=True, **quiet
+    ) as process:
+        try:
+            return process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def page(outcomes: Sequence[Outcome], not_run: int) -> Iterator[str]:
+    """A table in Markdown, the survivors with their reasons."""
+    killed = sum(outcome.fate == "killed" for outcome in outcomes)
+    yield "# Faults planted in the native kernel's C++"
+    yield ""
+    yield f"{killed} of {len(outcomes)} killed. Made by"
+    yield ""
+    yield "    python tests/mutants/native.py > tests/mutants/native.md"
+    yield ""
+    if not_run:
+        yield f"The time was over before {not_run} more were tried."
+        yield ""
+    yield "| fault | file | fate | seconds |"
+    yield "| --- | --- | --- | ---: |"
+    yield from map(_row, outcomes)
+
+
+def _row(outcome: Outcome) -> str:
+    fate = " by ".join(filter(None, (outcome.fate, outcome.by)))
+    if not outcome.expected:
+        fate = f"**{fate}**"
+    if outcome.mutant.survives:
+        fate += f": {outcome.mutant.survives}"
+    return f"| {outcome.mutant.name} | {outcome.mutant.file} | {fate} | {outcome.seconds:.0f} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
