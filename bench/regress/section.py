@@ -5,7 +5,7 @@ from pathlib import Path
 from bench.regress import rates
 from bench.regress.judge import LOOKS
 from bench.regress.record import SelfTest
-from bench.report.prose import link
+from bench.report.prose import link, plain
 from bench.report.sections import Drawing, Section
 from bench.units import percent
 
@@ -30,6 +30,8 @@ def section(found: SelfTest, path: Path) -> Section:
 
 
 def _conclusion(found: SelfTest, by_size: list[rates.Rate]) -> str:
+    if found.narrowed:
+        return f"**Not the whole suite: {plain(', '.join(found.narrowed))}.**"
     if not found.complete:
         return "**Incomplete: the self-test was cut short.**"
     return f"{'; '.join(promise.sentence for promise in rates.promises(by_size))}."
