@@ -40,7 +40,7 @@ def test_no_kernel_is_given_what_does_not_fit(kernel):
 
 
 def test_memory_is_named_as_needed_and_as_there():
-    assert too_large(shaped(B=1000, H=500)) == "needs 29.2 GiB of memory, has 12.0 GiB"
+    assert too_large(shaped(B=1000, H=500)) == "needs 30.9 GiB of memory, has 12.0 GiB"
 
 
 def test_what_just_fits_is_measured(monkeypatch):

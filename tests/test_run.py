@@ -144,10 +144,10 @@ def test_nothing_to_measure_is_one_sentence(tmp_path, monkeypatch, capsys):
     [
         ((*SHAPE, "--dtype", "tf32"), "scan: precision 'tf32' needs an NVIDIA GPU"),
         (
-            ("--shape", "T=9000000,B=50,I=1,H=4,O=1", "--backend", "cpu"),
-            "TFLOP and 9,000,000 steps",
+            ("--shape", "T=9000000,B=1,I=1,H=1,O=1", "--backend", "cpu"),
+            "scan: needs 7.2e-05 TFLOP and 9,000,000 steps",
         ),
-        (("--shape", "T=99,B=9999,I=9,H=2000,O=9", "--backend", "cpu"), "scan: needs 4"),
+        (("--shape", "T=999,B=999,I=9,H=2100,O=9", "--backend", "cpu"), "scan: needs 2"),
     ],
 )
 def test_cases_none_of_which_can_run_here_are_one_sentence(
@@ -157,7 +157,7 @@ def test_cases_none_of_which_can_run_here_are_one_sentence(
     from bench.cli import main
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(limits, "available_bytes", lambda: 2**38)
+    monkeypatch.setattr(limits, "available_bytes", lambda: 2**36)
     assert main(["run", *arguments, "--kernels", "scan"]) == 2
     assert f"nothing to measure: {said}" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

@@ -8,7 +8,8 @@ import pandas as pd
 from bench import figures, scaling, tables
 from bench.ceilings import roofline
 from bench.ceilings import section as ceilings
-from bench.report.prose import link, plain
+from bench.report.origins import not_whole
+from bench.report.prose import link
 from bench.report.sections import Section, Table
 from bench.report.summary import alike
 from bench.results import Run
@@ -17,9 +18,7 @@ from bench.results import Run
 def sections(run: Run, path: Path) -> list[Section]:
     """`path` is the run's file."""
     title, rows = f"Suite {run.suite}", tables.frame(run)
-    prose = [f"Samples: {link(path.name, path.name)}."]
-    if run.narrowed:
-        prose.append(f"**Not the whole suite: {plain(', '.join(run.narrowed))}.**")
+    prose = [f"Samples: {link(path.name, path.name)}.", *not_whole(run)]
     if not run.complete:
         prose.append("**Incomplete: the run was cut short.**")
     if rows.empty:
