@@ -60,7 +60,7 @@ def _too_long(case: Case) -> str | None:
     if seconds <= LONGEST_S:
         return None
     return (
-        f"needs {flops / 1e12:,.3g} TFLOP and {case.workload.T:,} steps with its check, up to "
-        f"{seconds / 60:,.0f} minutes on {machine.cores()} cores; at most {LONGEST_S // 60} are "
-        "spent without a result"
+        f"needs {flops / 1e12:,.3g} TFLOP and {case.workload.T:,} steps with its check, perhaps "
+        f"{seconds / 60:,.0f} minutes on {machine.cores()} cores; at most {LONGEST_S // 60} may "
+        "pass without a result"
     )

@@ -70,7 +70,7 @@ def test_a_gpus_memory_is_its_own(monkeypatch):
 )
 def test_minutes_without_a_result_are_refused(sizes, monkeypatch):
     monkeypatch.setattr(limits, "available_bytes", lambda: 2**60)
-    assert "minutes on 2 cores; at most 2 are spent without a result" in too_large(shaped(**sizes))
+    assert "minutes on 2 cores; at most 2 may pass without a result" in too_large(shaped(**sizes))
     halves = {axis: -(-size // 2) for axis, size in sizes.items()}
     assert too_large(shaped(**halves)) is None
 
