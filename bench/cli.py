@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import jax
 from rich.console import Console
 
-from bench import campaign, compare, machine
+from bench import campaign, compare, halves, machine
 from bench.adding import cli as adding
 from bench.contenders import DEFAULT, NAMES
 from bench.ladder import cli as ladder
@@ -166,7 +165,7 @@ def _run(arguments: argparse.Namespace, argv: list[str]) -> int:
     backends = [arguments.backend] if arguments.backend else machine.backends()
     if len(backends) > 1:  # a process each: a backend started is never wholly left
         each = ([sys.executable, "-m", "bench", *argv, "--backend", name] for name in backends)
-        return max(map(_status_of, each))
+        return halves.run(each)
     (backend,) = backends
     _use(backend)
     request = Request(
@@ -174,6 +173,7 @@ def _run(arguments: argparse.Namespace, argv: list[str]) -> int:
         seconds=arguments.seconds,
         publish=arguments.publish,
         command=_command_line(argv),
+        narrowed=_narrowed(arguments, DEFAULT),
     )
     if arguments.list:
         return _list(request)
@@ -197,6 +197,7 @@ def _regress(arguments: argparse.Namespace, argv: list[str]) -> int:
         strict=arguments.strict,
         publish=arguments.publish,
         command=_command_line(argv),
+        narrowed=_narrowed(arguments, tuple(KERNELS)),
     )
     if arguments.self_test:
         return selftest.main(request, arguments.trials, _console())
@@ -219,15 +220,6 @@ def _console() -> Console:
     return Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_LOG)
 
 
-def _status_of(command: list[str]) -> int:
-    """Ctrl-C reaches the child as well, which concludes in its own time."""
-    with subprocess.Popen(command) as child:
-        try:
-            return abs(child.wait())
-        except KeyboardInterrupt:
-            return child.wait()
-
-
 def _adding(arguments: argparse.Namespace, argv: list[str]) -> int:
     return adding.main(_command_line(argv), publish=arguments.publish)
 
@@ -242,6 +234,22 @@ def _label(arguments: argparse.Namespace) -> str:
     flags = ("xla-flags",) if os.environ.get("XLA_FLAGS") else ()
     activation = (arguments.activation,) if arguments.activation != "relu" else ()
     return "-".join((suite, *(arguments.dtype or ()), *activation, *flags))
+
+
+def _narrowed(arguments: argparse.Namespace, kernels: Sequence[str]) -> tuple[str, ...]:
+    """The options that leave out some of what is measured by default.
+
+    Other shapes, dtypes and activations are not among them: they are filed under another name.
+    """
+    chosen = {
+        "--kernels": (arguments.kernels, kernels),
+        "--pass": (arguments.phases, DEFAULT_PASSES),
+    }
+    return tuple(
+        f"{option} {' '.join(given)}"
+        for option, (given, default) in chosen.items()
+        if not set(default) <= set(given)
+    )
 
 
 def _selected(arguments: argparse.Namespace, backend: str) -> dict[str, object]:

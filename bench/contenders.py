@@ -2,7 +2,7 @@
 
 import jax
 
-from bench import variants
+from bench import limits, variants
 from bench.formats import FORMATS
 from bench.peers import PEERS
 from bench.plan import BASELINE, Case
@@ -24,8 +24,10 @@ def unavailable(name: str) -> str | None:
 def unsupported(case: Case) -> str | None:
     """Why it cannot run this case where it is available, or None: it can, and is prepared."""
     if case.kernel in PEERS:
-        return PEERS[case.kernel].unsupported(case)
-    return obstacle(case.kernel, problem_of(case))
+        reason = PEERS[case.kernel].unsupported(case)
+    else:
+        reason = obstacle(case.kernel, problem_of(case))
+    return reason or limits.too_large(case)
 
 
 def emulated(case: Case) -> str | None:

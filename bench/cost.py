@@ -107,3 +107,43 @@ _COMPULSORY = {
     ),
     ("model", "train"): lambda w: w.T * w.B * (w.I + 2 * w.O) + 2 * _parameters(w) + 3 * w.B * w.H,
 }
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes at a case's peak: of the check in NumPy, and of the program with its arguments.
+
+    On a CPU both are the machine's.
+    """
+
+    host: int
+    device: int
+
+
+def memory(workload: Workload, phase: str, itemsize: int) -> Memory:
+    """What checking and timing one case takes at most, by the number of arrays alive at once.
+
+    The numbers of arrays are rounded up from peaks of resident memory on a CPU, the largest of
+    which are the baseline's, whose variants are all there at once: for a backward pass each keeps
+    states of its own. Weights count for the factorization that makes W_hh orthogonal.
+    """
+    w, forward = workload, phase == "forward"
+    rows, accumulator = w.T * w.B, max(itemsize, 4)
+    states, ends, weights = rows * w.H, rows * (w.I + w.O), _parameters(w)
+    host = 8 * ((11 if forward else 13) * states + 4 * ends + 8 * weights)
+    arguments = itemsize * (4 * states + 2 * ends + 2 * weights)
+    return Memory(host, arguments + accumulator * (2 if forward else 10) * states)
+
+
+SLOW_STEP_S = 20e-6  # of one step in NumPy, whatever its size
+
+
+def checked_flops(workload: Workload, scope: str, phase: str) -> int:
+    """Of one call, of the oracle, which computes as much, and of drawing an orthogonal W_hh."""
+    orthogonal = 8 * workload.H**3 // 3  # QR, then Q (Golub & Van Loan, "Matrix Computations", 5.2)
+    return 2 * cost(workload, scope, phase, itemsize=1).flops + orthogonal
+
+
+def checked_steps(workload: Workload, phase: str) -> int:
+    """Dependent steps of the oracle, one after the other in NumPy."""
+    return workload.T * (1 if phase == "forward" else 2)

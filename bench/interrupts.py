@@ -1,4 +1,4 @@
-"""Interrupts that are not lost.
+"""Interrupts that are not lost: Ctrl-C, and SIGTERM, which ends a command in the same way.
 
 The exception alone is, where it comes while C++ calls back into Python, or in a garbage
 collection's callback: Python can only print it there. So it is remembered as well.
@@ -7,23 +7,40 @@ collection's callback: Python can only print it there. So it is remembered as we
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event
+from dataclasses import dataclass
+
+ENDING = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass
+class Interrupt:
+    """The first signal that asked for the end, if one did."""
+
+    number: signal.Signals | None = None
+
+    def __bool__(self) -> bool:
+        return self.number is not None
+
+    @property
+    def status(self) -> int:
+        """The exit status by which a shell knows it: 130 for Ctrl-C, 143 for SIGTERM."""
+        return 128 + self.number
 
 
 @contextmanager
-def remembered(event: Event, *numbers: signal.Signals) -> Iterator[None]:
-    """Signals of these numbers raise KeyboardInterrupt, and set the event.
+def remembered(interrupt: Interrupt, *numbers: signal.Signals) -> Iterator[None]:
+    """Signals of these numbers raise KeyboardInterrupt, and the first of them is kept.
 
     One that this process was started to ignore, as a shell starts what it puts into the
     background, stays ignored.
     """
 
-    def interrupt(number, frame):
-        event.set()
+    def handle(number, frame):
+        interrupt.number = interrupt.number or signal.Signals(number)
         signal.default_int_handler(number, frame)
 
     heard = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, interrupt) for number in heard}
+    before = {number: signal.signal(number, handle) for number in heard}
     try:
         yield
     finally:
@@ -31,7 +48,7 @@ def remembered(event: Event, *numbers: signal.Signals) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def raise_if(event: Event) -> None:
+def raise_if(interrupt: Interrupt) -> None:
     """Raise the KeyboardInterrupt that may have been lost."""
-    if event.is_set():
+    if interrupt:
         raise KeyboardInterrupt

@@ -75,6 +75,13 @@ class Origin:
     machine: Machine
     versions: dict[Text, Text]
     source: Source
+    # Options by which less was measured than is by default; files older than this field are whole.
+    narrowed: tuple[Text, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Whether it speaks for its suite: all of it was asked for, and finished."""
+        return not self.narrowed
 
 
 def origin(suite: str, command: str) -> dict[str, object]:
@@ -99,6 +106,10 @@ class Run(Origin):
     complete: bool
     ceilings: Ceilings = ()
     cases: tuple[CaseResult, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        return self.complete and super().whole
 
     def __post_init__(self) -> None:
         if len({result.case for result in self.cases}) < len(self.cases):

@@ -1,6 +1,5 @@
 """`python -m bench run`: measure, show the table, keep the file."""
 
-import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,14 +7,13 @@ import pytest
 from rich.console import Console
 
 from bench import contenders, progress, results, tables
-from bench.interrupts import remembered
+from bench.interrupts import ENDING, remembered
 from bench.plan import MOST_BLOCKS, Case, cases
 from bench.report import build
 from bench.results import Run
 from bench.session import Session
 from bench.workloads import Workload
 
-INTERRUPTED = 130  # the shell's status for Ctrl-C
 SAMPLER = Path(__file__).with_name("sampling.py")
 PYTEST_OPTIONS = (
     *("-c", str(Path(__file__).with_name("pytest.ini")), "--rootdir", str(Path(__file__).parent)),
@@ -49,9 +47,15 @@ class Selection:
 
     def require_cases(self) -> None:
         """Raise ResultError if there is nothing to measure."""
-        if not self.cases:
-            reasons = (f"{name}: {reason}" for name, reason in self.unavailable.items())
-            raise results.ResultError(f"nothing to measure: {'; '.join(reasons)}")
+        kernels: dict[str | None, dict[str, None]] = {}  # by the reason against them
+        for case in self.cases:
+            kernels.setdefault(contenders.unsupported(case), {})[case.kernel] = None
+        if None in kernels:
+            return
+        for name, reason in self.unavailable.items():
+            kernels.setdefault(reason, {})[name] = None
+        reasons = (f"{', '.join(names)}: {reason}" for reason, names in kernels.items())
+        raise results.ResultError(f"nothing to measure: {'; '.join(reasons)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +65,7 @@ class Request(Selection):
     seconds: float  # of samples a case, at most; a turn has its share of them
     publish: bool
     command: str
+    narrowed: tuple[str, ...]  # options by which it is less than the whole suite
 
 
 def run(request: Request, console: Console) -> int:
@@ -70,6 +75,7 @@ def run(request: Request, console: Console) -> int:
     origin["versions"] |= contenders.versions(request.kernels)
     blank = Run(
         **origin,
+        narrowed=request.narrowed,
         unavailable=request.unavailable,
         seconds=0.0,
         complete=False,
@@ -80,7 +86,7 @@ def run(request: Request, console: Console) -> int:
     with progress.shown(console, len(request.cases)) as announce:
         turn_s = request.seconds / MOST_BLOCKS
         session = Session(blank, path, request.cases, turn_s, announce)
-        with remembered(session.interrupted, signal.SIGINT):
+        with remembered(session.interrupted, *ENDING):
             status = pytest.main([*PYTEST_OPTIONS, str(SAMPLER)], plugins=[session])
     if session.finished:
         session.run = replace(session.run, complete=True)
@@ -104,9 +110,9 @@ def _conclude(session: Session, status: int | pytest.ExitCode, console: Console)
     console.print(f"Samples: {session.path}")
     _report(session.path.parent, console)
     if not session.finished:
-        interrupted = session.interrupted.is_set()
+        interrupted = session.interrupted
         why = "interrupted" if interrupted else f"pytest's exit status is {int(status)}"
         console.print(f"Cut short ({why}): the file holds the cases that were finished.")
-        return INTERRUPTED if interrupted else 1
+        return interrupted.status if interrupted else 1
     wrong = any(case.status in ("wrong", "failed") for case in session.run.cases)
     return int(wrong or tables.frame(session.run).impossible.any())

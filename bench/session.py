@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
 from time import perf_counter
 from typing import Any
 
@@ -15,7 +14,7 @@ from bench.ceilings.measure import measure
 from bench.ceilings.model import merged
 from bench.checking import checked, judged
 from bench.device_time import DeviceTime
-from bench.interrupts import raise_if
+from bench.interrupts import Interrupt, raise_if
 from bench.plan import FEWEST_BLOCKS, MOST_BLOCKS, Case, turns
 from bench.results import CaseResult, Run
 from bench.subject import Subject
@@ -45,7 +44,7 @@ class Session:
         self._waited: defaultdict[Case, float] = defaultdict(float)  # seconds
         self._wait = lambda: 0.0
         self._start = perf_counter()
-        self.interrupted = Event()
+        self.interrupted = Interrupt()
         self.obstacle = ""  # to writing the file: there is no use in measuring on
 
     @property
@@ -144,7 +143,8 @@ class Session:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Any:
         """Ceilings before the first turn and after the last: the machine may be slow at either."""
-        dtypes = sorted({case.dtype for case in self.cases})
+        measured = (case for case in self.cases if not contenders.unsupported(case))
+        dtypes = sorted({case.dtype for case in measured})
         self.run = replace(self.run, ceilings=measure(dtypes))
         self._wait = cores.waiting()
         passed = yield

@@ -1,13 +1,16 @@
 """The cost model against XLA's own count of a fully unrolled program."""
 
 import dataclasses
+import tracemalloc
 
 import jax
 import pytest
 
-from bench.cost import compulsory_bytes, cost
+from bench import inputs, programs
+from bench.cost import compulsory_bytes, cost, memory
 from bench.plan import PASSES, SCOPES, Case
 from bench.programs import program
+from bench.subject import Subject
 from bench.workloads import Workload
 
 SHAPE = Workload("any", T=6, B=20, I=128, H=256, O=128)
@@ -72,3 +75,28 @@ def test_a_step_of_bptt_moves_five_states():
         cost(dataclasses.replace(SHAPE, T=T), "recurrence", "backward", 4).bytes for T in (1, 2)
     )
     assert two - one == 4 * 5 * SHAPE.B * SHAPE.H
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("phase", ["forward", "train"])
+def test_a_case_takes_no_more_memory_than_is_said(scope, phase):
+    """The check as far as NumPy allocates it, the program as XLA says."""
+    case = Case(SHAPE, scope, phase, "float32", "relu", "scan")
+    for cached in (inputs.make, programs._oracle):
+        cached.cache_clear()
+    tracemalloc.start()
+    try:
+        made = program(case)
+        executable = jax.jit(made.run).lower(*made.arguments).compile()
+        compiled_at = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        subject = Subject(lambda: executable(*made.arguments), made.pairs)
+        subject.error(subject.call())
+        host = tracemalloc.get_traced_memory()[1] - compiled_at
+    finally:
+        tracemalloc.stop()
+    found = executable.memory_analysis()
+    device = found.argument_size_in_bytes + found.output_size_in_bytes + found.temp_size_in_bytes
+    said = memory(SHAPE, phase, 4)
+    assert host < said.host < 10 * host
+    assert device < said.device < 10 * device

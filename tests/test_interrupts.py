@@ -2,29 +2,29 @@
 
 import os
 import signal
-from threading import Event
 
 import pytest
 
-from bench.interrupts import raise_if, remembered
+from bench.interrupts import Interrupt, raise_if, remembered
 
 
 def test_an_interrupt_is_remembered():
-    event, before = Event(), signal.getsignal(signal.SIGTERM)
-    with remembered(event, signal.SIGTERM):
-        raise_if(event)
+    interrupt, before = Interrupt(), signal.getsignal(signal.SIGTERM)
+    with remembered(interrupt, signal.SIGTERM):
+        raise_if(interrupt)
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGTERM)
         with pytest.raises(KeyboardInterrupt):
-            raise_if(event)
+            raise_if(interrupt)
     assert signal.getsignal(signal.SIGTERM) == before
+    assert interrupt.status == 143
 
 
 def test_what_was_ignored_stays_ignored():
-    event, before = Event(), signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    interrupt, before = Interrupt(), signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     try:
-        with remembered(event, signal.SIGUSR1):
+        with remembered(interrupt, signal.SIGUSR1):
             os.kill(os.getpid(), signal.SIGUSR1)
     finally:
         signal.signal(signal.SIGUSR1, before)
-    assert not event.is_set()
+    assert not interrupt

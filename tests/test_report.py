@@ -69,13 +69,51 @@ def test_report_is_rebuilt_from_the_files_alone():
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def test_the_newest_run_of_a_suite_speaks():
-    results.create(TYPICAL, publish=True)
-    newer = run(timed(mission(1), "scan", 7.0), started="2026-02-02T03:04:05+00:00", complete=False)
-    folder = results.create(newer, publish=True).parent
-    text = build.write(folder)[0].read_text()
+NARROWED = ("--kernels scan",)
+
+
+def reported(*runs):
+    """The machine's report of these runs, each a day newer than the one before it."""
+    for day, each in enumerate(runs, start=1):
+        dated = dataclasses.replace(each, started=f"2026-02-{day:02}T03:04:05+00:00")
+        folder = results.create(dated, publish=True).parent
+    return build.write(folder)[0].read_text()
+
+
+def test_the_newest_whole_run_of_a_suite_speaks():
+    text = reported(TYPICAL, run(timed(mission(1), "scan", 7.0)))
     assert "7.00 ms" in text and "mission-T500" not in text
-    assert "Incomplete" in text
+    assert "## Runs not shown" in text and "20260201T030405-default.json" in text
+
+
+@pytest.mark.parametrize(
+    ("lesser", "covers"),
+    [
+        (run(complete=False), "the whole suite | 0, then cut short"),
+        (run(timed(mission(1), "scan", 7.0), complete=False), "1, then cut short"),
+        (run(timed(mission(1), "scan", 7.0), narrowed=NARROWED), "--kernels scan | 1"),
+    ],
+)
+def test_what_is_not_whole_is_listed_and_displaces_nothing(lesser, covers):
+    text = reported(TYPICAL, lesser)
+    assert "mission-T500" in text and "7.00 ms" not in text
+    (listed,) = (line for line in text.splitlines() if "20260202T030405-default.json" in line)
+    assert covers in " ".join(listed.split())
+    assert "Incomplete" not in text and "Not the whole suite" not in text
+
+
+def test_without_a_whole_run_the_newest_other_is_shown_and_says_so():
+    cut = run(timed(mission(1), "scan", 7.0), complete=False)
+    narrowed = run(timed(mission(1), "scan", 8.0), narrowed=NARROWED)
+    text = reported(cut, narrowed)
+    assert "8.00 ms" in text and "7.00 ms" not in text
+    assert "**Not the whole suite: --kernels scan.**" in text and "Incomplete" not in text
+    assert "**Incomplete" in reported(cut, narrowed, cut)
+
+
+def test_where_every_run_is_shown_none_is_listed():
+    other = dataclasses.replace(TYPICAL, suite="other")
+    assert "Runs not shown" not in reported(TYPICAL, other)
 
 
 def test_other_json_below_results_is_left_alone():

@@ -152,6 +152,8 @@ HOSTILE = {
     "an axis of a googol": (with_shape(T=10**100), "workload.T"),
     "an axis of 5000 digits": (with_shape(T=1).replace('"T": 1', '"T": ' + "9" * 5000), "file"),
     "a negative axis": (with_shape(B=-1), "workload.B"),
+    "axes of nothing": (with_shape(T=0, B=0, I=0, H=0, O=0), "workload.T"),
+    "no batch": (with_shape(B=0), "workload.B"),
     "a fractional axis": (with_shape(H=1.5), "workload.H"),
     "an axis in words": (with_shape(H="many"), "workload.H"),
     "cores without number": (changed(machine={**MACHINE, "cores": 10**30}), "machine.cores"),

@@ -85,7 +85,7 @@ def test_what_is_broken_gets_no_time_and_the_others_go_on(tmp_path):
     assert "IMPOSSIBLE" in said and "of what the serial ceiling allows" in said
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_run_keeps_what_was_finished(tmp_path, how):
     kernels = ("--kernels", "unrolled", "unrolled-full", "scan-autodiff")
     command = [sys.executable, "-c", QUICK, "run", *SHAPE, *kernels, "--seconds", "2"]
@@ -95,8 +95,8 @@ def test_an_interrupted_run_keeps_what_was_finished(tmp_path, how):
         said, _ = process.communicate(timeout=60)
     run = only_file(tmp_path)
     assert len(run.cases) >= 2 and not run.complete
-    assert process.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
-    assert ("Cut short (interrupted)" in said) == (how == signal.SIGINT)
+    assert process.returncode == (-how if how == signal.SIGKILL else 128 + how)
+    assert ("Cut short (interrupted)" in said) == (how != signal.SIGKILL)
 
 
 def wait_for_cases(folder: Path, process: subprocess.Popen, at_least: int) -> None:
@@ -138,6 +138,45 @@ def test_nothing_to_measure_is_one_sentence(tmp_path, monkeypatch, capsys):
     assert main(["run", "--kernels", "mosaic", "--backend", "cpu"]) == 2
     assert "nothing to measure: mosaic: written for" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((*SHAPE, "--dtype", "tf32"), "scan: precision 'tf32' needs an NVIDIA GPU"),
+        (
+            ("--shape", "T=9000000,B=1,I=1,H=1,O=1", "--backend", "cpu"),
+            "scan: needs 7.2e-05 TFLOP and 9,000,000 steps",
+        ),
+        (("--shape", "T=999,B=999,I=9,H=2100,O=9", "--backend", "cpu"), "scan: needs 2"),
+    ],
+)
+def test_cases_none_of_which_can_run_here_are_one_sentence(
+    arguments, said, tmp_path, monkeypatch, capsys
+):
+    from bench import limits
+    from bench.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(limits, "available_bytes", lambda: 2**36)
+    assert main(["run", *arguments, "--kernels", "scan"]) == 2
+    assert f"nothing to measure: {said}" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_narrowed_run_says_so(tmp_path, monkeypatch):
+    from bench import cli
+
+    requests = []
+    monkeypatch.setattr(cli, "run", lambda request, console: requests.append(request) or 0)
+    everything = ("--kernels", *cli.NAMES, "--pass", *cli.PASSES)
+    for arguments in ((), ("--kernels", "scan", "--pass", "train"), everything):
+        cli.main(["run", "--suite", "smoke", "--backend", "cpu", *arguments])
+    assert [request.narrowed for request in requests] == [
+        (),
+        ("--kernels scan", "--pass train"),
+        (),
+    ]
 
 
 def test_a_backend_that_is_not_there_is_one_sentence(monkeypatch, capsys):

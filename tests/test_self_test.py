@@ -74,10 +74,10 @@ def test_a_self_test_keeps_its_rows_and_draws_its_curve(tmp_path, monkeypatch, c
     assert json.loads(path.read_text())["suite"] == "self-test-shape-T3-B2-I3-H4-O2"
 
 
-def filed(tmp_path, *trials, complete=True, started="2026-01-02T03:04:05+00:00"):
+def filed(tmp_path, *trials, complete=True, started="2026-01-02T03:04:05+00:00", narrowed=()):
     """The folder of a machine where these trials were filed."""
     origin = {field.name: getattr(TYPICAL, field.name) for field in fields(results.Origin)}
-    origin |= {"suite": "self-test-gate", "started": started}
+    origin |= {"suite": "self-test-gate", "started": started, "narrowed": narrowed}
     found = SelfTest(**origin, seconds=1.0, complete=complete, trials=trials)
     return results.create(found, publish=True, folder=str(tmp_path / "gate")).parent.parent
 
@@ -86,6 +86,14 @@ def test_a_self_test_that_was_cut_short_promises_nothing(tmp_path):
     folder = filed(tmp_path, (ended("SAME"), ended("SLOWER", 0.1)), complete=False)
     report = build.write(folder)[0].read_text()
     assert "**Incomplete" in report and "kept" not in report
+
+
+@pytest.mark.parametrize("lesser", [{"complete": False}, {"narrowed": ("--pass forward",)}])
+def test_a_self_test_that_is_not_whole_does_not_hide_an_older_one(tmp_path, lesser):
+    filed(tmp_path, (ended("SAME"), ended("SLOWER", 0.1)))
+    later = {"started": "2026-02-03T04:05:06+00:00", **lesser}
+    folder = filed(tmp_path, (ended("SAME"), ended("SAME", 0.1)), **later)
+    assert "1 of 1" in build.write(folder)[0].read_text()
 
 
 def test_a_self_test_without_a_trial_does_not_hide_an_older_one(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from made_up import run
 
-from bench import contenders, results, surroundings
+from bench import contenders, cores, results, session, surroundings
 from bench.plan import FEWEST_BLOCKS, MOST_BLOCKS, cases, turns
 from bench.session import Session
 from bench.subject import Subject
@@ -111,6 +111,17 @@ def test_others_are_counted_from_the_groups_first_turn(made, monkeypatch):
     drive(made, lambda case, block: 1e-3)
     groups = list(dict.fromkeys(case.group for case in CASES))
     assert len(begun) == len(set(begun)) == len(groups)
+
+
+def test_ceilings_are_measured_in_the_dtypes_of_cases_that_run_here(made, monkeypatch):
+    asked = []
+    monkeypatch.setattr(session, "measure", lambda dtypes: asked.append(dtypes) or ())
+    monkeypatch.setattr(cores, "waiting", lambda: lambda: 0.0)
+    no_tf32 = {"tf32": "needs a GPU"}
+    monkeypatch.setattr(contenders, "unsupported", lambda case: no_tf32.get(case.dtype))
+    made.cases = cases((mission(1),), ("tf32", "float32"), ("scan",))
+    next(made.pytest_runtestloop())
+    assert asked == [["float32"]]
 
 
 def test_a_file_that_cannot_be_written_ends_the_run(made, monkeypatch):

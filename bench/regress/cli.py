@@ -1,7 +1,6 @@
 """`python -m bench regress`: compare, file, show, and say by the exit status whether to worry."""
 
 import os
-import signal
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,13 +8,12 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from threading import Event
 from time import monotonic
 
 from rich.console import Console
 
 from bench import results
-from bench.interrupts import raise_if, remembered
+from bench.interrupts import ENDING, Interrupt, raise_if, remembered
 from bench.plan import Case
 from bench.regress import judge, revision, rounds, table
 from bench.regress.margins import Margins
@@ -23,10 +21,8 @@ from bench.regress.protocol import Item
 from bench.regress.record import Regression
 from bench.regress.rounds import Setup
 from bench.regress.side import HARNESS
-from bench.run import INTERRUPTED
 
 SEED = 20
-ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -42,6 +38,7 @@ class Request:
     strict: bool
     publish: bool
     command: str
+    narrowed: tuple[str, ...]  # options by which it is less than the whole suite
 
 
 def main(request: Request, console: Console) -> int:
@@ -52,7 +49,7 @@ def main(request: Request, console: Console) -> int:
     # The device is asked its name here, and then left to the workers.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     commit = revision.commit(HARNESS, request.base)
-    interrupted = Event()
+    interrupted = Interrupt()
     with remembered(interrupted, *ENDING), revision.unpacked(HARNESS, commit) as base:
         blank = Regression(
             **results.origin(request.suite, request.command),
@@ -68,7 +65,7 @@ def main(request: Request, console: Console) -> int:
     console.print(f"Times: {path}")
     if not found.complete:
         console.print("Cut short: the verdicts are those of the last look.")
-        return INTERRUPTED
+        return interrupted.status
     return int(judge.failed(found.rows, strict=request.strict))
 
 
@@ -78,7 +75,7 @@ def _compare(
     base: Path,
     path: Path,
     console: Console,
-    interrupted: Event,
+    interrupted: Interrupt,
 ) -> Regression:
     """The record, saved after every look; not complete if Ctrl-C or SIGTERM cut it short."""
     found, begin = blank, monotonic()

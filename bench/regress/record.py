@@ -23,3 +23,7 @@ class SelfTest(Origin):
     seconds: float
     complete: bool
     trials: tuple[tuple[Row, ...], ...]
+
+    @property
+    def whole(self) -> bool:
+        return self.complete and super().whole

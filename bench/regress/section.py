@@ -5,6 +5,7 @@ from pathlib import Path
 from bench.regress import rates
 from bench.regress.judge import LOOKS
 from bench.regress.record import SelfTest
+from bench.report.origins import not_whole
 from bench.report.prose import link
 from bench.report.sections import Drawing, Section
 from bench.units import percent
@@ -26,7 +27,8 @@ def section(found: SelfTest, path: Path) -> Section:
         f"{found.suite}.svg", rates.figure(by_size), "Share of each verdict over extra work"
     )
     title = f"How often the regression gate is wrong: {found.suite}"
-    return Section(title, [what, _conclusion(found, by_size)], [drawing], rates.table(by_size))
+    prose = [what, *not_whole(found), _conclusion(found, by_size)]
+    return Section(title, prose, [drawing], rates.table(by_size))
 
 
 def _conclusion(found: SelfTest, by_size: list[rates.Rate]) -> str:

@@ -13,23 +13,21 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from threading import Event
 from time import monotonic
 
 from rich.console import Console
 from rich.status import Status
 
 from bench import results, tables
-from bench.interrupts import raise_if, remembered
+from bench.interrupts import ENDING, Interrupt, raise_if, remembered
 from bench.plan import Case
 from bench.regress import judge, rates, revision
-from bench.regress.cli import ENDING, SEED, Request, counts
+from bench.regress.cli import SEED, Request, counts
 from bench.regress.protocol import Item
 from bench.regress.record import SelfTest
 from bench.regress.rounds import Setup, play
 from bench.regress.side import HARNESS
 from bench.report import build
-from bench.run import INTERRUPTED
 
 TRIALS = 6  # of the 18 cases that the suite "gate" has on a CPU: 108 comparisons of equals
 # Cases go through this from trial to trial. Most often it is the size that the gate must not miss.
@@ -42,22 +40,23 @@ def main(request: Request, trials: int, console: Console) -> int:
         **results.origin(f"self-test-{request.suite}", request.command),
         seconds=0.0,
         complete=False,
+        narrowed=request.narrowed,
         trials=(),
     )
     path = results.create(blank, publish=request.publish, folder="gate")
-    interrupted = Event()
+    interrupted = Interrupt()
     with remembered(interrupted, *ENDING), revision.copied(HARNESS) as base:
         found = _run(request, trials, base, blank, path, console, interrupted)
     if not found.trials:
         console.print("Cut short before the first trial was finished.")
-        return INTERRUPTED
+        return interrupted.status
     found_rates = rates.rates(row for rows in found.trials for row in rows)
     console.print(tables.printed(rates.table(found_rates), "", ""))
     console.print(f"Rows: {path}")
     console.print("Report:", *build.write(path.parent.parent))
     if not found.complete:
         console.print("Cut short: the rates are those of the trials that were finished.")
-        return INTERRUPTED
+        return interrupted.status
     promises = rates.promises(found_rates)
     console.print(*(promise.sentence for promise in promises), sep="\n")
     return int(not all(promise.kept for promise in promises))
@@ -80,7 +79,7 @@ def _run(
     blank: SelfTest,
     path: Path,
     console: Console,
-    interrupted: Event,
+    interrupted: Interrupt,
 ) -> SelfTest:
     """The record, saved after every trial; not complete if Ctrl-C or SIGTERM cut it short."""
     found, begin, random = blank, monotonic(), Random(SEED)

@@ -1,6 +1,6 @@
 """`python -m bench report`: a machine's report and figures, from its result files alone."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -35,22 +35,24 @@ def main(folders: Sequence[Path]) -> int:
 def write(folder: Path) -> tuple[Path, Path]:
     """Write report.md, report.html and the figures into a machine's folder; return both paths.
 
-    A suite's newest run speaks for it. Raises ResultError for a folder without result files, or a
-    file that cannot be read.
+    The newest run of a whole suite that was finished speaks for it, and only where there is none
+    the newest other. Raises ResultError for a folder without result files, or a file that cannot
+    be read.
     """
     with results.alone(folder):
         return _write(folder)
 
 
 def _write(folder: Path) -> tuple[Path, Path]:
-    runs = _newest(folder.glob(results.FILES), Run)
-    trainings = _newest((folder / "adding").glob(results.FILES), Training)
-    ladders = _newest((folder / "ladder").glob(results.FILES), Ladder)
-    self_tests = _newest((folder / "gate").glob(results.FILES), SelfTest, lambda each: each.trials)
+    runs, others = _by_suite(_loaded(folder.glob(results.FILES), Run))
+    trainings, _ = _by_suite(_loaded((folder / "adding").glob(results.FILES), Training))
+    ladders, _ = _by_suite(_loaded((folder / "ladder").glob(results.FILES), Ladder))
+    filed = _loaded((folder / "gate").glob(results.FILES), SelfTest)
+    self_tests, _ = _by_suite(each for each in filed if each[0].trials)
     if not (found := [*runs, *trainings, *ladders, *self_tests]):
         raise results.ResultError(f"{folder}: no result files there")
     title = found[0][0].machine.name
-    parts = list(sections(runs, trainings, ladders, self_tests))
+    parts = list(sections(runs, trainings, ladders, self_tests, others))
     for drawing in (drawing for part in parts for drawing in part.drawings):
         results.write_atomically(folder / drawing.name, drawing.svg)
     pages = folder / "report.md", folder / "report.html"
@@ -64,8 +66,12 @@ def sections(
     trainings: Sequence[tuple[Training, Path]],
     ladders: Sequence[tuple[Ladder, Path]],
     self_tests: Sequence[tuple[SelfTest, Path]],
+    others: Sequence[tuple[Run, Path]] = (),
 ) -> Iterator[Section]:
-    """The whole report, in order: verdicts, evidence, circumstances."""
+    """The whole report, in order: verdicts, evidence, circumstances.
+
+    Of the `others`, runs of which the report has better ones, it has the names alone.
+    """
     frames = [tables.frame(run).assign(suite=run.suite) for run, _ in runs if run.cases]
     rows = pd.concat(frames, ignore_index=True) if frames else None
     if rows is not None:
@@ -81,22 +87,30 @@ def sections(
         yield gate.section(self_test, path)
     if rows is not None:
         yield suite.shapes(rows)
+    if others:
+        yield suite.others(others)
     yield origins.section([origin for origin, _ in (*runs, *trainings, *ladders, *self_tests)])
     yield method.columns()
 
 
-def _newest[Kind: Origin](
-    paths: Iterable[Path], kind: type[Kind], counts: Callable[[Kind], object] = lambda _: True
-) -> list[tuple[Kind, Path]]:
-    """The newest file that counts of every suite, the suites in the order of their names."""
-    newest: dict[str, tuple[Kind, Path]] = {}
-    for path in paths:
-        found = results.load(path, kind)
-        if not counts(found):
-            continue
-        if found.suite not in newest or found.started > newest[found.suite][0].started:
-            newest[found.suite] = found, path
-    return [newest[suite] for suite in sorted(newest)]
+type Filed[Kind: Origin] = tuple[Kind, Path]
+
+
+def _loaded[Kind: Origin](paths: Iterable[Path], kind: type[Kind]) -> Iterator[Filed[Kind]]:
+    return ((results.load(path, kind), path) for path in paths)
+
+
+def _by_suite[Kind: Origin](
+    filed: Iterable[Filed[Kind]],
+) -> tuple[list[Filed[Kind]], list[Filed[Kind]]]:
+    """The file that speaks for each suite, and all others; by suite, the newest first."""
+    newest_first = sorted(filed, key=lambda each: (each[0].started, each[1]), reverse=True)
+    speaking: dict[str, Filed[Kind]] = {}
+    for each in sorted(newest_first, key=lambda each: not each[0].whole):
+        speaking.setdefault(each[0].suite, each)
+    others = [each for each in newest_first if speaking[each[0].suite] is not each]
+    in_order = [speaking[suite] for suite in sorted(speaking)]
+    return in_order, sorted(others, key=lambda each: each[0].suite)
 
 
 def _machine_folders() -> list[Path]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from bench.report.prose import plain
 from bench.report.sections import Section, Table
 from bench.results import Origin
 from bench.units import digits, mebibytes
@@ -14,6 +15,12 @@ def section(origins: Sequence[Origin]) -> Section:
     told = {origin.suite: _properties(origin) for origin in origins}
     rows = pd.DataFrame(told).fillna("").rename_axis("property").reset_index()
     return Section("Machine", table=Table(rows, {name: (name, str) for name in rows.columns}))
+
+
+def not_whole(origin: Origin) -> list[str]:
+    """A paragraph that names what narrowed the measurement, if anything did."""
+    narrowed = plain(", ".join(origin.narrowed))
+    return [f"**Not the whole suite: {narrowed}.**"] if narrowed else []
 
 
 def _properties(origin: Origin) -> dict[str, str]:

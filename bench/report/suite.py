@@ -1,5 +1,6 @@
 """One run's part of a report: its figures, every case, and why some have no time."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pandas as pd
 from bench import figures, scaling, tables
 from bench.ceilings import roofline
 from bench.ceilings import section as ceilings
+from bench.report.origins import not_whole
 from bench.report.prose import link
 from bench.report.sections import Section, Table
 from bench.report.summary import alike
@@ -16,7 +18,7 @@ from bench.results import Run
 def sections(run: Run, path: Path) -> list[Section]:
     """`path` is the run's file."""
     title, rows = f"Suite {run.suite}", tables.frame(run)
-    prose = [f"Samples: {link(path.name, path.name)}."]
+    prose = [f"Samples: {link(path.name, path.name)}.", *not_whole(run)]
     if not run.complete:
         prose.append("**Incomplete: the run was cut short.**")
     if rows.empty:
@@ -54,3 +56,23 @@ def shapes(rows: pd.DataFrame) -> Section:
     names = ["workload", *"TBIHO"]
     every = rows[names].drop_duplicates()
     return Section("Shapes", table=Table(every, {name: (name, str) for name in names}))
+
+
+def others(runs: Sequence[tuple[Run, Path]]) -> Section:
+    """Runs that are not shown: a newer one speaks for the suite, or one that is whole."""
+    rows = pd.DataFrame([_other(run, path) for run, path in runs])
+    return Section(
+        "Runs not shown", table=Table(rows, {name: (name, str) for name in rows.columns})
+    )
+
+
+def _other(run: Run, path: Path) -> dict[str, str]:
+    covers = ", ".join(run.narrowed) or "the whole suite"
+    finished = f"{len(run.cases)}" if run.complete else f"{len(run.cases)}, then cut short"
+    return {
+        "suite": run.suite,
+        "file": path.name,
+        "measured": run.started,
+        "covers": covers,
+        "cases": finished,
+    }
