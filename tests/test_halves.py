@@ -24,7 +24,7 @@ def conclude(number, frame):
 signal.signal(signal.SIGINT, conclude)
 signal.signal(signal.SIGTERM, conclude)
 print("started", flush=True)
-time.sleep(600)
+time.sleep(20)
 """
 
 
