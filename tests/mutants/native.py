@@ -5,7 +5,7 @@
 
 There is no mutation tool for C++ templates that XLA calls, hence a list of our own. Each fault is
 one replacement in a copy of the project, whose tests run, the cheapest first, until one fails. They
-are compiled with -O1, which takes a fifth of the time of -O3 and has the same meaning, for this
+are compiled with -O1, which takes half the time of -O3 and has the same meaning, for this
 machine's instruction set. What does not end in time counts as killed, and says so.
 
 The exit status is 1 if a fault survived for which native.toml gives no reason, if one with a reason
