@@ -53,9 +53,7 @@ def run(session: nox.Session, program: str, *arguments: str) -> None:
 
 def cuda_for_compilers(session: nox.Session) -> None:
     """What XLA needs to compile for a GPU that is not there: far less than the cuda extra."""
-    jax = session.run_install(
-        "python", "-c", "import jax; print(jax.__version__)", silent=True
-    ).strip()
+    jax = session.run("python", "-c", "import jax; print(jax.__version__)", silent=True).strip()
     plugins = (f"jax-cuda13-plugin=={jax}", f"jax-cuda13-pjrt=={jax}")
     session.install("--no-deps", *plugins, "nvidia-cuda-nvcc", "nvidia-nvvm", "nvidia-cuda-crt")
 
