@@ -1,7 +1,10 @@
 """Seeded inputs on which a long sequence neither explodes nor dies."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from math import sqrt
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,8 +21,7 @@ ACTIVE_SHARE = (0.05, 0.95)  # of units, in a sequence that is alive
 FEWEST_TO_JUDGE = 256  # units: of fewer, all may happen to be active
 
 
-@dataclass(frozen=True, eq=False)
-class Targets:
+class Targets(NamedTuple):
     """What a loss compares outputs and states with; also cotangents of either."""
 
     y: Float[Array, "T B O"]
@@ -39,18 +41,33 @@ class Inputs:
 
 @lru_cache(maxsize=2)
 def make(workload: Workload, dtype: str) -> Inputs:
-    """Draw x and targets from N(0, 1), h0 from N(0, 1/4), weights by `reference.init`."""
-    w, dtype = workload, FORMATS[dtype].storage
-    k_params, k_x, k_h0, k_y, k_h = jax.random.split(jax.random.key(SEED), 5)
-    params = reference.init(k_params, w.I, w.H, w.O, jnp.dtype(dtype))
-    x = jax.random.normal(k_x, (w.T, w.B, w.I)).astype(dtype)
-    h0 = (jax.random.normal(k_h0, (w.B, w.H)) / 2).astype(dtype)
+    """Draw x and targets from N(0, 1), h0 from N(0, 1/4), weights as `reference.init` does.
+
+    By NumPy: `jax.random` would compile a program for every shape, in a second a workload.
+    """
+    w, draw = workload, np.random.default_rng(SEED).standard_normal
+    params = _weights(w, draw)
+    x, h0 = draw((w.T, w.B, w.I)), draw((w.B, w.H)) / 2
+    targets = Targets(y=draw((w.T, w.B, w.O)), h=draw((w.T, w.B, w.H)))
+    stored = partial(_stored, FORMATS[dtype].storage)
+    params, x, h0, targets = jax.tree.map(stored, (params, x, h0, targets))
     z = oracle.wide(x) @ oracle.wide(params.w_xh) + oracle.wide(params.b_h)
-    targets = Targets(
-        y=jax.random.normal(k_y, (w.T, w.B, w.O)).astype(dtype),
-        h=jax.random.normal(k_h, (w.T, w.B, w.H)).astype(dtype),
+    return Inputs(params, x, stored(z), h0, targets)
+
+
+def _weights(w: Workload, draw: Callable[..., Float[np.ndarray, "..."]]) -> reference.Params:
+    """LeCun normal, biases with standard deviation 0.1, W_hh a multiple of an orthogonal matrix."""
+    return reference.Params(
+        w_xh=draw((w.I, w.H)) / sqrt(w.I),
+        w_hh=reference.RECURRENT_GAIN * np.linalg.qr(draw((w.H, w.H))).Q,
+        b_h=draw(w.H) / 10,
+        w_ho=draw((w.H, w.O)) / sqrt(w.H),
+        b_o=draw(w.O) / 10,
     )
-    return Inputs(params, x, jnp.asarray(z, dtype), h0, targets)
+
+
+def _stored(dtype: str, array: Float[np.ndarray, "*S"]) -> Float[Array, "*S"]:
+    return jnp.asarray(array.astype(jnp.dtype(dtype)))
 
 
 def check_alive(h: Float[np.ndarray, "T B H"], activation: str) -> None:

@@ -18,7 +18,7 @@ from jax._src.pallas.mosaic_gpu.interpret.interpret_pallas_call import get_races
 from jax._src.state.types import AbstractRef
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import mosaic_gpu as plgpu
-from jax.sharding import AbstractDevice, AbstractMesh, use_abstract_mesh
+from jax.sharding import AbstractDevice, AbstractMesh, AxisType, use_abstract_mesh
 
 from kernels.mosaic import computing
 
@@ -30,7 +30,9 @@ class Race(Exception):
 def interpret(function: Callable[..., Any], *arrays: Any) -> Any:
     """The function's result from the interpreter. Raises `Race` where there is one."""
     interpreted = plgpu.force_gpu_interpret_mode(plgpu.InterpretGPUParams(detect_races=True))
-    with _accepts_register_operands(), _accepts_initial_accumulators(), interpreted:
+    # The interpreter's effects cannot pass through what divides a call over devices.
+    one_device = jax.set_mesh(jax.make_mesh((1,), ("device",), axis_types=(AxisType.Auto,)))
+    with _accepts_register_operands(), _accepts_initial_accumulators(), interpreted, one_device:
         try:
             result = jax.block_until_ready(jax.jit(lambda *a: function(*a))(*arrays))
         except jax.errors.JaxRuntimeError as error:

@@ -73,3 +73,24 @@ def test_it_is_in_the_report(tmp_path, monkeypatch):
     assert build.main([]) == 0
     text = (path.parent.parent / "report.md").read_text()
     assert "## The adding problem" in text and "adding-loss.svg" in text and "2.00 ms" in text
+
+
+def test_a_step_is_timed_until_its_result_is_there(monkeypatch):
+    now = [0.0]
+
+    class Pending:
+        """A result that takes a hundred seconds to arrive."""
+
+        def block_until_ready(self):
+            now[0] += 100.0
+            return self
+
+        def __array__(self, *_, **__):
+            return np.zeros(training.STEPS_A_TURN)
+
+    monkeypatch.setattr(training, "TURNS", 2)
+    monkeypatch.setattr(training, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(task, "steps", lambda *_: lambda state, key: (state, Pending()))
+    monkeypatch.setattr(task, "start", lambda: ())
+    (curve,) = training.train(["scan"], Console(quiet=True))
+    assert curve.step_s == pytest.approx([100.0 / training.STEPS_A_TURN] * 2)

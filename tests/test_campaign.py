@@ -11,13 +11,22 @@ def python(name, code, limit_s=60):
 
 
 def test_every_step_runs_in_order_and_leaves_its_log(tmp_path, monkeypatch, capsys):
-    stuck = "import time, sys; print('begun', flush=True); time.sleep(600)"
+    stuck = """
+import time
+print("begun", flush=True)
+try:
+    time.sleep(600)
+except KeyboardInterrupt:
+    print("concluded", flush=True)
+    time.sleep(600)
+"""
     planned = [
         python("fails", "print('so far'); raise SystemExit(3)"),
         python("stuck", stuck, limit_s=2),
         python("good", "import bench, os; print(os.getcwd())"),
     ]
     monkeypatch.setattr(campaign, "steps", lambda backend: planned)
+    monkeypatch.setattr(campaign, "GRACE_S", 1)
     assert campaign.main(tmp_path / "out", "cpu") == 1
     assert capsys.readouterr().out.splitlines()[-3:] == [
         "fails: exit status 3",
@@ -25,7 +34,7 @@ def test_every_step_runs_in_order_and_leaves_its_log(tmp_path, monkeypatch, caps
         "good: ok",
     ]
     logs = {path.stem: path.read_text() for path in (tmp_path / "out").glob("*.log")}
-    assert logs["fails"].startswith("so far") and logs["stuck"].startswith("begun")
+    assert logs["fails"].startswith("so far") and logs["stuck"].split() == ["begun", "concluded"]
     assert logs["good"].strip() == str(tmp_path / "out")
 
 

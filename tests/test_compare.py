@@ -53,6 +53,17 @@ def test_samples_of_one_turn_count_once():
     assert compare.compared(first, other).verdict == "AMBIGUOUS"
 
 
+def test_a_turn_speaks_by_its_median(capsys):
+    """One lucky call in each turn changes neither the verdict nor the time shown."""
+    lucky = dataclasses.replace(
+        scaled(1.0), samples_s=tuple((turn[0] / 2, *turn) for turn in scaled(1.0).samples_s)
+    )
+    comparison = compare.compared(scaled(1.0), lucky)
+    assert comparison.interval.estimate == pytest.approx(0, abs=1e-9)
+    out = printed(capsys, run(scaled(1.0)), run(lucky))
+    assert out.count("4.00 ms") == 2
+
+
 def test_any_number_of_files_pairs_cases_and_keeps_the_odd_ones(capsys):
     other = run(timed(mission(50), "scan", 6.0), timed(mission(1), "scan", 1.0))
     rows = compare.side_by_side([TYPICAL, other, TYPICAL])
@@ -63,7 +74,14 @@ def test_any_number_of_files_pairs_cases_and_keeps_the_odd_ones(capsys):
 
 
 @pytest.mark.parametrize(
-    "difference", [{"name": "Another CPU"}, {"backend": "gpu", "name": "NVIDIA X"}, {"cores": 64}]
+    "difference",
+    [
+        {"name": "Another CPU"},
+        {"backend": "gpu", "name": "NVIDIA X"},
+        {"cores": 64},
+        {"cpu": "Another CPU of one name"},
+        {"memory_bytes": 2**40},
+    ],
 )
 def test_different_machines_are_labelled_and_never_judged(difference, capsys):
     other = run(scaled(2.0), machine=dataclasses.replace(HERE, **difference))

@@ -1,5 +1,7 @@
 """The cost model against XLA's own count of a fully unrolled program."""
 
+import dataclasses
+
 import jax
 import pytest
 
@@ -48,10 +50,25 @@ def test_compulsory_bytes_are_the_arguments_and_results(scope, phase, dtype):
     assert compulsory_bytes(SHAPE, scope, phase, itemsize) == wanted * itemsize
 
 
-@pytest.mark.parametrize("scope", SCOPES)
-def test_a_backward_pass_moves_no_less_than_is_compulsory(scope):
-    """Some of what it is handed could be computed again."""
+def moved_backward(scope):
     made = program(Case(SHAPE, scope, "backward", "float32", "relu", "scan"))
     arrays = jax.tree.leaves((made.arguments, jax.eval_shape(made.run, *made.arguments)))
-    moved = sum(4 * array.size for array in arrays)
-    assert moved / 2 < compulsory_bytes(SHAPE, scope, "backward", 4) <= moved
+    return sum(4 * array.size for array in arrays)
+
+
+def test_a_backward_recurrence_moves_what_is_compulsory():
+    assert compulsory_bytes(SHAPE, "recurrence", "backward", 4) == moved_backward("recurrence")
+
+
+def test_a_backward_model_moves_no_less_than_is_compulsory():
+    """Its states could be computed again from x."""
+    moved = moved_backward("model")
+    assert moved / 2 < compulsory_bytes(SHAPE, "model", "backward", 4) <= moved
+
+
+def test_a_step_of_bptt_moves_five_states():
+    """dh, h and dz; then h and dz again, for the gradient of W_hh."""
+    one, two = (
+        cost(dataclasses.replace(SHAPE, T=T), "recurrence", "backward", 4).bytes for T in (1, 2)
+    )
+    assert two - one == 4 * 5 * SHAPE.B * SHAPE.H

@@ -48,6 +48,13 @@ def test_precise_is_five_percent():
     assert not noise.is_precise([(1.0,), (1.2,), (0.9,), (1.0,)])
 
 
+@pytest.mark.parametrize(("width", "doubts"), [(0.099, 0), (0.101, 1)])
+def test_beyond_ten_percent_a_time_is_in_doubt(width, doubts):
+    interval = (1e-3 / (1 + width), 1e-3 * (1 + width))
+    case = dataclasses.replace(timed(mission(1), "scan", 1.0), interval_s=interval)
+    assert len(list(noise.unstable(case))) == doubts
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [

@@ -1,18 +1,24 @@
 """What the gate makes of rounds and of turns, on made-up times."""
 
-from itertools import chain
+import gc
+from contextlib import nullcontext
+from itertools import chain, pairwise
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
-from compared import EQUAL, SCAN, TRAIN, UNROLLED, ended
+from compared import EQUAL, SCAN, SHAPE, TRAIN, UNROLLED, ended
 
 import bench.rounds
-from bench.regress import judge, margins, planted, rounds, table, turn
+from bench import cores
+from bench.cli import main
+from bench.regress import judge, margins, planted, revision, rounds, table, turn, worker
 from bench.regress.margins import Margins
-from bench.regress.protocol import Answer
+from bench.regress.protocol import Answer, Job, Request, receive
 from bench.regress.rounds import Obstacle, Setup, Times
-from bench.results import ResultError
+from bench.results import CaseResult, ResultError
+from bench.subject import Subject
 
 
 @pytest.mark.parametrize(
@@ -105,6 +111,12 @@ def test_a_turn_forgets_its_slow_start(clock):
     assert len(samples) > 1 and samples == pytest.approx([1e-3] * len(samples))
 
 
+def test_no_garbage_is_collected_in_a_turn():
+    collecting = []
+    turn.turn(lambda: collecting.append(gc.isenabled()))
+    assert collecting and not any(collecting) and gc.isenabled()
+
+
 def test_most_of_the_samples_may_be_disturbed():
     assert turn.undisturbed([1.0] * 20 + [2.0, 5.0] * 40) == 1.0
     assert turn.undisturbed([0.5] + [1.0] * 99) == 1.0
@@ -113,14 +125,24 @@ def test_most_of_the_samples_may_be_disturbed():
 class FakeSide:
     """A worker whose turns take what it is told, one after the other."""
 
-    def __init__(self, name, turns):
+    def __init__(self, name, turns, log=None):
         self.name, self._turns, self._asked = name, iter(turns), None
+        self._log = [] if log is None else log
 
     def ask(self, request):
         self._asked = request.what
 
     def answer(self):
-        return Answer("ok", seconds=next(self._turns) if self._asked == "turn" else ())
+        if self._asked != "turn":
+            return Answer("ok")
+        self._log.append(self.name)
+        return Answer("ok", seconds=next(self._turns))
+
+
+def times_of(base, head, seed=1):
+    round_ = rounds._Round(Setup(Path(), Path(), Path(), "cpu"), [SCAN], Random(seed))
+    round_._sides = base, head
+    return round_._times(0)
 
 
 def test_a_round_compares_what_all_turns_were_left_alone_for():
@@ -128,9 +150,58 @@ def test_a_round_compares_what_all_turns_were_left_alone_for():
     quiet, loud = (1.0,) * 20, (3.0,) * 10
     base = FakeSide("base", [loud] * 9 + [quiet])
     head = FakeSide("head", [tuple(1.5 * each for each in quiet)] + [loud] * 9)
-    round_ = rounds._Round(Setup(Path(), Path(), Path(), "cpu"), [SCAN], Random(1))
-    round_._sides = base, head
-    assert round_._times(0) == Times(1.0, 1.5)
+    assert times_of(base, head) == Times(1.0, 1.5)
+
+
+def test_who_begins_is_tossed_and_then_alternates():
+    """So that neither side always has the turn after the other's, nor the first."""
+    first = set()
+    for seed in range(8):
+        log = []
+        times_of(*(FakeSide(name, [(1.0,)] * rounds.PAIRS, log) for name in "ab"), seed)
+        pairs = list(zip(log[::2], log[1::2], strict=True))
+        assert all(one == other[::-1] for one, other in pairwise(pairs))
+        first.add(log[0])
+    assert first == {"a", "b"}
+
+
+def test_half_a_message_is_none(tmp_path):
+    """Its sender died while writing it."""
+    message = '{"what": "turn", "index": 0}'
+    for text, received in ((f"{message}\n", Request("turn", 0)), (message, None)):
+        (tmp_path / "stream").write_text(text)
+        with (tmp_path / "stream").open("rb") as stream:
+            assert receive(Request, stream) == received
+
+
+def test_outputs_that_went_wrong_in_the_turns_are_found(monkeypatch):
+    right = np.zeros(3)
+    given = [right]
+    subject = Subject(lambda: given[0], lambda outputs: [(outputs, right, 1.0)])
+    result = CaseResult(SCAN.case, "ok", error=0.0, tolerance=0.1)
+    monkeypatch.setattr(worker, "checked", lambda case: (result, subject))
+    monkeypatch.setattr(cores, "waiting", lambda: lambda: 0.0)
+    answering = worker.Worker(Job("", "cpu", (SCAN,)))
+    assert answering.answer(Request("prepare", 0)).status == "ok"
+    for outputs, status in ((right, "ok"), (right + 1, "wrong")):
+        given[0] = outputs
+        assert answering.answer(Request("turn", 0)).status == "ok"
+        assert answering.answer(Request("check", 0)).status == status
+
+
+@pytest.mark.parametrize(("words", "status"), [((), 0), (("--strict",), 1)])
+def test_strict_fails_what_stays_ambiguous(words, status, tmp_path, monkeypatch):
+    toss = Random(0)
+
+    def play(setup, random, items):
+        return {item: Times(1.0, toss.choice([0.8, 1.25])) for item in items}
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(rounds, "play", play)
+    monkeypatch.setattr(revision, "commit", lambda *_: "0123abc")
+    monkeypatch.setattr(revision, "unpacked", lambda *_: nullcontext(tmp_path))
+    arguments = ("regress", *SHAPE, "--kernels", "scan", "--pass", "forward", "--backend", "cpu")
+    assert main([*arguments, *words]) == status
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.2])

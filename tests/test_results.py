@@ -48,6 +48,20 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(monkeypatch):
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_a_file_is_replaced_not_written_over():
+    """Who has the old one open reads all of it."""
+    path = results.create(TYPICAL, publish=False)
+    with path.open() as reader:
+        results.save(run(), path)
+        assert len(json.load(reader)["cases"]) == len(TYPICAL.cases)
+    assert results.load(path) == run()
+
+
+def test_others_may_read_a_file():
+    path = results.create(TYPICAL, publish=False)
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
 def damaged(text):
     whole = json.loads(text)
     yield "", "not a result file"

@@ -1,5 +1,7 @@
 """A turn is filled with rounds of at least five milliseconds."""
 
+import gc
+
 import pytest
 
 from bench import rounds
@@ -31,3 +33,11 @@ def test_at_least_one_call():
     calls = []
     assert rounds.shortest(lambda: calls.append(1), 0.0) >= 0
     assert len(calls) == 1
+
+
+def test_garbage_is_collected_before_and_after_but_never_while_timing():
+    collecting = []
+    rounds.sample(lambda: collecting.append(gc.isenabled()), 0.01)
+    assert collecting[0] and collecting[-1] and gc.isenabled()
+    timed = collecting[collecting.index(False) : -1]
+    assert timed and not any(timed)

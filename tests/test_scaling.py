@@ -47,3 +47,17 @@ def test_only_problems_with_three_t_are_fitted():
     (section,) = scaling.sections(run(*three))
     assert section.table.cells["a step"].tolist() == ["1.00 ms"]
     assert scaling.sections(run(*two)) == []
+
+
+def test_the_interval_is_two_sided():
+    """By hand: weighted least squares, with Student's t of two degrees of freedom."""
+    steps = np.array([1.0, 10.0, 100.0, 1000.0])
+    times = (50e-6 + 3e-6 * steps) * np.array([1.01, 0.98, 1.02, 0.99])
+    design = np.stack([1 / times, steps / times], axis=1)
+    line, residual, *_ = np.linalg.lstsq(design, np.ones(4))
+    variances = np.diag(np.linalg.inv(design.T @ design)) * residual / 2
+    half = 4.302653 * np.sqrt(variances)  # 97.5 % point, from a table
+    found = scaling.fit(steps, times)
+    for i, name in enumerate(("fixed", "step")):
+        ends = found[f"{name}_low_s"], found[f"{name}_high_s"]
+        assert ends == pytest.approx((line[i] - half[i], line[i] + half[i]), rel=1e-5)

@@ -1,9 +1,12 @@
 """Outputs are held against the oracle once, and again as soon as they are any different."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bench.subject import Subject
+from bench.programs import Program
+from bench.subject import Subject, compiled
 
 RIGHT = np.arange(3.0)
 
@@ -48,3 +51,13 @@ def test_not_a_number_is_judged_each_time(subject):
     wrong = np.array([0.0, np.nan, 2.0])
     assert [made.error((wrong,)) for _ in range(2)] == [np.inf, np.inf]
     assert len(asked) == 2
+
+
+def test_a_call_waits_for_its_result():
+    """JAX returns before the work is done, so a call that does not wait times nothing."""
+
+    def slow(x):
+        return jax.lax.fori_loop(0, 100, lambda _, x: jnp.tanh(x @ x), x)
+
+    subject = compiled(Program(slow, (jnp.eye(500),), lambda _: []))
+    assert all(subject.call().is_ready() for _ in range(3))

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -31,6 +32,15 @@ def test_counters_of_this_machine_can_be_read():
     conditions = surroundings.since(begun, lambda: None, on_gpu=False)
     assert 0 <= conditions.others <= 1 and conditions.gpu is None
     assert conditions.cpu_mhz is None or conditions.cpu_mhz > 0
+
+
+def test_a_core_is_busy_unless_idle_or_waiting_for_a_disk(monkeypatch):
+    """Also where the host gave its time to another guest."""
+    spent = {"user": 1.0, "nice": 2.0, "system": 4.0, "irq": 8.0, "softirq": 16.0, "steal": 32.0}
+    core = SimpleNamespace(**spent, idle=100.0, iowait=200.0, guest=400.0)
+    monkeypatch.setattr(psutil, "cpu_times", lambda percpu: [core] * 64)
+    monkeypatch.setattr(psutil.Process, "cpu_affinity", lambda self: [3, 5])
+    assert surroundings.now().busy == 2 * 63
 
 
 def test_a_gpu_is_asked_while_it_works(tmp_path, monkeypatch):
