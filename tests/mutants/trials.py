@@ -21,7 +21,7 @@ from time import monotonic, sleep
 
 IMPORTED = (
     *("jax.numpy", "jax.experimental.mosaic.gpu", "jax.experimental.pallas.mosaic_gpu"),
-    *("jax.experimental.pallas.triton", "jaxtyping", "beartype.beartype", "hypothesis", "psutil"),
+    *("jax.experimental.pallas.triton", "jaxtyping", "beartype", "hypothesis", "psutil"),
     *("numpy", "scipy.stats", "scipy.optimize", "pandas", "matplotlib.figure", "matplotlib.pyplot"),
     *("pytest", "pytest_benchmark.plugin", "pytest_timeout", "xdist", "optax", "tabulate"),
     *("pydantic", "jinja2", "markdown_it", "rich.console", "rich.table", "rich.progress"),
