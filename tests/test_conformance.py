@@ -117,3 +117,10 @@ def test_auto_runs():
     y, _ = kernels.rnn(made.params, made.x, made.h0)
     want = oracle.forward(made.params, made.x, made.h0, activation="relu").y
     assert deviation(y, want) <= tolerance(AWKWARD, "float32")
+
+
+@pytest.mark.parametrize(("kernel", "loops"), [("scan", True), ("unrolled-full", False)])
+def test_a_full_unroll_leaves_no_loop(kernel, loops):
+    z, w_hh = jnp.ones((5, 2, 3)), jnp.ones((3, 3))
+    run = jax.value_and_grad(lambda z: kernels.recurrence(z, w_hh, kernel=kernel).sum())
+    assert ("stablehlo.while" in jax.jit(run).lower(z).as_text()) == loops

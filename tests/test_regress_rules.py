@@ -3,6 +3,7 @@
 import gc
 from contextlib import nullcontext
 from itertools import chain, pairwise
+from math import exp, inf
 from pathlib import Path
 from random import Random
 
@@ -65,6 +66,14 @@ def test_rounds_beyond_a_look_wait_for_the_next():
     assert judge.row(SCAN, 0.05, [EQUAL] * 8 + [slower] * 8).interval != at_eight.interval
 
 
+def test_an_interval_of_eight_rounds_is_rid_of_its_outermost_value():
+    """The second of the Walsh averages from either end, at an error of 0.05 / 3."""
+    history = [Times(1.0, exp(k)) for k in range(1, 9)]
+    interval = judge.row(SCAN, 0.05, history).interval
+    assert (interval.low, interval.high) == pytest.approx((1.5, 7.5))
+    assert judge.row(SCAN, 0.05, history[:7]).interval.low == -inf
+
+
 def test_margins_are_for_all_cases_or_for_those_with_all_the_words():
     found = margins.parse(["4", "unrolled=10", "unrolled train=20"], [UNROLLED.case, TRAIN.case])
     assert found.of(SCAN.case) == pytest.approx(0.04)
@@ -105,6 +114,10 @@ def forever(value):
 def test_a_turn_gives_seconds_a_call(clock, seconds):
     samples = turn.turn(clock(forever(seconds)))
     assert samples and samples == pytest.approx([seconds] * len(samples))
+
+
+def test_a_turn_has_rounds_of_five_milliseconds_in_twenty_five(clock):
+    assert turn.turn(clock(forever(2.0**-10))) == (2.0**-10,) * 4
 
 
 def test_a_turn_forgets_its_slow_start(clock):

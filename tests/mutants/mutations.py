@@ -91,7 +91,8 @@ def _meaning(text: str) -> str | None:
 class _WithoutAnnotations(ast.NodeTransformer):
     """Annotations of functions say types only; those of fields, what pydantic checks, but for |.
 
-    Neither is `strict=True` or `frozen=True` more than a statement that something never happens.
+    Nor does a program that works change by how it may be called (`*` and `/` in a signature), by
+    what never happens in it (`strict=True`, `frozen=True`), or by einsum's `optimize=True`.
     """
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
@@ -99,6 +100,13 @@ class _WithoutAnnotations(ast.NodeTransformer):
         for argument in ast.walk(node.args):
             if isinstance(argument, ast.arg):
                 argument.annotation = None
+        own = node.args
+        own.args, own.posonlyargs, own.kwonlyargs = (
+            [*own.posonlyargs, *own.args, *own.kwonlyargs],
+            [],
+            [],
+        )
+        own.defaults, own.kw_defaults = [*own.defaults, *filter(None, own.kw_defaults)], []
         return self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AnnAssign:
@@ -108,7 +116,7 @@ class _WithoutAnnotations(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_keyword(self, node: ast.keyword) -> ast.keyword:
-        if node.arg in ("strict", "frozen") and isinstance(node.value, ast.Constant):
+        if node.arg in ("strict", "frozen", "optimize") and isinstance(node.value, ast.Constant):
             node.value = ast.Constant(True)
         return self.generic_visit(node)
 

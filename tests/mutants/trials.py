@@ -157,8 +157,9 @@ def _child(tree: Path, output: Path, trial: Trial) -> int:
             os.dup2(file, stream)
         sys.path.insert(0, str(tree))
         os.environ["PYTHONPATH"] = str(tree)
-        if trial.module:
-            sys.dont_write_bytecode, os.environ["PYTHONDONTWRITEBYTECODE"] = True, "1"
+        # Only what is compiled of the unmutated code may be found again.
+        sys.dont_write_bytecode = bool(trial.module)
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1" if trial.module else ""
         status = import_module("pytest").main([*OPTIONS, *trial.arguments])
         sys.stdout.flush()
     finally:
