@@ -72,4 +72,3 @@ def fit(steps: Float[np.ndarray, "N"], times: Float[np.ndarray, "N"]) -> dict[st
 
 def _line(steps: Float[np.ndarray, "N"], fixed: float, step: float) -> Float[np.ndarray, "N"]:
     return fixed + step * steps
-

@@ -210,5 +210,8 @@ def test_auto_takes_it_where_it_pays():
     large = dataclasses.replace(small, B=50, H=256)
     assert fastest(large) == "native"
     assert fastest(small) == "scan"
+    enough = dataclasses.replace(small, T=8, B=4, H=32)  # 2^15 multiplications
+    assert fastest(enough) == "native"
+    assert fastest(dataclasses.replace(enough, T=7)) == "scan"
     assert fastest(dataclasses.replace(large, dtype=jnp.dtype("bfloat16"))) == "scan"
     assert fastest(dataclasses.replace(large, platform="gpu")) == "scan"

@@ -82,7 +82,9 @@ def test_margins_are_for_all_cases_or_for_those_with_all_the_words():
     assert margins.parse(["1000"], []).default == margins.LARGEST
 
 
-@pytest.mark.parametrize("text", ["", "five", "0", "-5", "nan", "inf", "1000.1", "scan=", "scna=5", "=5%"])
+@pytest.mark.parametrize(
+    "text", ["", "five", "0", "-5", "nan", "inf", "1000.1", "scan=", "scna=5", "=5%"]
+)
 def test_a_bad_margin_is_named(text):
     with pytest.raises(ResultError, match=r"--margin is .*; expected"):
         margins.parse([text], [SCAN.case])

@@ -155,9 +155,7 @@ def described(mutant: Mutant) -> str:
     return "\n".join(["[[survivor]]", *(f"{name} = '''{text}'''" for name, text in fields.items())])
 
 
-def stale(
-    known: Survivors, every: Sequence[Mutant], outcomes: Sequence[Outcome]
-) -> Iterator[str]:
+def stale(known: Survivors, every: Sequence[Mutant], outcomes: Sequence[Outcome]) -> Iterator[str]:
     """Listed survivors that are none: their line has changed, or a test notices them now."""
     modules, exist = {mutant.module for mutant in every}, set(map(key, every))
     dead = {key(each.mutant) for each in outcomes} - {

@@ -127,7 +127,9 @@ class _Running:
         if self.trial.module:
             _restore(self.tree / self.trial.module, self.original)
         code = os.waitstatus_to_exitcode(status) if pid else None
-        self.ending = Ending(code, monotonic() - self.begin, self.output.read_text(errors="replace"))
+        self.ending = Ending(
+            code, monotonic() - self.begin, self.output.read_text(errors="replace")
+        )
         return True
 
 
