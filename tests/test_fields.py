@@ -4,7 +4,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from bench import fields
-from bench.ceilings.model import Rate
+from bench.ceilings.model import Ceiling, Rate
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,11 @@ def test_a_value_is_taken_up_to_its_limit(kind, inside, beyond):
     for value in beyond:
         with pytest.raises(ValidationError):
             adapter.validate_python(value)
+
+
+def test_a_ceiling_was_measured_once_at_least():
+    adapter, given = TypeAdapter(Ceiling), {"kind": "serial", "how": "a step"}
+    assert adapter.validate_python(given | {"rounds": [2.0]}) == Ceiling("serial", "a step", (2.0,))
+    assert Ceiling("serial", "a step", (2.0,)).footprint == 0
+    with pytest.raises(ValidationError, match="at least 1 item"):
+        adapter.validate_python(given | {"rounds": []})

@@ -57,6 +57,13 @@ def test_a_file_is_replaced_not_written_over():
     assert results.load(path) == run()
 
 
+def test_all_of_a_file_is_on_the_disk_before_it_gets_its_name(monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_size))
+    path = results.create(TYPICAL, publish=False)
+    assert synced == [path.stat().st_size]
+
+
 def test_others_may_read_a_file():
     path = results.create(TYPICAL, publish=False)
     assert path.stat().st_mode & 0o777 == 0o644

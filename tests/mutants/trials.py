@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -83,8 +82,7 @@ def played[Label](
     trials: Iterable[tuple[Label, Trial]], trees: list[Path], until: float
 ) -> Iterator[tuple[Label, Ending]]:
     """The endings as they come, one trial at a time in each tree; past `until` none begins."""
-    waiting, running = iter(trials), deque(_Running(tree) for tree in trees)
-    idle, busy = list(running), []
+    waiting, idle, busy = iter(trials), [_Running(tree) for tree in trees], []
     while True:
         while idle and monotonic() < until and (following := next(waiting, None)):
             slot = idle.pop()
