@@ -1,7 +1,9 @@
 """What the gate makes of rounds and of turns, on made-up times."""
 
 import gc
+import re
 from contextlib import nullcontext
+from io import StringIO
 from itertools import chain, pairwise
 from math import exp, inf
 from pathlib import Path
@@ -10,6 +12,7 @@ from random import Random
 import numpy as np
 import pytest
 from compared import EQUAL, SCAN, SHAPE, TRAIN, UNROLLED, ended
+from rich.console import Console
 
 import bench.rounds
 from bench import cores
@@ -88,6 +91,21 @@ def test_margins_are_for_all_cases_or_for_those_with_all_the_words():
 def test_a_bad_margin_is_named(text):
     with pytest.raises(ResultError, match=r"--margin is .*; expected"):
         margins.parse([text], [SCAN.case])
+
+
+def test_the_table_has_times_and_the_verdict_or_the_reason():
+    rows = [judge.row(SCAN, 0.05, [Times(1e-3, 2e-3)] * 8), ended("WRONG")]
+    console = Console(width=200, record=True, file=StringIO())
+    console.print(table.for_terminal(rows, "Title"))
+    lines = [line for line in console.export_text().splitlines() if re.search(r"\w", line)]
+    title, head, slower, wrong, reason = lines
+    cells = [re.split(r" {2,}", line.strip()) for line in (head, slower, wrong)]
+    name = str(SCAN.case)
+    assert title.strip() == "Title" and reason.strip() == f"{name}: head: somehow"
+    assert cells[0] == ["case", *table.COLUMNS, "verdict"]
+    change = ["+100.0 %", "+100.0 % to +100.0 %"]
+    assert cells[1] == [name, "1.00 ms", "2.00 ms", *change, "5 %", "8", "SLOWER"]
+    assert cells[2] == [name, "WRONG"]
 
 
 # Timing, on a clock that only the timed work moves.

@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 import pytest
 from compared import SCAN, SHAPE, TRAIN, UNROLLED, ended
 from made_up import TYPICAL
+from matplotlib.axes import Axes
 
 from bench import results
 from bench.regress import rates, selftest
@@ -35,6 +36,21 @@ def test_rates_count_verdicts_by_the_size_that_was_planted():
 )
 def test_a_promise_is_broken_by_the_rates_and_not_kept_by_their_absence(rows, kept):
     assert [promise.kept for promise in rates.promises(rates.rates(rows))] == kept
+
+
+def test_the_figure_has_shares_in_percent_and_their_intervals(monkeypatch):
+    drawn, draw = {}, Axes.errorbar
+
+    def errorbar(axes, *numbers, label, **options):
+        drawn[label] = numbers
+        return draw(axes, *numbers, label=label, **options)
+
+    monkeypatch.setattr(Axes, "errorbar", errorbar)
+    rates.figure(rates.rates([ended("SAME")] * 20 + [ended("SLOWER", 0.1)] * 20))
+    sizes, shares, (below, above) = drawn[Verdict.SLOWER]
+    end = 100 * (1 - 0.025 ** (1 / 20))  # Clopper and Pearson's, of none or all of 20
+    assert (sizes, shares) == ([0.0, 10.0], [0.0, 100.0])
+    assert below == pytest.approx([0.0, end]) and above == pytest.approx([end, 0.0])
 
 
 def test_every_case_is_tried_as_it_is_and_in_time_with_every_size():

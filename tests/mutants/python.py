@@ -77,7 +77,11 @@ def selected(modules: Sequence[str]) -> Targets:
 def survivors() -> Survivors:
     """The accepted ones, by their lines rather than their numbers, which move."""
     listed = tomllib.loads((HERE / "survivors.toml").read_text())["survivor"]
-    return {(each["module"], each["before"], each["after"]): each["reason"] for each in listed}
+    return {
+        (each["module"], each["before"], after): each["reason"]
+        for each in listed
+        for after in each["after"]
+    }
 
 
 def key(mutant: Mutant) -> tuple[str, str, str]:
@@ -151,8 +155,13 @@ def killed(outcomes: Sequence[Outcome]) -> float:
 
 def described(mutant: Mutant) -> str:
     """In the form of survivors.toml, but for the reason."""
-    fields = {"module": mutant.module, "before": mutant.before, "after": mutant.after}
-    return "\n".join(["[[survivor]]", *(f"{name} = '''{text}'''" for name, text in fields.items())])
+    lines = (
+        "[[survivor]]",
+        f'module = "{mutant.module}"',
+        f"before = '''{mutant.before}'''",
+        f"after = ['''{mutant.after}''']",
+    )
+    return "\n".join(lines)
 
 
 def stale(known: Survivors, every: Sequence[Mutant], outcomes: Sequence[Outcome]) -> Iterator[str]:
