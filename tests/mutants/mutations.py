@@ -12,9 +12,9 @@ them (`jit`, `cache`, `dataclass`) a program is slower, or does not start. Text 
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 
 import parso
+from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.operators.operator import Operator
 from cosmic_ray.plugins import get_operator
@@ -69,12 +69,10 @@ class Mutant:
 
 def mutants(module: str, source: str) -> Iterator[Mutant]:
     """Every mutant of a module that is another program."""
-    seen = {_meaning(source)}
+    seen, nodes = {_meaning(source)}, list(ast_nodes(get_ast(source)))
     for operator in OPERATORS:
-        for occurrence in count():
+        for occurrence in range(sum(len([*operator.mutation_positions(node)]) for node in nodes)):
             text = mutate_code(source, operator, occurrence)
-            if text is None:
-                break
             if (meaning := _meaning(text)) is not None and meaning not in seen:
                 seen.add(meaning)
                 yield Mutant(module, *_difference(source, text), text)

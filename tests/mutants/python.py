@@ -94,7 +94,7 @@ def tried(
 ) -> Iterator[Outcome]:
     """The outcomes, as they come. Raises SystemExit if the unchanged code fails its tests."""
     trees = [copied(ROOT, folder / str(number)) for number in range(WORKERS)]
-    prepare(folder / "programs")
+    prepare(folder / "caches")
     limits = unchanged(targets, trees)
     trials = (
         (each, Trial(tuple(targets[each.module]), limits[each.module], each.module, each.text))

@@ -58,8 +58,13 @@ class Ending:
 
 
 def prepare(caches: Path) -> None:
-    """Import what children share. Call it once, before the first trial."""
-    os.environ |= ENVIRONMENT | {"JAX_COMPILATION_CACHE_DIR": str(caches)}
+    """Import what children share. Call it once, before the first trial.
+
+    A mutant must not leave a library in the user's cache either.
+    """
+    programs, libraries = str(caches / "programs"), str(caches / "libraries")
+    os.environ |= ENVIRONMENT
+    os.environ |= {"JAX_COMPILATION_CACHE_DIR": programs, "XDG_CACHE_HOME": libraries}
     for name in IMPORTED:
         import_module(name)
     threads = len(os.listdir("/proc/self/task"))
