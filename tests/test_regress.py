@@ -21,12 +21,12 @@ from bench.results import ResultError
 
 @pytest.fixture
 def tree(tmp_path):
-    """A folder with a copy of the kernels, in which one line of one file may differ."""
+    """A folder with a copy of the kernels, changed by edits: (file, line, replacement)."""
 
-    def edited(name, file="", line="", replacement=""):
+    def edited(name, *edits):
         for package in revision.SIDE:
             shutil.copytree(HARNESS / package, tmp_path / name / package)
-        if file:
+        for file, line, replacement in edits:
             edit(tmp_path / name / "kernels" / file, line, replacement)
         return tmp_path / name
 
@@ -43,29 +43,33 @@ def play(tmp_path, base, head, *items):
     return rounds.play(Setup(base, head, tmp_path / "caches", "cpu"), Random(1), items)
 
 
-def test_a_round_times_both_sides_and_says_what_it_cannot_time(tree, tmp_path):
-    older = tree("older", "registry.py", '    "unrolled": unrolled.kernel(factor=8),\n', "")
-    found = play(tmp_path, older, HARNESS, SCAN, UNROLLED, tiny("pallas"))
-    assert found[SCAN].base_s > 0 < found[SCAN].head_s
-    assert found[UNROLLED] == Obstacle("UNTIMED", "base: there is no kernel 'unrolled'")
-    assert found[tiny("pallas")].outcome == "UNTIMED"
-
-
+FULL, PALLAS = tiny("unrolled-full"), tiny("pallas")
+ABSENT = ("registry.py", '    "unrolled": unrolled.kernel(factor=8),\n', "")
+WRONG = ("unrolled.py", "return half(", "return -half(")  # in the fully unrolled one
 FACTOR = "    if factor is not None:\n"
 DYING = """\
     import os
 
-    if factor is None:
+    if factor is not None:
         return Kernel(lambda *_, **__: os.abort(), None)
 """
 
 
-def test_what_a_process_dies_of_has_failed_and_the_others_are_timed(tree, tmp_path):
-    head = tree("head", "unrolled.py", FACTOR, DYING + FACTOR)
-    full = tiny("unrolled-full")
-    found = play(tmp_path, HARNESS, head, full, SCAN)
-    assert found[full] == Obstacle("FAILED", found[full].reason)
-    assert found[full].reason.startswith("head: its process ended (killed by SIGABRT)")
+def test_a_round_times_both_sides_and_says_what_it_cannot_time(tree, tmp_path):
+    """A wrong base is no reason to fail: the head may have put it right."""
+    found = play(tmp_path, tree("older", ABSENT, WRONG), HARNESS, SCAN, UNROLLED, FULL, PALLAS)
+    assert found[SCAN].base_s > 0 < found[SCAN].head_s
+    assert found[UNROLLED] == Obstacle("UNTIMED", "base: there is no kernel 'unrolled'")
+    assert found[FULL].outcome == "UNTIMED" and "base: deviates by" in found[FULL].reason
+    assert found[PALLAS].outcome == "UNTIMED"
+
+
+def test_what_is_wrong_or_dies_is_the_heads_and_the_others_are_timed(tree, tmp_path):
+    dying = ("unrolled.py", FACTOR, DYING + FACTOR)
+    found = play(tmp_path, HARNESS, tree("head", dying, WRONG), UNROLLED, FULL, SCAN)
+    assert found[UNROLLED].outcome == "FAILED"
+    assert found[UNROLLED].reason.startswith("head: its process ended (killed by SIGABRT)")
+    assert found[FULL].outcome == "WRONG" and "head: deviates by" in found[FULL].reason
     assert isinstance(found[SCAN], Times)
 
 
@@ -79,17 +83,6 @@ def test_a_process_that_does_not_answer_is_ended(tmp_path, monkeypatch):
         with pytest.raises(Died, match=r"head: no answer within 0\.01 s"):
             side.Side("head", process, errors).answer()
         assert process.wait() == -signal.SIGKILL
-
-
-DOUBLED = ("scan.py", "return jax.lax.scan(step, h0,", "return 2 * jax.lax.scan(step, h0,")
-
-
-def test_a_wrong_head_is_wrong_and_a_wrong_base_no_reason_to_fail(tree, tmp_path):
-    wrong = tree("wrong", DOUBLED[0], DOUBLED[1], DOUBLED[2].replace("2 *", "-"))
-    found = play(tmp_path, HARNESS, wrong, SCAN)[SCAN]
-    assert found.outcome == "WRONG" and "head: deviates by" in found.reason
-    found = play(tmp_path, wrong, HARNESS, SCAN)[SCAN]
-    assert found.outcome == "UNTIMED" and "base: deviates by" in found.reason
 
 
 def test_an_installed_copy_never_passes_for_a_side(tmp_path):
@@ -132,6 +125,8 @@ def nothing_left(repository):
     return not list((repository.parent / "temporary").iterdir())
 
 
+FORWARD = "return jax.lax.scan(step, h0,"
+DOUBLED = "return 2 * jax.lax.scan(step, h0,"
 FIVE_TIMES = """\
 for _ in range(4):
         h0 = h0 + 0 * jax.lax.scan(step, h0, z, unroll=unroll)[1][-1]
@@ -139,7 +134,10 @@ for _ in range(4):
 
 
 def test_a_kernel_made_slower_fails_the_gate(repository):
-    edit(repository / "kernels" / "scan.py", DOUBLED[1], FIVE_TIMES)
+    edit(repository / "kernels" / "scan.py", FORWARD, FIVE_TIMES)
+    # Three rounds decide, where more errors are admitted.
+    edit(repository / "bench" / "verdicts.py", "\nPAIRED_ERROR = 0.05", "\nPAIRED_ERROR = 0.9")
+    edit(repository / "bench" / "regress" / "judge.py", "LOOKS = (8, 16, 24)", "LOOKS = (3, 6, 9)")
     longer = ("--shape", "T=100,B=8,I=8,H=64,O=8", "--kernels", "scan", "--pass", "forward")
     with regress(repository, *longer) as process:
         printed, _ = process.communicate(timeout=280)
@@ -158,7 +156,7 @@ DEAF = ("sh", "-c", 'trap "" INT; exec "$0" "$@"')
 
 @pytest.mark.parametrize(
     ("how", "wrapper"),
-    [(signal.SIGINT, ()), (signal.SIGTERM, ()), (signal.SIGTERM, DEAF), (signal.SIGKILL, ())],
+    [(signal.SIGINT, ()), (signal.SIGTERM, DEAF), (signal.SIGKILL, ())],
 )
 def test_an_interrupted_gate_leaves_nothing_behind(repository, how, wrapper):
     with regress(repository, *SHAPE, "--kernels", "scan", wrapper=wrapper) as process:
@@ -202,8 +200,8 @@ def test_outside_a_checkout_there_is_no_base(tmp_path):
 
 
 def test_the_base_is_as_committed_and_brings_no_harness(repository):
-    edit(repository / "kernels" / "scan.py", DOUBLED[1], DOUBLED[2])
+    edit(repository / "kernels" / "scan.py", FORWARD, DOUBLED)
     with revision.unpacked(repository, revision.commit(repository, "HEAD")) as base:
         assert sorted(path.name for path in base.iterdir()) == ["kernels", "reference"]
-        assert DOUBLED[1] in (base / "kernels" / "scan.py").read_text()
+        assert DOUBLED not in (base / "kernels" / "scan.py").read_text()
     assert not base.exists()

@@ -22,7 +22,8 @@ from bench.results import ResultError
 from bench.workloads import mission
 
 SHAPE = ("--shape", "T=3,B=2,I=3,H=4,O=2", "--backend", "cpu")
-TINY = ("run", *SHAPE, "--seconds", "0.05", "--kernels", "scan", "unrolled", "unrolled-full")
+KERNELS = ("scan-autodiff", "unrolled", "unrolled-full")
+TINY = ("run", *SHAPE, "--seconds", "0.05", "--kernels", *KERNELS)
 SMALL_DISK = (
     """
 import resource

@@ -13,19 +13,21 @@ from quick import QUICK, program
 from bench import results
 
 SHAPE = ("--shape", "T=3,B=2,I=3,H=4,O=2", "--backend", "cpu")
-SCAN_AND_PALLAS = ("run", *SHAPE, "--pass", "forward", "--kernels", "scan", "pallas")
-# A machine that is said to take a step a second.
-SLOW_MACHINE = program('(Ceiling("serial", "made up", (1.0,)),)')
-# Doubling the recurrent product in one line of one kernel.
-BROKEN = (
-    """
-import kernels.scan, kernels.numerics
-kernels.scan.dot = lambda a, b, precision: 2 * kernels.numerics.dot(a, b, precision)
-"""
-    + QUICK
-)
-# A kernel that raises while it is traced.
-RAISING = BROKEN.replace("2 * kernels.numerics.dot(a, b, precision)", "1 / 0")
+# Three broken kernels, on a machine that is said to take a second for every dependent step.
+BROKEN = """
+from dataclasses import replace
+from kernels import scan
+from kernels.registry import KERNELS
+
+def doubled(*arrays, **options):
+    return 2 * scan.forward(*arrays, **options)
+
+def raising(*arrays, **options):
+    raise ZeroDivisionError("no such step")
+
+KERNELS["scan-autodiff"] = replace(scan.KERNEL, forward=doubled)
+KERNELS["unrolled"] = replace(scan.KERNEL, forward=raising)
+""" + program('(Ceiling("serial", "made up", (1.0,)),)')
 
 
 def bench(*arguments, program=("-m", "bench"), cwd):
@@ -59,35 +61,34 @@ def test_a_run_from_start_to_report(tmp_path):
     assert len(list(tmp_path.glob("results/local/*/report.md"))) == 1
 
 
-def test_a_broken_kernel_is_wrong_and_gets_no_timing(tmp_path):
-    done = bench(*SCAN_AND_PALLAS, program=("-c", BROKEN), cwd=tmp_path)
-    assert done.returncode == 1
-    assert "WRONG" in done.stdout
-    cases = {case.case.kernel: case for case in only_file(tmp_path).cases}
-    assert cases["scan"].status == "wrong" and not cases["scan"].samples_s
-    assert cases["pallas"].status == "emulated"
-
-
-def test_a_case_above_a_ceiling_is_an_error(tmp_path):
-    done = bench(*SCAN_AND_PALLAS, program=("-c", SLOW_MACHINE), cwd=tmp_path)
-    assert done.returncode == 1
-    said = " ".join(done.stdout.split())  # however the terminal wraps it
-    assert "IMPOSSIBLE" in said and "of what the serial ceiling allows" in said
-
-
-def test_a_kernel_that_raises_has_failed_and_the_others_go_on(tmp_path):
+def test_what_is_broken_gets_no_time_and_the_others_go_on(tmp_path):
+    kernels = ("scan-autodiff", "unrolled", "unrolled-full", "pallas")
     done = bench(
-        "run", *SHAPE, "--kernels", "scan", "pallas", program=("-c", RAISING), cwd=tmp_path
+        *("run", *SHAPE, "--pass", "forward", "--kernels", *kernels),
+        program=("-c", BROKEN),
+        cwd=tmp_path,
     )
     assert done.returncode == 1
-    cases = {case.case.kernel: case for case in only_file(tmp_path).cases}
-    assert cases["scan"].status == "failed" and "ZeroDivisionError" in cases["scan"].reason
-    assert cases["pallas"].status == "emulated"
+    cases = {
+        case.case.kernel: case
+        for case in only_file(tmp_path).cases
+        if case.case.scope == "recurrence"
+    }
+    wrong, failed, timed, emulated = (cases[name] for name in kernels)
+    assert (wrong.status, wrong.samples_s) == ("wrong", ()) and "deviates by" in wrong.reason
+    assert (failed.status, failed.samples_s) == ("failed", ())
+    assert failed.reason == "ZeroDivisionError: no such step"
+    assert timed.status == "ok" and timed.samples_s
+    assert emulated.status == "emulated"
+    said = " ".join(done.stdout.split())  # however the terminal wraps it
+    assert "WRONG" in said and "FAILED" in said
+    assert "IMPOSSIBLE" in said and "of what the serial ceiling allows" in said
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_keeps_what_was_finished(tmp_path, how):
-    command = [sys.executable, "-c", QUICK, "run", "--suite", "default", "--backend", "cpu"]
+    kernels = ("--kernels", "unrolled", "unrolled-full", "scan-autodiff")
+    command = [sys.executable, "-c", QUICK, "run", *SHAPE, *kernels, "--seconds", "2"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
         wait_for_cases(tmp_path, process, at_least=2)
         os.kill(process.pid, how)
