@@ -74,6 +74,20 @@ def test_refuses_in_words_on_a_gpu_only(change, reason):
     assert pallas.KERNEL.unsupported(replace(problem, platform="cpu")) is None
 
 
+@pytest.mark.parametrize(
+    ("fits", "one_more"),
+    [
+        ({"dtype": jnp.dtype("float32"), "H": 64}, {"H": 65}),
+        ({"H": 256}, {"H": 257}),  # padded to powers of two
+        ({"T": 2**17 - 1, "B": 48}, {"T": 2**17}),  # times 64 padded rows and 256 units: 2^31
+    ],
+)
+def test_takes_what_just_fits(fits, one_more):
+    problem = replace(PROBLEM, **fits)
+    assert pallas.KERNEL.unsupported(problem) is None
+    assert pallas.KERNEL.unsupported(replace(problem, **one_more)) is not None
+
+
 def test_says_so_when_the_backend_is_gone(monkeypatch):
     assert pallas.KERNEL.unavailable("gpu") is None
     monkeypatch.setattr(pallas, "backend", None)

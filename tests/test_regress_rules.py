@@ -8,6 +8,7 @@ from itertools import chain, pairwise
 from math import exp, inf
 from pathlib import Path
 from random import Random
+from time import monotonic
 
 import numpy as np
 import pytest
@@ -15,11 +16,12 @@ from compared import EQUAL, SCAN, SHAPE, TRAIN, UNROLLED, ended
 from rich.console import Console
 
 import bench.rounds
-from bench import cores
+from bench import cores, results
 from bench.cli import main
 from bench.regress import judge, margins, planted, revision, rounds, table, turn, worker
 from bench.regress.margins import Margins
 from bench.regress.protocol import Answer, Job, Request, receive
+from bench.regress.record import Regression
 from bench.regress.rounds import Obstacle, Setup, Times
 from bench.results import CaseResult, ResultError
 from bench.subject import Subject
@@ -235,7 +237,12 @@ def test_strict_fails_what_stays_ambiguous(words, status, tmp_path, monkeypatch)
     monkeypatch.setattr(revision, "commit", lambda *_: "0123abc")
     monkeypatch.setattr(revision, "unpacked", lambda *_: nullcontext(tmp_path))
     arguments = ("regress", *SHAPE, "--kernels", "scan", "--pass", "forward", "--backend", "cpu")
+    begin = monotonic()
     assert main([*arguments, *words]) == status
+    (path,) = tmp_path.glob("results/local/*/regress-*.json")
+    record = results.load(path, Regression)
+    assert record.complete and 0 < record.seconds < monotonic() - begin
+    assert {len(row.rounds) for row in record.rows} == {judge.LOOKS[-1]}
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.2])

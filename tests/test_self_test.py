@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields, replace
+from time import monotonic
 
 import pytest
 from compared import SCAN, SHAPE, TRAIN, UNROLLED, ended
@@ -72,6 +73,7 @@ def test_a_self_test_keeps_its_rows_and_draws_its_curve(tmp_path, monkeypatch, c
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(selftest, "play", play)
+    begin = monotonic()
     arguments = ("regress", "--self-test", "--trials", "6", *SHAPE, "--backend", "cpu")
     assert main([*arguments, "--kernels", "scan"]) == 0
     out = capsys.readouterr().out
@@ -80,10 +82,12 @@ def test_a_self_test_keeps_its_rows_and_draws_its_curve(tmp_path, monkeypatch, c
     (path,) = tmp_path.glob("results/local/*/gate/*.json")
     record = results.load(path, SelfTest)
     assert record.complete and len(record.trials) == 6
+    assert 0 < record.seconds < monotonic() - begin
     folder = path.parent.parent
     assert (folder / f"{record.suite}.svg").read_text().startswith("<?xml")
     pages = [folder / f"report.{kind}" for kind in ("md", "html")]
     assert all("at least 95% of +10% called SLOWER: 6 of 6" in page.read_text() for page in pages)
+    assert all("8, 16 or 24 rounds" in page.read_text() for page in pages)
     before = [page.read_bytes() for page in pages]
     assert main(["report"]) == 0  # finds the machine's folder by the gate's
     assert [page.read_bytes() for page in pages] == before
