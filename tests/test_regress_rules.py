@@ -3,6 +3,7 @@
 import gc
 import re
 from contextlib import nullcontext
+from dataclasses import replace
 from io import StringIO
 from itertools import chain, pairwise
 from math import exp, inf
@@ -187,6 +188,19 @@ def test_a_round_compares_what_all_turns_were_left_alone_for():
     base = FakeSide("base", [loud] * 9 + [quiet])
     head = FakeSide("head", [tuple(1.5 * each for each in quiet)] + [loud] * 9)
     assert times_of(base, head) == Times(1.0, 1.5)
+
+
+def test_only_the_head_has_extra_work(monkeypatch):
+    jobs, slowed = {}, replace(SCAN, extra=0.1)
+
+    def running(name, job, cache):
+        jobs[name] = job
+        return nullcontext(FakeSide(name, [(1.0,)] * rounds.PAIRS))
+
+    monkeypatch.setattr(rounds, "running", running)
+    found = rounds.play(Setup(Path("b"), Path("h"), Path(), "cpu"), Random(1), [slowed])
+    assert found == {slowed: EQUAL}
+    assert jobs == {"base": Job("b", "cpu", (SCAN,)), "head": Job("h", "cpu", (slowed,))}
 
 
 def test_who_begins_is_tossed_and_then_alternates():
