@@ -2,13 +2,13 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import hold_equal
+from conftest import full_precision, hold_equal
 from jax.sharding import AxisType, NamedSharding
 
 import kernels
@@ -51,20 +51,35 @@ def gradient(model, argnums=(0, 1, 2)):
     return jax.grad(lambda *arguments: loss(model(*arguments)), argnums)
 
 
+def both(model):
+    """What it returns and its gradient, in one program."""
+    return lambda *arguments: (model(*arguments), gradient(model)(*arguments))
+
+
 def arguments(made):
     return made.params, made.x, made.h0
+
+
+@cache
+def untransformed(kernel, way):
+    """`both` of a kernel on one device, which many tests compare with."""
+    model = partial(kernels.rnn, kernel=kernel)
+    return jax.jit(both(way(model)))(*arguments(inputs.make(SHAPE, full_precision(kernel))))
+
+
+def unchanged(model):
+    return model
 
 
 # One device.
 
 
-def test_jit_donation_and_remat(model, made, hold):
-    hold(jax.jit(model)(*arguments(made)), model(*arguments(made)))
+def test_jit_donation_and_remat(kernel, model, made, hold):
+    want = untransformed(kernel, unchanged)
+    hold(both(model)(*arguments(made)), want)
     copies = jax.tree.map(jnp.copy, arguments(made))
-    hold(jax.jit(model, donate_argnums=(0, 1, 2))(*copies), model(*arguments(made)))
-    want = gradient(model)(*arguments(made))
-    hold(jax.jit(gradient(model))(*arguments(made)), want)
-    hold(gradient(jax.checkpoint(model))(*arguments(made)), want)
+    hold(jax.jit(both(model), donate_argnums=(0, 1, 2))(*copies), want)
+    hold(jax.jit(gradient(jax.checkpoint(model)))(*arguments(made)), want[1])
 
 
 def in_a_scan(model, params, x, h0):
@@ -89,13 +104,17 @@ def in_a_branch(model, params, x, h0):
     )
 
 
-@pytest.mark.parametrize("around", [in_a_scan, in_a_loop, in_a_branch])
-def test_control_flow_around_it(model, made, hold, around):
+@cache
+def step_by_step(around, dtype):
+    """By the reference, in Python's own control flow."""
     with jax.disable_jit():
-        want = around(reference.rnn, *arguments(made))
-        slopes = gradient(partial(around, reference.rnn))(*arguments(made))
-    hold(jax.jit(partial(around, model))(*arguments(made)), want)
-    hold(jax.jit(gradient(partial(around, model)))(*arguments(made)), slopes)
+        return both(partial(around, reference.rnn))(*arguments(inputs.make(SHAPE, dtype)))
+
+
+@pytest.mark.parametrize("around", [in_a_scan, in_a_loop, in_a_branch])
+def test_control_flow_around_it(model, made, dtype, hold, around):
+    got = jax.jit(both(partial(around, model)))(*arguments(made))
+    hold(got, step_by_step(around, dtype))
 
 
 MAPPED = {
@@ -113,15 +132,14 @@ def test_vmap(model, made, hold, axes):
         jax.tree.map(lambda leaf: jnp.stack([leaf, -leaf]), each) if axis == 0 else each
         for each, axis in zip(arguments(made), axes, strict=True)
     ]
-    for function in (model, gradient(model)):
-        mapped = jax.vmap(function, axes)
-        got = mapped(*pairs)
-        for i in range(2):
-            own = [_pick(each, axis, i) for each, axis in zip(pairs, axes, strict=True)]
-            hold(_pick(got, 0, i), function(*own))
-        none = [_pick(each, axis, slice(0)) for each, axis in zip(pairs, axes, strict=True)]
-        shapes = [leaf.shape[1:] for leaf in jax.tree.leaves(got)]
-        assert [leaf.shape for leaf in jax.tree.leaves(mapped(*none))] == [(0, *s) for s in shapes]
+    one, mapped = jax.jit(both(model)), jax.jit(jax.vmap(both(model), axes))
+    got = mapped(*pairs)
+    for i in range(2):
+        own = [_pick(each, axis, i) for each, axis in zip(pairs, axes, strict=True)]
+        hold(_pick(got, 0, i), one(*own))
+    none = [_pick(each, axis, slice(0)) for each, axis in zip(pairs, axes, strict=True)]
+    shapes = [leaf.shape[1:] for leaf in jax.tree.leaves(got)]
+    assert [leaf.shape for leaf in jax.tree.leaves(mapped(*none))] == [(0, *s) for s in shapes]
 
 
 def _pick(tree, axis, index):
@@ -134,12 +152,11 @@ def test_vmap_of_vmap(model, made, hold):
     hold(_pick(jax.vmap(jax.vmap(run))(x), 0, (1, 0)), run(x[1, 0]))
 
 
-def test_from_several_threads(model, made, hold):
-    want = gradient(model)(*arguments(made))
-    run = jax.jit(gradient(model))
+def test_from_several_threads(kernel, model, made, hold):
+    run = jax.jit(both(model))
     with ThreadPoolExecutor(4) as pool:
         for got in pool.map(lambda _: run(*arguments(made)), range(8)):
-            hold(got, want)
+            hold(got, untransformed(kernel, unchanged))
 
 
 # Several devices.
@@ -160,51 +177,55 @@ def divided(mesh, made):
     )
 
 
-def unchanged(model):
-    return model
+def every_way(model):
+    """With and without h0, over no steps, and the recurrence alone."""
 
+    def run(params, x, h0):
+        z = jnp.tile(x[..., :1], len(params.w_hh)) + params.b_h
+        states = partial(kernels.recurrence, z, params.w_hh, **model.keywords)
+        models = model(params, x, h0), model(params, x), model(params, x[:0], h0)
+        return *models, states(h0), states()
 
-def without_h0(model):
-    return lambda params, x, h0: model(params, x)
+    return run
 
 
 def in_chunks(model):
     return partial(model, chunk=2)
 
 
-def no_steps(model):
-    return lambda params, x, h0: model(params, x[:0], h0)
+def with_and_without_h0(model):
+    return lambda params, x, h0: (model(params, x, h0), model(params, x))
 
 
-def recurrence_alone(model):
-    def run(params, x, h0):
-        z = jnp.tile(x[..., :1], len(params.w_hh)) + params.b_h
-        return kernels.recurrence(z, params.w_hh, h0, **model.keywords)
-
-    return run
+def test_shard_map(kernel, model, made, hold, mesh):
+    want = untransformed(kernel, every_way)[1]
+    hold_on_shards(every_way(model), want, made, hold, mesh)
 
 
-WAYS = [unchanged, without_h0, in_chunks, no_steps, recurrence_alone]
+@pytest.mark.parametrize("kernel", ["scan", "native"])
+def test_shard_map_in_chunks(kernel, mesh):
+    """How a sequence is cut does not depend on the kernel; `native` takes the layer whole."""
+    if reason := kernels.available()[kernel]:
+        pytest.skip(reason)
+    model = in_chunks(partial(kernels.rnn, kernel=kernel))
+    want = untransformed(kernel, in_chunks)[1]
+    hold_on_shards(model, want, inputs.make(SHAPE, "float32"), HOLD, mesh)
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-def test_shard_map(model, made, hold, mesh, way):
-    hold_on_shards(way(model), made, hold, mesh)
+def test_shard_map_of_the_reference(mesh):
+    model, made = with_and_without_h0(reference.rnn), inputs.make(SHAPE, "float32")
+    hold_on_shards(model, gradient(model)(*arguments(made)), made, HOLD, mesh)
 
 
-@pytest.mark.parametrize("way", [unchanged, without_h0], ids=lambda way: way.__name__)
-def test_shard_map_of_the_reference(mesh, way):
-    hold = partial(hold_equal, allowed=tolerance(SHAPE, "float32", "train"))
-    hold_on_shards(way(reference.rnn), inputs.make(SHAPE, "float32"), hold, mesh)
+HOLD = partial(hold_equal, allowed=tolerance(SHAPE, "float32", "train"))
 
 
-def hold_on_shards(function, made, hold, mesh):
+def hold_on_shards(function, want, made, hold, mesh):
     """With the gradient inside the mapped function, then outside: that of weights is a sum."""
 
     def total(*shards):
         return jax.lax.psum(loss(function(*shards)), "batch")
 
-    want = gradient(function)(*arguments(made))
     with jax.set_mesh(mesh):
         inside = jax.shard_map(gradient(function), in_specs=OVER_BATCH, out_specs=OVER_BATCH)
         outside = jax.grad(jax.shard_map(total, in_specs=OVER_BATCH, out_specs=jax.P()), (0, 1, 2))
@@ -222,23 +243,22 @@ def test_results_say_that_they_differ_from_shard_to_shard(model, made, mesh):
         jax.shard_map(claim, in_specs=OVER_BATCH, out_specs=jax.P())(*divided(mesh, made))
 
 
-@pytest.mark.parametrize("way", [unchanged, without_h0, recurrence_alone], ids=lambda w: w.__name__)
-def test_each_device_computes_its_rows_where_they_lie(model, made, hold, mesh, way):
+def test_each_device_computes_its_rows_where_they_lie(kernel, model, made, hold, mesh):
     """Under plain jit: no rows are gathered, only sums cross the mesh."""
-    for function in (way(model), gradient(way(model))):
-        want = function(*arguments(made))
-        program = jax.jit(function).lower(*divided(mesh, made)).compile()
-        got = program(*divided(mesh, made))
-        hold(got, want)
-        assert not re.search("all-gather|all-to-all|collective-permute", program.as_text())
-        y_or_dx = jax.tree.leaves(got)[-2] if len(jax.tree.leaves(got)) > 1 else got
-        assert y_or_dx.sharding.spec[:2] == (None, "batch")
+    operands = divided(mesh, made)
+    program = jax.jit(both(every_way(model))).lower(*operands).compile()
+    got = program(*operands)
+    hold(got, untransformed(kernel, every_way))
+    assert not re.search("all-gather|all-to-all|collective-permute", program.as_text())
+    ((y, _), *_, states, _), (_, dx, _) = got
+    for array in (y, states, dx):
+        assert array.sharding.spec[:2] == (None, "batch")
 
 
-def test_a_mesh_that_nothing_is_divided_over(model, made, hold, mesh):
-    want = gradient(model)(*arguments(made))
+def test_a_mesh_that_nothing_is_divided_over(kernel, model, made, hold, mesh):
     with jax.set_mesh(mesh):
-        hold(jax.jit(gradient(model))(*arguments(made)), want)
+        got = jax.jit(both(model))(*arguments(made))
+    hold(got, untransformed(kernel, unchanged))
 
 
 def test_operands_divided_otherwise(model, made, hold):
