@@ -203,6 +203,33 @@ def test_only_the_head_has_extra_work(monkeypatch):
     assert jobs == {"base": Job("b", "cpu", (SCAN,)), "head": Job("h", "cpu", (slowed,))}
 
 
+@pytest.mark.parametrize(
+    ("platform", "order"),
+    [
+        ("cpu", ["ask b", "ask h", "hear b", "hear h"]),
+        ("gpu", ["ask b", "hear b", "ask h", "hear h"]),
+    ],
+)
+def test_both_sides_prepare_at_once_but_on_a_gpu(platform, order):
+    log = []
+
+    class Logging:
+        def __init__(self, name):
+            self.name = name
+
+        def ask(self, request):
+            log.append(f"ask {self.name}")
+
+        def answer(self):
+            log.append(f"hear {self.name}")
+            return Answer("ok", self.name)
+
+    round_ = rounds._Round(Setup(Path(), Path(), Path(), platform), [SCAN], Random(1))
+    round_._sides = Logging("b"), Logging("h")
+    assert [answer.reason for answer in round_._both("prepare", 0)] == ["b", "h"]
+    assert log == order
+
+
 def test_who_begins_is_tossed_and_then_alternates():
     """So that neither side always has the turn after the other's, nor the first."""
     first = set()
@@ -239,11 +266,23 @@ def test_outputs_that_went_wrong_in_the_turns_are_found(monkeypatch):
         assert answering.answer(Request("check", 0)).status == status
 
 
+def test_what_a_program_raises_is_an_answer(monkeypatch):
+    def checked(case):
+        raise ValueError("no luck")
+
+    monkeypatch.setattr(worker, "checked", checked)
+    monkeypatch.setattr(cores, "waiting", lambda: lambda: 0.0)
+    answering = worker.Worker(Job("", "cpu", (SCAN,)))
+    assert answering.answer(Request("prepare", 0)) == Answer("failed", "ValueError: no luck")
+
+
 @pytest.mark.parametrize(("words", "status"), [((), 0), (("--strict",), 1)])
 def test_strict_fails_what_stays_ambiguous(words, status, tmp_path, monkeypatch):
-    toss = Random(0)
+    toss, filed = Random(0), []
 
     def play(setup, random, items):
+        (path,) = tmp_path.glob("results/local/*/regress-*.json")
+        filed.append(len(results.load(path, Regression).rows))
         return {item: Times(1.0, toss.choice([0.8, 1.25])) for item in items}
 
     monkeypatch.chdir(tmp_path)
@@ -257,6 +296,7 @@ def test_strict_fails_what_stays_ambiguous(words, status, tmp_path, monkeypatch)
     record = results.load(path, Regression)
     assert record.complete and 0 < record.seconds < monotonic() - begin
     assert {len(row.rounds) for row in record.rows} == {judge.LOOKS[-1]}
+    assert filed == [0] * 8 + [2] * 16  # from the first look on
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.2])
