@@ -98,3 +98,7 @@ def test_says_so_when_the_backend_is_gone(monkeypatch):
 
 def test_is_emulated_on_cpu_only():
     assert pallas.KERNEL.emulated("cpu") and not pallas.KERNEL.emulated("gpu")
+
+
+def test_a_warp_has_sixteen_hidden_units():
+    assert [pallas._compiler_params(units).num_warps for units in (64, 256)] == [4, 16]

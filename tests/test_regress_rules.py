@@ -1,7 +1,9 @@
 """What the gate makes of rounds and of turns, on made-up times."""
 
 import gc
+import os
 import re
+import signal
 from contextlib import nullcontext
 from dataclasses import replace
 from io import StringIO
@@ -25,6 +27,7 @@ from bench.regress.protocol import Answer, Job, Request, receive
 from bench.regress.record import Regression
 from bench.regress.rounds import Obstacle, Setup, Times
 from bench.results import CaseResult, ResultError
+from bench.run import INTERRUPTED
 from bench.subject import Subject
 
 
@@ -276,8 +279,23 @@ def test_what_a_program_raises_is_an_answer(monkeypatch):
     assert answering.answer(Request("prepare", 0)) == Answer("failed", "ValueError: no luck")
 
 
+@pytest.fixture
+def gate(tmp_path, monkeypatch):
+    """The exit status of `bench regress` on the tiny shape, with rounds that nobody played."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(revision, "commit", lambda *_: "0123abc")
+    monkeypatch.setattr(revision, "unpacked", lambda *_: nullcontext(tmp_path))
+    arguments = ("regress", *SHAPE, "--kernels", "scan", "--pass", "forward", "--backend", "cpu")
+
+    def run(play, *words):
+        monkeypatch.setattr(rounds, "play", play)
+        return main([*arguments, *words])
+
+    return run
+
+
 @pytest.mark.parametrize(("words", "status"), [((), 0), (("--strict",), 1)])
-def test_strict_fails_what_stays_ambiguous(words, status, tmp_path, monkeypatch):
+def test_strict_fails_what_stays_ambiguous(words, status, gate, tmp_path, capsys):
     toss, filed = Random(0), []
 
     def play(setup, random, items):
@@ -285,18 +303,30 @@ def test_strict_fails_what_stays_ambiguous(words, status, tmp_path, monkeypatch)
         filed.append(len(results.load(path, Regression).rows))
         return {item: Times(1.0, toss.choice([0.8, 1.25])) for item in items}
 
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(rounds, "play", play)
-    monkeypatch.setattr(revision, "commit", lambda *_: "0123abc")
-    monkeypatch.setattr(revision, "unpacked", lambda *_: nullcontext(tmp_path))
-    arguments = ("regress", *SHAPE, "--kernels", "scan", "--pass", "forward", "--backend", "cpu")
     begin = monotonic()
-    assert main([*arguments, *words]) == status
+    assert gate(play, *words) == status
     (path,) = tmp_path.glob("results/local/*/regress-*.json")
     record = results.load(path, Regression)
     assert record.complete and 0 < record.seconds < monotonic() - begin
     assert {len(row.rounds) for row in record.rows} == {judge.LOOKS[-1]}
     assert filed == [0] * 8 + [2] * 16  # from the first look on
+    out = capsys.readouterr().out
+    assert f"Times: {path.relative_to(tmp_path)}" in out and "round 24 of 24" in out
+
+
+def test_an_interrupted_gate_keeps_its_last_look(gate, tmp_path):
+    toss, played = Random(0), []
+
+    def play(setup, random, items):
+        played.append(items)
+        if len(played) == 10:
+            os.kill(os.getpid(), signal.SIGINT)
+        return {item: Times(1.0, toss.choice([0.8, 1.25])) for item in items}
+
+    assert gate(play) == INTERRUPTED
+    (path,) = tmp_path.glob("results/local/*/regress-*.json")
+    record = results.load(path, Regression)
+    assert not record.complete and {len(row.rounds) for row in record.rows} == {8}
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.2])

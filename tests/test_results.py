@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+from pathlib import Path
 
 import pytest
 from made_up import TYPICAL, run
@@ -26,6 +27,11 @@ def test_an_infinite_error_survives():
     wrong = dataclasses.replace(TYPICAL.cases[0], error=float("inf"), status="wrong")
     path = results.create(run(wrong), publish=True)
     assert results.load(path).cases[0].error == float("inf")
+
+
+def test_what_is_published_can_be_read():
+    published = list(Path(__file__).parent.parent.glob(f"results/*/{results.FILES}"))
+    assert published and all(results.load(path).cases for path in published)
 
 
 def test_two_runs_of_one_second_get_two_files():

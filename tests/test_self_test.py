@@ -8,11 +8,13 @@ import pytest
 from compared import SCAN, SHAPE, TRAIN, UNROLLED, ended
 from made_up import TYPICAL
 from matplotlib.axes import Axes
+from rich.status import Status
 
 from bench import results
-from bench.regress import rates, selftest
+from bench.regress import rates, revision, selftest
 from bench.regress.record import SelfTest
 from bench.regress.rounds import Times
+from bench.regress.side import HARNESS
 from bench.report import build
 from bench.verdicts import Verdict
 
@@ -73,6 +75,10 @@ def test_a_self_test_keeps_its_rows_and_draws_its_curve(tmp_path, monkeypatch, c
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(selftest, "play", play)
+    told, update = [], Status.update
+    monkeypatch.setattr(
+        Status, "update", lambda self, text: (told.append(text), update(self, text))
+    )
     begin = monotonic()
     arguments = ("regress", "--self-test", "--trials", "6", *SHAPE, "--backend", "cpu")
     assert main([*arguments, "--kernels", "scan"]) == 0
@@ -82,6 +88,7 @@ def test_a_self_test_keeps_its_rows_and_draws_its_curve(tmp_path, monkeypatch, c
     (path,) = tmp_path.glob("results/local/*/gate/*.json")
     record = results.load(path, SelfTest)
     assert record.complete and len(record.trials) == 6
+    assert told[0] == "trial 1, round 1 of 8" and told[-1].startswith("trial 6, ")
     assert 0 < record.seconds < monotonic() - begin
     folder = path.parent.parent
     assert (folder / f"{record.suite}.svg").read_text().startswith("<?xml")
@@ -133,3 +140,11 @@ def test_a_bad_number_of_trials_is_one_sentence(trials, capsys):
     with pytest.raises(SystemExit):
         main(["regress", "--self-test", "--trials", trials])
     assert "expected a number from 1 to 9999" in capsys.readouterr().err
+
+
+def test_a_self_tests_base_is_the_working_tree():
+    with revision.copied(HARNESS) as base:
+        assert sorted(path.name for path in base.iterdir()) == sorted(revision.SIDE)
+        for package in revision.SIDE:
+            names = {path.relative_to(HARNESS) for path in (HARNESS / package).rglob("*.py")}
+            assert {path.relative_to(base) for path in (base / package).rglob("*.py")} == names
