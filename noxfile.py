@@ -118,6 +118,27 @@ def sanitize(session: nox.Session) -> None:
     run(session, "pytest", "tests/test_native_sanitizers.py", *session.posargs)
 
 
+@own
+def mutants(session: nox.Session) -> None:
+    """Whether a test notices when a line is wrong: of the Python code, then of the C++ kernel."""
+    groups = nox.project.dependency_groups(PROJECT, "test", "mutants")
+    session.install("-e", ".", *groups)
+    # Both halves run, whatever the first one finds.
+    halves = (["python.py", *session.posargs], ["native.py"])
+    failed = [half[0] for half in halves if not _passes(session, half)]
+    if failed:
+        session.error(f"not every mutant is accounted for: {', '.join(failed)}")
+
+
+def _passes(session: nox.Session, half: list[str]) -> bool:
+    program, *arguments = half
+    try:
+        session.run("python", f"tests/mutants/{program}", *arguments)
+    except CommandFailed:
+        return False
+    return True
+
+
 @shared
 def compare(session: nox.Session) -> None:
     """Result files side by side."""

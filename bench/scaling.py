@@ -60,7 +60,7 @@ def _fits(timed: pd.DataFrame) -> Iterator[dict[str, object]]:
 
 def fit(steps: Float[np.ndarray, "N"], times: Float[np.ndarray, "N"]) -> dict[str, float | str]:
     """fixed + step * T through N > 2 points, in seconds, with intervals."""
-    line, covariance = optimize.curve_fit(_line, steps, times, _start(steps, times), sigma=times)
+    line, covariance = optimize.curve_fit(_line, steps, times, sigma=times)
     reach = stats.t.ppf((1 + CONFIDENCE) / 2, len(steps) - 2) * np.sqrt(np.diag(covariance))
     found = {"misfit": float(np.max(np.abs(_line(steps, *line) / times - 1)))}
     for name, value, half in zip(("fixed", "step"), line, reach, strict=True):
@@ -72,10 +72,3 @@ def fit(steps: Float[np.ndarray, "N"], times: Float[np.ndarray, "N"]) -> dict[st
 
 def _line(steps: Float[np.ndarray, "N"], fixed: float, step: float) -> Float[np.ndarray, "N"]:
     return fixed + step * steps
-
-
-def _start(steps: Float[np.ndarray, "N"], times: Float[np.ndarray, "N"]) -> tuple[float, float]:
-    """A line through the ends, to begin with."""
-    first, last = np.argmin(steps), np.argmax(steps)
-    step = (times[last] - times[first]) / (steps[last] - steps[first])
-    return times[first] - step * steps[first], step

@@ -29,6 +29,7 @@ def call(x=X, h0=None, options=None, **replaced):
         ({"x": X[:, :0]}, ValueError, "x has shape (9, 0, 5); expected B to be at least 1"),
         ({"x": X.astype(int)}, TypeError, "x has dtype int32; expected one of bfloat16, float16"),
         ({"x": [1.0]}, TypeError, "x is a list; expected an array"),
+        ({"x": memoryview(b"x")}, TypeError, "x is a memoryview; expected an array"),
         ({"x": X[..., :4]}, ValueError, "w_xh has shape (5, 7); expected (I, H) = (4, H)"),
         ({"w_hh": jnp.ones((7, 6))}, ValueError, "w_hh has shape (7, 6); expected (H, H) = (7, 7)"),
         ({"b_h": jnp.ones((2, 7))}, ValueError, "b_h has shape (2, 7); expected (H) = (7)"),

@@ -50,7 +50,7 @@ def test_another_dtypes_product_is_no_ceiling():
 
 @pytest.mark.parametrize(
     ("footprint", "rate"),
-    [(2**10, 90.0), (2**16, 90.0), (2**19, 80.0), (2**20, 80.0), (2**30, 9.0)],
+    [(2**10, 90.0), (2**16, 90.0), (2**18, 80.0), (2**19, 80.0), (2**20, 80.0), (2**30, 9.0)],
 )
 def test_what_fits_a_cache_is_held_against_its_bandwidth(footprint, rate):
     rates = {2**16: 70.0, 2**17: 90.0, 2**18: 80.0, 2**20: 80.0, 2**24: 9.0}

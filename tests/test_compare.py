@@ -1,12 +1,16 @@
 """Result files side by side: verdicts on one machine, none across two, no nonsense."""
 
 import dataclasses
+import re
+import string
+from math import log
 
 import pytest
 from made_up import HERE, TYPICAL, run, timed
 from rich.console import Console
 
 from bench import compare, results
+from bench.machine import Source
 from bench.plan import Case
 from bench.results import ResultError
 from bench.workloads import mission
@@ -40,7 +44,8 @@ def scaled(factor):
 def test_one_machine_gets_a_verdict_with_its_interval(factor, expected, capsys):
     comparison = compare.compared(scaled(1.0), scaled(factor))
     assert comparison.verdict == expected
-    assert comparison.interval.low < comparison.interval.estimate < comparison.interval.high
+    ends = comparison.interval.low, comparison.interval.high
+    assert ends == pytest.approx((log(factor * 0.997 / 1.003), log(factor * 1.003 / 0.997)))
     assert expected in printed(capsys, run(scaled(1.0)), run(scaled(factor)))
 
 
@@ -70,7 +75,15 @@ def test_any_number_of_files_pairs_cases_and_keeps_the_odd_ones(capsys):
     assert len(rows) == 6
     assert [found is not None for found in rows[SCAN]] == [True, True, True]
     out = printed(capsys, TYPICAL, other, TYPICAL)
-    assert "A: " in out and "C: " in out and "absent" in out and "emulated" in out
+    assert "absent" in out and "emulated" in out
+    (head,) = (line for line in out.splitlines() if line.strip().startswith("case "))
+    assert all(f"{label}: Some CPU" in head for label in "ABC")
+
+
+def test_files_are_lettered_and_then_numbered(capsys):
+    out = printed(capsys, *[run(scaled(1.0))] * 28)
+    labels = re.findall(r"^(\w+): results", out, re.M)
+    assert labels == [*string.ascii_uppercase, "27", "28"]
 
 
 @pytest.mark.parametrize(
@@ -94,8 +107,16 @@ def test_different_machines_are_labelled_and_never_judged(difference, capsys):
 def test_a_busier_hour_is_the_same_machine_and_other_circumstances_are_named(capsys):
     busier = dataclasses.replace(HERE, load_average=7.0)
     other = run(scaled(2.0), machine=dataclasses.replace(busier, os="Linux 9"))
-    out = printed(capsys, run(scaled(1.0)), dataclasses.replace(other, versions={"jax": "9"}))
-    assert "SLOWER" in out and "differs in os, jax" in out
+    other = dataclasses.replace(other, versions={"jax": "9", "flax": "1"})
+    out = printed(capsys, run(scaled(1.0)), other)
+    assert "SLOWER" in out and out.count("differs in") == 1
+    assert re.search(r"^B: .*; differs in os, flax, jax", out, re.M)
+
+
+@pytest.mark.parametrize(("dirty", "said"), [(True, " with local changes"), (False, "")])
+def test_a_file_is_introduced_by_its_date_and_commit(dirty, said, capsys):
+    out = printed(capsys, run(), run(source=Source("0123456789abcdef", dirty=dirty)))
+    assert re.search(rf"^B: .*\(cpu\), 2026-01-02, commit 0123456789ab{said}$", out, re.M)
 
 
 def test_another_workload_of_the_same_name_is_refused():

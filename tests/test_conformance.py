@@ -1,5 +1,7 @@
 """One suite that every kernel passes: it holds each against the float64 oracle."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +18,7 @@ from bench.formats import FORMATS
 from bench.plan import Case
 from bench.tolerance import deviation, tolerance
 from bench.workloads import Workload, mission
-from kernels.registry import obstacle
+from kernels.registry import KERNELS, obstacle
 from reference import oracle
 
 RUNNABLE = [name for name, why_not in kernels.available().items() if why_not is None]
@@ -124,3 +126,18 @@ def test_auto_runs():
     y, _ = kernels.rnn(made.params, made.x, made.h0)
     want = oracle.forward(made.params, made.x, made.h0, activation="relu").y
     assert deviation(y, want) <= tolerance(AWKWARD, "float32")
+
+
+@pytest.mark.parametrize(
+    ("kernel", "products"), [("scan", 1), ("unrolled", 8), ("unrolled-full", 16)]
+)
+def test_a_trip_of_the_loop_has_as_many_products_as_steps(kernel, products):
+    """And full unrolling leaves no loop."""
+    sequence, w_hh, h0 = jnp.ones((16, 2, 3)), jnp.ones((3, 3)), jnp.ones((2, 3))
+    one = KERNELS[kernel]
+    halves = ((one.forward, (sequence, w_hh, h0)), (one.backward, (sequence, sequence, w_hh)))
+    for half, arguments in halves:
+        run = jax.jit(partial(half, activation="tanh", precision="full"))
+        text = run.lower(*arguments).as_text()
+        assert text.count("stablehlo.dot_general") == products
+        assert ("stablehlo.while" in text) == (products < 16)

@@ -101,3 +101,48 @@ def test_a_case_takes_no_more_memory_than_is_said(scope, phase):
     said = memory(shape, phase, 4)
     assert host < said.host < 10 * host
     assert device < said.device < 10 * device
+
+
+SMALL = Workload("small", T=2, B=3, I=5, H=7, O=11)
+ROWS, B, I, H, O = 6, 3, 5, 7, 11  # noqa: E741
+# What a pass does, one entry an operation: its FLOPs, and the elements of the arrays it touches.
+STEPS = (ROWS * H * (2 * H + 2), 2 * ROWS * H + H * H + B * H)  # z, h, W_hh, h0
+STEPS_BACK = (ROWS * H * (2 * H + 2), 3 * ROWS * H + H * H)  # dh, h, dz, W_hh
+PROJECTIONS = [
+    (2 * ROWS * I * H, ROWS * I + I * H + ROWS * H),
+    (ROWS * H, H),
+    (2 * ROWS * H * O, ROWS * H + H * O + ROWS * O),
+    (ROWS * O, O),
+]
+DW_HH = (2 * H * ROWS * H, 2 * ROWS * H + H * H)
+DH0 = (2 * B * H * H, 2 * B * H + H * H)
+PROJECTIONS_BACK = [
+    (2 * ROWS * O * H, ROWS * O + O * H + ROWS * H),  # dh
+    (2 * H * ROWS * O, H * ROWS + ROWS * O + H * O),  # dW_ho
+    (2 * I * ROWS * H, I * ROWS + ROWS * H + I * H),  # dW_xh
+    (ROWS * (H + O), H + O),  # biases
+]
+DONE = {
+    ("recurrence", "forward"): [STEPS],
+    ("recurrence", "backward"): [STEPS_BACK, DW_HH, DH0],
+    ("model", "forward"): [*PROJECTIONS, STEPS],
+    ("model", "backward"): [*PROJECTIONS_BACK, STEPS_BACK, DW_HH],
+}
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("phase", PASSES)
+def test_every_operation_is_counted(scope, phase):
+    halves = ("forward", "backward") if phase == "train" else (phase,)
+    operations = [each for half in halves for each in DONE[scope, half]]
+    found = cost(SMALL, scope, phase, 2)
+    assert found.flops == sum(flops for flops, _ in operations)
+    assert found.bytes == 2 * sum(elements for _, elements in operations)
+
+
+def test_a_backward_model_needs_x_the_weights_of_its_states_and_what_comes_and_goes():
+    """Arguments: x, W_hh, W_ho, h0, both cotangents. Results: the parameters' gradients."""
+    arguments = ROWS * I + H * H + H * O + B * H + ROWS * O + B * H
+    gradients = I * H + H * H + H + H * O + O
+    wanted = 2 * (arguments + gradients)
+    assert compulsory_bytes(SMALL, "model", "backward", 2) == wanted

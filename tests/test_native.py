@@ -185,5 +185,27 @@ def test_auto_takes_it_where_it_pays():
     large = dataclasses.replace(small, B=50, H=256)
     assert fastest(large) == "native"
     assert fastest(small) == "scan"
+    enough = dataclasses.replace(small, T=8, B=4, H=32)  # 2^15 multiplications
+    assert fastest(enough) == "native"
+    assert fastest(dataclasses.replace(enough, T=7)) == "scan"
     assert fastest(dataclasses.replace(large, dtype=jnp.dtype("bfloat16"))) == "scan"
     assert fastest(dataclasses.replace(large, platform="gpu")) == "scan"
+
+
+@pytest.mark.parametrize(
+    ("machine", "features", "expected"),
+    [
+        ("x86_64", ("x86-64-v3", "x86-64-v4"), "x86-64-v4"),
+        ("x86_64", ("x86-64-v3",), "x86-64-v3"),
+        ("x86_64", ("x86-64-v4",), "x86-64"),  # each level needs those below it
+        ("x86_64", (), "x86-64"),
+        ("aarch64", (), "aarch64"),
+    ],
+)
+def test_the_target_is_the_highest_level_of_which_the_cpu_has_all(
+    machine, features, expected, monkeypatch
+):
+    has = set().union(*(compiler.LEVELS[level] for level in features))
+    monkeypatch.setattr(compiler, "machine", lambda: machine)
+    monkeypatch.setattr(compiler, "_cpu_features", lambda: has)
+    assert compiler.target.__wrapped__() == expected

@@ -1,7 +1,7 @@
 """How well a median is known, and what is said of one that is not."""
 
 import dataclasses
-from math import inf
+from math import exp, inf, sqrt
 
 import numpy as np
 import pytest
@@ -39,7 +39,15 @@ def test_it_follows_turns_not_rounds():
 
 
 def test_a_single_turn_says_nothing():
-    assert noise.half_width(*noise.interval([(1e-3, 1e-3)])) == inf
+    assert noise.interval([(1e-3, 1e-3)]) == (0.0, inf)
+    assert noise.half_width(0.0, inf) == inf
+
+
+def test_the_interval_is_students():
+    """Logarithms -1, 0, 1: a standard error of 1 / sqrt(3), and t of two degrees of freedom."""
+    reach = 4.302653 / sqrt(3)  # 97.5 % point, from a table
+    expected = exp(-reach), exp(reach)
+    assert noise.interval([(exp(k),) * 2 for k in (-1, 0, 1)]) == pytest.approx(expected, rel=1e-6)
 
 
 def test_precise_is_five_percent():

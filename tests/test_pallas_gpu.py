@@ -74,6 +74,20 @@ def test_refuses_in_words_on_a_gpu_only(change, reason):
     assert pallas.KERNEL.unsupported(replace(problem, platform="cpu")) is None
 
 
+@pytest.mark.parametrize(
+    ("fits", "one_more"),
+    [
+        ({"dtype": jnp.dtype("float32"), "H": 64}, {"H": 65}),
+        ({"H": 256}, {"H": 257}),  # padded to powers of two
+        ({"T": 2**17 - 1, "B": 48}, {"T": 2**17}),  # times 64 padded rows and 256 units: 2^31
+    ],
+)
+def test_takes_what_just_fits(fits, one_more):
+    problem = replace(PROBLEM, **fits)
+    assert pallas.KERNEL.unsupported(problem) is None
+    assert pallas.KERNEL.unsupported(replace(problem, **one_more)) is not None
+
+
 def test_says_so_when_the_backend_is_gone(monkeypatch):
     assert pallas.KERNEL.unavailable("gpu") is None
     monkeypatch.setattr(pallas, "backend", None)
@@ -84,3 +98,7 @@ def test_says_so_when_the_backend_is_gone(monkeypatch):
 
 def test_is_emulated_on_cpu_only():
     assert pallas.KERNEL.emulated("cpu") and not pallas.KERNEL.emulated("gpu")
+
+
+def test_a_warp_has_sixteen_hidden_units():
+    assert [pallas._compiler_params(units).num_warps for units in (64, 256)] == [4, 16]

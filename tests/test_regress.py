@@ -45,7 +45,8 @@ def play(tmp_path, base, head, *items):
 
 FULL, PALLAS = tiny("unrolled-full"), tiny("pallas")
 ABSENT = ("registry.py", '    "unrolled": unrolled.kernel(factor=8),\n', "")
-WRONG = ("unrolled.py", "return half(", "return -half(")  # in the fully unrolled one
+# Wrong in the fully unrolled one, which also prints where the worker answers.
+WRONG = ("unrolled.py", "return half(", "print('noise', flush=True); return -half(")
 FACTOR = "    if factor is not None:\n"
 DYING = """\
     import os
@@ -83,6 +84,12 @@ def test_a_process_that_does_not_answer_is_ended(tmp_path, monkeypatch):
         with pytest.raises(Died, match=r"head: no answer within 0\.01 s"):
             side.Side("head", process, errors).answer()
         assert process.wait() == -signal.SIGKILL
+
+
+def test_an_ended_process_is_waited_for():
+    process = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    side._end(process)
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_an_installed_copy_never_passes_for_a_side(tmp_path):

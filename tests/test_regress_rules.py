@@ -1,21 +1,30 @@
 """What the gate makes of rounds and of turns, on made-up times."""
 
 import gc
+import os
+import re
+import signal
 from contextlib import nullcontext
+from dataclasses import replace
+from io import StringIO
 from itertools import chain, pairwise
+from math import exp, inf
 from pathlib import Path
 from random import Random
+from time import monotonic
 
 import numpy as np
 import pytest
 from compared import EQUAL, SCAN, SHAPE, TRAIN, UNROLLED, ended
+from rich.console import Console
 
 import bench.rounds
-from bench import cores
+from bench import cores, results
 from bench.cli import main
 from bench.regress import judge, margins, planted, revision, rounds, table, turn, worker
 from bench.regress.margins import Margins
 from bench.regress.protocol import Answer, Job, Request, receive
+from bench.regress.record import Regression
 from bench.regress.rounds import Obstacle, Setup, Times
 from bench.results import CaseResult, ResultError
 from bench.subject import Subject
@@ -65,15 +74,24 @@ def test_rounds_beyond_a_look_wait_for_the_next():
     assert judge.row(SCAN, 0.05, [EQUAL] * 8 + [slower] * 8).interval != at_eight.interval
 
 
+def test_an_interval_of_eight_rounds_is_rid_of_its_outermost_value():
+    """The second of the Walsh averages from either end, at an error of 0.05 / 3."""
+    history = [Times(1.0, exp(k)) for k in range(1, 9)]
+    interval = judge.row(SCAN, 0.05, history).interval
+    assert (interval.low, interval.high) == pytest.approx((1.5, 7.5))
+    assert judge.row(SCAN, 0.05, history[:7]).interval.low == -inf
+
+
 def test_margins_are_for_all_cases_or_for_those_with_all_the_words():
     found = margins.parse(["4", "unrolled=10", "unrolled train=20"], [UNROLLED.case, TRAIN.case])
     assert found.of(SCAN.case) == pytest.approx(0.04)
     assert found.of(UNROLLED.case) == pytest.approx(0.1)
     assert found.of(TRAIN.case) == pytest.approx(0.2)
+    assert margins.parse(["1000"], []).default == margins.LARGEST
 
 
 @pytest.mark.parametrize(
-    "text", ["", "five", "0", "-5", "nan", "inf", "scan=", "scna=5", "=5%", "٥"]
+    "text", ["", "five", "0", "-5", "nan", "inf", "1000.1", "scan=", "scna=5", "=5%", "٥"]
 )
 def test_a_bad_margin_is_named(text):
     with pytest.raises(ResultError, match=r"--margin is .*; expected"):
@@ -86,6 +104,21 @@ def test_a_bad_margin_is_named(text):
 def test_two_margins_for_the_same_are_refused(texts):
     with pytest.raises(ResultError, match=f"--margin is '{texts[1]}'; expected one margin for"):
         margins.parse(texts, [SCAN.case, TRAIN.case])
+
+
+def test_the_table_has_times_and_the_verdict_or_the_reason():
+    rows = [judge.row(SCAN, 0.05, [Times(1e-3, 2e-3)] * 8), ended("WRONG")]
+    console = Console(width=200, record=True, file=StringIO())
+    console.print(table.for_terminal(rows, "Title"))
+    lines = [line for line in console.export_text().splitlines() if re.search(r"\w", line)]
+    title, head, slower, wrong, reason = lines
+    cells = [re.split(r" {2,}", line.strip()) for line in (head, slower, wrong)]
+    name = str(SCAN.case)
+    assert title.strip() == "Title" and reason.strip() == f"{name}: head: somehow"
+    assert cells[0] == ["case", *table.COLUMNS, "verdict"]
+    change = ["+100.0 %", "+100.0 % to +100.0 %"]
+    assert cells[1] == [name, "1.00 ms", "2.00 ms", *change, "5 %", "8", "SLOWER"]
+    assert cells[2] == [name, "WRONG"]
 
 
 # Timing, on a clock that only the timed work moves.
@@ -114,6 +147,10 @@ def forever(value):
 def test_a_turn_gives_seconds_a_call(clock, seconds):
     samples = turn.turn(clock(forever(seconds)))
     assert samples and samples == pytest.approx([seconds] * len(samples))
+
+
+def test_a_turn_has_rounds_of_five_milliseconds_in_twenty_five(clock):
+    assert turn.turn(clock(forever(2.0**-10))) == (2.0**-10,) * 4
 
 
 def test_a_turn_forgets_its_slow_start(clock):
@@ -163,6 +200,46 @@ def test_a_round_compares_what_all_turns_were_left_alone_for():
     assert times_of(base, head) == Times(1.0, 1.5)
 
 
+def test_only_the_head_has_extra_work(monkeypatch):
+    jobs, slowed = {}, replace(SCAN, extra=0.1)
+
+    def running(name, job, cache):
+        jobs[name] = job
+        return nullcontext(FakeSide(name, [(1.0,)] * rounds.PAIRS))
+
+    monkeypatch.setattr(rounds, "running", running)
+    found = rounds.play(Setup(Path("b"), Path("h"), Path(), "cpu"), Random(1), [slowed])
+    assert found == {slowed: EQUAL}
+    assert jobs == {"base": Job("b", "cpu", (SCAN,)), "head": Job("h", "cpu", (slowed,))}
+
+
+@pytest.mark.parametrize(
+    ("platform", "order"),
+    [
+        ("cpu", ["ask b", "ask h", "hear b", "hear h"]),
+        ("gpu", ["ask b", "hear b", "ask h", "hear h"]),
+    ],
+)
+def test_both_sides_prepare_at_once_but_on_a_gpu(platform, order):
+    log = []
+
+    class Logging:
+        def __init__(self, name):
+            self.name = name
+
+        def ask(self, request):
+            log.append(f"ask {self.name}")
+
+        def answer(self):
+            log.append(f"hear {self.name}")
+            return Answer("ok", self.name)
+
+    round_ = rounds._Round(Setup(Path(), Path(), Path(), platform), [SCAN], Random(1))
+    round_._sides = Logging("b"), Logging("h")
+    assert [answer.reason for answer in round_._both("prepare", 0)] == ["b", "h"]
+    assert log == order
+
+
 def test_who_begins_is_tossed_and_then_alternates():
     """So that neither side always has the turn after the other's, nor the first."""
     first = set()
@@ -199,27 +276,72 @@ def test_outputs_that_went_wrong_in_the_turns_are_found(monkeypatch):
         assert answering.answer(Request("check", 0)).status == status
 
 
-@pytest.mark.parametrize(("words", "status"), [((), 0), (("--strict",), 1)])
-def test_strict_fails_what_stays_ambiguous(words, status, tmp_path, monkeypatch):
-    toss = Random(0)
+def test_what_a_program_raises_is_an_answer(monkeypatch):
+    def checked(case):
+        raise ValueError("no luck")
 
-    def play(setup, random, items):
-        return {item: Times(1.0, toss.choice([0.8, 1.25])) for item in items}
+    monkeypatch.setattr(worker, "checked", checked)
+    monkeypatch.setattr(cores, "waiting", lambda: lambda: 0.0)
+    answering = worker.Worker(Job("", "cpu", (SCAN,)))
+    assert answering.answer(Request("prepare", 0)) == Answer("failed", "ValueError: no luck")
 
+
+@pytest.fixture
+def gate(tmp_path, monkeypatch):
+    """The exit status of `bench regress` on the tiny shape, with rounds that nobody played."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(rounds, "play", play)
     monkeypatch.setattr(revision, "commit", lambda *_: "0123abc")
     monkeypatch.setattr(revision, "unpacked", lambda *_: nullcontext(tmp_path))
     arguments = ("regress", *SHAPE, "--kernels", "scan", "--pass", "forward", "--backend", "cpu")
-    assert main([*arguments, *words]) == status
+
+    def run(play, *words):
+        monkeypatch.setattr(rounds, "play", play)
+        return main([*arguments, *words])
+
+    return run
+
+
+@pytest.mark.parametrize(("words", "status"), [((), 0), (("--strict",), 1)])
+def test_strict_fails_what_stays_ambiguous(words, status, gate, tmp_path, capsys):
+    toss, filed = Random(0), []
+
+    def play(setup, random, items):
+        (path,) = tmp_path.glob("results/local/*/regress-*.json")
+        filed.append(len(results.load(path, Regression).rows))
+        return {item: Times(1.0, toss.choice([0.8, 1.25])) for item in items}
+
+    begin = monotonic()
+    assert gate(play, *words) == status
+    (path,) = tmp_path.glob("results/local/*/regress-*.json")
+    record = results.load(path, Regression)
+    assert record.complete and 0 < record.seconds < monotonic() - begin
+    assert {len(row.rounds) for row in record.rows} == {judge.LOOKS[-1]}
+    assert filed == [0] * 8 + [2] * 16  # from the first look on
+    out = capsys.readouterr().out
+    assert f"Times: {path.relative_to(tmp_path)}" in out and "round 24 of 24" in out
+
+
+def test_an_interrupted_gate_keeps_its_last_look(gate, tmp_path):
+    toss, played = Random(0), []
+
+    def play(setup, random, items):
+        played.append(items)
+        if len(played) == 10:
+            os.kill(os.getpid(), signal.SIGINT)
+        return {item: Times(1.0, toss.choice([0.8, 1.25])) for item in items}
+
+    assert gate(play) == 128 + signal.SIGINT
+    (path,) = tmp_path.glob("results/local/*/regress-*.json")
+    record = results.load(path, Regression)
+    assert not record.complete and {len(row.rounds) for row in record.rows} == {8}
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.2])
 def test_planted_work_takes_its_share_of_the_call(clock, monkeypatch, share):
     unit = clock(forever(1e-6))
     monkeypatch.setattr(planted, "_work", lambda units: [unit() for _ in range(units)])
-    slower = planted.slowed(clock(forever(4e-3)), share)
-    assert bench.rounds.seconds_a_call(slower, 3) == pytest.approx(4e-3 * (1 + share), rel=1e-3)
+    slower = planted.slowed(clock(forever(1e-2)), share)  # one call is longer than a burst
+    assert bench.rounds.seconds_a_call(slower, 3) == pytest.approx(1e-2 * (1 + share), rel=1e-3)
 
 
 def test_planted_work_is_real():

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+from pathlib import Path
 
 import pytest
 from made_up import TYPICAL, run
@@ -26,6 +27,11 @@ def test_an_infinite_error_survives():
     wrong = dataclasses.replace(TYPICAL.cases[0], error=float("inf"), status="wrong")
     path = results.create(run(wrong), publish=True)
     assert results.load(path).cases[0].error == float("inf")
+
+
+def test_what_is_published_can_be_read():
+    published = list(Path(__file__).parent.parent.glob(f"results/*/{results.FILES}"))
+    assert published and all(results.load(path).cases for path in published)
 
 
 def test_two_runs_of_one_second_get_two_files():
@@ -55,6 +61,13 @@ def test_a_file_is_replaced_not_written_over():
         results.save(run(), path)
         assert len(json.load(reader)["cases"]) == len(TYPICAL.cases)
     assert results.load(path) == run()
+
+
+def test_all_of_a_file_is_on_the_disk_before_it_gets_its_name(monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_size))
+    path = results.create(TYPICAL, publish=False)
+    assert synced == [path.stat().st_size]
 
 
 def test_others_may_read_a_file():

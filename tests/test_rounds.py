@@ -41,3 +41,17 @@ def test_garbage_is_collected_before_and_after_but_never_while_timing():
     assert collecting[0] and collecting[-1] and gc.isenabled()
     timed = collecting[collecting.index(False) : -1]
     assert timed and not any(timed)
+
+
+def test_a_turn_warms_up_then_fills_its_time_and_ends_with_the_outputs(monkeypatch):
+    now, calls = [0.0], []
+
+    def call():
+        now[0] += 2.0**-10
+        calls.append(None)
+        return len(calls)
+
+    monkeypatch.setattr(rounds, "perf_counter", lambda: now[0])
+    samples, outputs = rounds.sample(call, 0.1)
+    assert samples == (2.0**-10,) * 17
+    assert outputs == len(calls) == 16 + 17 * 6 + 1  # 15 ms, rounds of 5 ms, the last one

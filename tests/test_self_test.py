@@ -2,15 +2,19 @@
 
 import json
 from dataclasses import fields, replace
+from time import monotonic
 
 import pytest
 from compared import SCAN, SHAPE, TRAIN, UNROLLED, ended
 from made_up import TYPICAL
+from matplotlib.axes import Axes
+from rich.status import Status
 
 from bench import results
-from bench.regress import rates, selftest
+from bench.regress import rates, revision, selftest
 from bench.regress.record import SelfTest
 from bench.regress.rounds import Times
+from bench.regress.side import HARNESS
 from bench.report import build
 from bench.verdicts import Verdict
 
@@ -37,6 +41,21 @@ def test_a_promise_is_broken_by_the_rates_and_not_kept_by_their_absence(rows, ke
     assert [promise.kept for promise in rates.promises(rates.rates(rows))] == kept
 
 
+def test_the_figure_has_shares_in_percent_and_their_intervals(monkeypatch):
+    drawn, draw = {}, Axes.errorbar
+
+    def errorbar(axes, *numbers, label, **options):
+        drawn[label] = numbers
+        return draw(axes, *numbers, label=label, **options)
+
+    monkeypatch.setattr(Axes, "errorbar", errorbar)
+    rates.figure(rates.rates([ended("SAME")] * 20 + [ended("SLOWER", 0.1)] * 20))
+    sizes, shares, (below, above) = drawn[Verdict.SLOWER]
+    end = 100 * (1 - 0.025 ** (1 / 20))  # Clopper and Pearson's, of none or all of 20
+    assert (sizes, shares) == ([0.0, 10.0], [0.0, 100.0])
+    assert below == pytest.approx([0.0, end]) and above == pytest.approx([end, 0.0])
+
+
 def test_every_case_is_tried_as_it_is_and_in_time_with_every_size():
     cases = [item.case for item in (SCAN, UNROLLED, TRAIN)]
     trials = [selftest.items(cases, trial) for trial in range(2 * len(selftest.PLANTED))]
@@ -56,6 +75,11 @@ def test_a_self_test_keeps_its_rows_and_draws_its_curve(tmp_path, monkeypatch, c
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(selftest, "play", play)
+    told, update = [], Status.update
+    monkeypatch.setattr(
+        Status, "update", lambda self, text: (told.append(text), update(self, text))
+    )
+    begin = monotonic()
     arguments = ("regress", "--self-test", "--trials", "6", *SHAPE, "--backend", "cpu")
     assert main([*arguments, "--kernels", "scan"]) == 0
     out = capsys.readouterr().out
@@ -64,10 +88,13 @@ def test_a_self_test_keeps_its_rows_and_draws_its_curve(tmp_path, monkeypatch, c
     (path,) = tmp_path.glob("results/local/*/gate/*.json")
     record = results.load(path, SelfTest)
     assert record.complete and len(record.trials) == 6
+    assert told[0] == "trial 1, round 1 of 8" and told[-1].startswith("trial 6, ")
+    assert 0 < record.seconds < monotonic() - begin
     folder = path.parent.parent
     assert (folder / f"{record.suite}.svg").read_text().startswith("<?xml")
     pages = [folder / f"report.{kind}" for kind in ("md", "html")]
     assert all("at least 95% of +10% called SLOWER: 6 of 6" in page.read_text() for page in pages)
+    assert all("8, 16 or 24 rounds" in page.read_text() for page in pages)
     before = [page.read_bytes() for page in pages]
     assert main(["report"]) == 0  # finds the machine's folder by the gate's
     assert [page.read_bytes() for page in pages] == before
@@ -121,3 +148,11 @@ def test_a_bad_number_of_trials_is_one_sentence(trials, capsys):
     with pytest.raises(SystemExit):
         main(["regress", "--self-test", "--trials", trials])
     assert "expected a number from 1 to 9999" in capsys.readouterr().err
+
+
+def test_a_self_tests_base_is_the_working_tree():
+    with revision.copied(HARNESS) as base:
+        assert sorted(path.name for path in base.iterdir()) == sorted(revision.SIDE)
+        for package in revision.SIDE:
+            names = {path.relative_to(HARNESS) for path in (HARNESS / package).rglob("*.py")}
+            assert {path.relative_to(base) for path in (base / package).rglob("*.py")} == names

@@ -1,6 +1,7 @@
 """The tolerance lets rounding pass and nothing else."""
 
 from dataclasses import replace
+from math import inf, log, sqrt
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from bench import inputs
 from bench.formats import FORMATS
 from bench.tolerance import deviation, tolerance
-from bench.workloads import mission
+from bench.workloads import Workload, mission
 from reference import oracle
 
 SHAPE = mission(100)
@@ -21,6 +22,28 @@ def test_it_grows_with_steps_and_width_and_shrinks_with_precision():
     assert tolerance(SHAPE, "float32") < tolerance(wide, "float32")
     in_order = [tolerance(SHAPE, dtype) for dtype in ("float64", "float32", "tf32", "bfloat16")]
     assert in_order == sorted(in_order)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "phase", "roundings", "sums"),
+    [
+        # Storage 2 u^2, operands of a product 2 u^2; (I + H, and T B backward) u^2 of the sums.
+        ("tf32", "train", 2 * 2.0**-48 + 2 * 2.0**-22, (4 + 5 + 2 * 3) * 2.0**-48),
+        ("bfloat16", "forward", 2 * 2.0**-16, (4 + 5) * 2.0**-48),
+        ("float32", "backward", 2 * 2.0**-48, (4 + 5 + 2 * 3) * 2.0**-48),
+    ],
+)
+def test_it_is_what_its_derivation_says(dtype, phase, roundings, sums):
+    shape = Workload("any", T=2, B=3, I=4, H=5, O=7)
+    largest, memory = sqrt(2 * log(2 * 42)), 1 + 0.9**2
+    expected = largest * sqrt(memory) * sqrt(roundings + sums)
+    assert tolerance(shape, dtype, phase) == pytest.approx(expected, rel=1e-12)
+
+
+def test_one_number_and_none():
+    ones = Workload("ones", T=1, B=1, I=1, H=1, O=1)
+    assert tolerance(ones, "float64") == pytest.approx(sqrt(2 * log(2) * 4) * 2.0**-53, rel=1e-12)
+    assert tolerance(replace(ones, T=0), "float64") == 0
 
 
 def simulate(dtype, round_product):
@@ -97,3 +120,8 @@ def test_a_wrong_product_does_not(dtype, product):
 )
 def test_deviation(got, want, expected):
     assert deviation(np.array(got), np.array(want)) == pytest.approx(expected)
+
+
+def test_beside_nothing_every_difference_is_infinite():
+    assert deviation(np.zeros(1), np.zeros(1), unit=0.0) == 0
+    assert deviation(np.array([0.5]), np.zeros(1), unit=0.0) == inf

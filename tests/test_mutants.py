@@ -1,0 +1,26 @@
+"""The lists that `nox -s mutants` goes by name what there is."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LISTS = ROOT / "tests" / "mutants"
+TARGETS = tomllib.loads((LISTS / "targets.toml").read_text())
+SURVIVORS = tomllib.loads((LISTS / "survivors.toml").read_text())["survivor"]
+
+
+@pytest.mark.parametrize("module", TARGETS)
+def test_a_target_and_its_tests_exist(module):
+    assert (ROOT / module).exists()
+    files = [word for word in TARGETS[module] if word.endswith(".py")]
+    assert files and all((ROOT / file).exists() for file in files)
+
+
+def test_a_survivors_line_is_there():
+    """As it was when somebody said why nothing notices its change."""
+    for each in SURVIVORS:
+        lines = (ROOT / each["module"]).read_text().splitlines()
+        assert each["before"] in " ".join(line.strip() for line in lines), each
+        assert each["reason"] and each["module"] in TARGETS
