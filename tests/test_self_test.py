@@ -75,9 +75,9 @@ def test_a_self_test_keeps_its_rows_and_draws_its_curve(tmp_path, monkeypatch, c
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(selftest, "play", play)
-    told, update = [], Status.update
+    shown, update = [], Status.update
     monkeypatch.setattr(
-        Status, "update", lambda self, text: (told.append(text), update(self, text))
+        Status, "update", lambda self, text: (shown.append(text), update(self, text))
     )
     begin = monotonic()
     arguments = ("regress", "--self-test", "--trials", "6", *SHAPE, "--backend", "cpu")
@@ -88,7 +88,7 @@ def test_a_self_test_keeps_its_rows_and_draws_its_curve(tmp_path, monkeypatch, c
     (path,) = tmp_path.glob("results/local/*/gate/*.json")
     record = results.load(path, SelfTest)
     assert record.complete and len(record.trials) == 6
-    assert told[0] == "trial 1, round 1 of 8" and told[-1].startswith("trial 6, ")
+    assert shown[0] == "trial 1, round 1 of 8" and shown[-1].startswith("trial 6, ")
     assert 0 < record.seconds < monotonic() - begin
     folder = path.parent.parent
     assert (folder / f"{record.suite}.svg").read_text().startswith("<?xml")
