@@ -13,8 +13,10 @@ PYTHON = f"3.{max(sys.version_info.minor, 12)}"
 PROJECT = nox.project.load_toml("pyproject.toml")
 SUITE = "suite"
 H200_STACK = ("jax==0.11.2", "jaxlib==0.11.2", "jax-triton==0.3.1", "triton==3.6.0")
-GPU_KERNEL_TESTS = [f"tests/test_{name}.py" for name in ("mosaic", "triton", "pallas_gpu")]
-PEER_TESTS = ("tests/test_peers.py", "tests/test_convert.py")
+GPU_KERNEL_TESTS = [
+    f"tests/kernels/gpu/test_{name}.py" for name in ("mosaic", "triton", "pallas_gpu")
+]
+PEER_TESTS = ("tests/bench/contenders/test_peers.py", "tests/kernels/test_convert.py")
 HAS_GPU = shutil.which("nvidia-smi") is not None
 own = nox.session(python=PYTHON, reuse_venv=True, default=False)
 shared = nox.session(venv_backend="none", requires=[SUITE], default=False)
@@ -85,7 +87,7 @@ def static(session: nox.Session) -> None:
     """Compile every kernel for the H200, without one: registers, spills, shared memory."""
     session.install("-e", ".")
     cuda_for_compilers(session)
-    session.run("python", "-m", "bench.static", *session.posargs)
+    session.run("python", "-m", "bench.studies.static", *session.posargs)
 
 
 @shared
@@ -115,7 +117,7 @@ def ladder(session: nox.Session) -> None:
 @shared
 def sanitize(session: nox.Session) -> None:
     """The native kernel's C++ under the address, undefined behaviour and thread sanitizers."""
-    run(session, "pytest", "tests/test_native_sanitizers.py", *session.posargs)
+    run(session, "pytest", "tests/kernels/native/test_sanitizers.py", *session.posargs)
 
 
 @own

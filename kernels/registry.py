@@ -1,34 +1,39 @@
-"""Every kernel by name. To add one: write its file and a line here."""
+"""Every kernel by name, and which of them runs."""
 
-from kernels import mosaic, native, pallas, scan, triton, unrolled
+from collections import UserDict
+from pkgutil import resolve_name
+
+from kernels import names
 from kernels.contract import Kernel, Problem
 
-KERNELS: dict[str, Kernel] = {
-    "scan": scan.KERNEL,
-    "scan-autodiff": scan.AUTODIFF,
-    "unrolled": unrolled.kernel(factor=8),
-    "unrolled-full": unrolled.kernel(factor=None),
-    "native": native.KERNEL,
-    "pallas": pallas.KERNEL,
-    "mosaic": mosaic.KERNEL,
-    "triton": triton.KERNEL,
-}
+
+class Lazy[Value](UserDict[str, Value]):
+    """Objects by name. A text stands for the object at that place, imported when it is read."""
+
+    def __getitem__(self, name: str) -> Value:
+        """The object. Raises KeyError for an unknown name."""
+        value = self.data[name]
+        return resolve_name(value) if isinstance(value, str) else value
+
+
+# Pallas and Triton take a second to import, for which not every program has a use.
+KERNELS: Lazy[Kernel] = Lazy(names.KERNELS)
 
 # "auto" on a CPU: with fewer multiplications in the recurrence a call costs more than it saves.
-WORTH_A_CALL = 2**15
+MIN_MULTIPLICATIONS = 2**15
 COMPUTED_NATIVELY = ("float32", "float64")  # bfloat16 the native kernel only stores
 
 
-def obstacle(name: str, problem: Problem) -> str | None:
+def why_not(name: str, problem: Problem) -> str | None:
     """Why the kernel of this name cannot run the problem, or None: it can, and is prepared."""
-    return _obstacle(KERNELS[name], problem)
+    return _why_not(KERNELS[name], problem)
 
 
 def fastest(problem: Problem) -> str:
     """What "auto" means for a problem, by the published results: `native` or `scan`."""
     multiplications = problem.T * problem.B * problem.H**2
-    pays = problem.dtype.name in COMPUTED_NATIVELY and multiplications >= WORTH_A_CALL
-    return "native" if pays and obstacle("native", problem) is None else "scan"
+    pays = problem.dtype.name in COMPUTED_NATIVELY and multiplications >= MIN_MULTIPLICATIONS
+    return "native" if pays and why_not("native", problem) is None else "scan"
 
 
 def choose(kernel: str | Kernel, problem: Problem) -> Kernel:
@@ -50,10 +55,10 @@ def choose(kernel: str | Kernel, problem: Problem) -> Kernel:
 
 def _able(kernel: Kernel, label: str, problem: Problem) -> Kernel:
     """The kernel, once it is known to run the problem."""
-    if reason := _obstacle(kernel, problem):
+    if reason := _why_not(kernel, problem):
         raise ValueError(f"{label} cannot run this problem: {reason}")
     return kernel
 
 
-def _obstacle(kernel: Kernel, problem: Problem) -> str | None:
+def _why_not(kernel: Kernel, problem: Problem) -> str | None:
     return kernel.unavailable(problem.platform) or kernel.unsupported(problem) or kernel.prepare()

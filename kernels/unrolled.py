@@ -27,3 +27,6 @@ def _too_long(problem: Problem) -> str | None:
     if problem.T > LONGEST_FULL:
         return f"T {problem.T}: a fully unrolled loop is compiled up to T {LONGEST_FULL} only"
     return scan.unsupported(problem)
+
+
+KERNEL, FULL = kernel(factor=8), kernel(factor=None)

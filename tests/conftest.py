@@ -8,13 +8,11 @@ import signal
 os.environ.setdefault("NPROC", "64")
 
 import jax
-import jax.numpy as jnp
 import pytest
+from helpers.oracle_checks import full_precision
 from hypothesis import settings
 
 import kernels
-from bench.tolerance import deviation
-from kernels.contract import Problem, current_platform
 from kernels.registry import KERNELS
 
 jax.config.update("jax_num_cpu_devices", 4)  # for programs over several devices
@@ -40,20 +38,8 @@ def dtype(kernel):
     return full_precision(kernel)
 
 
-def full_precision(kernel):
-    """float32, or for a kernel that refuses it bfloat16."""
-    problem = Problem(1, 1, 256, jnp.dtype("float32"), "relu", "full", current_platform())
-    return "bfloat16" if KERNELS[kernel].unsupported(problem) else "float32"
-
-
 @pytest.fixture
 def float64():
     """Allow float64 arrays, which JAX otherwise narrows, for one test."""
     with jax.enable_x64(True):
         yield
-
-
-def hold_equal(got, want, allowed, unit=1.0):
-    """Equal up to the rounding of either."""
-    for one, other in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
-        assert deviation(one, other, unit) <= allowed

@@ -1,72 +1,50 @@
-"""`python -m bench report`: a machine's report and figures, from its result files alone."""
+"""A machine's report and figures, from its result files alone."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from bench import results, tables
-from bench.adding import section as adding
-from bench.adding.training import Training
-from bench.ladder import section as ladder
-from bench.ladder.climb import Ladder
-from bench.regress import section as gate
-from bench.regress.record import SelfTest
-from bench.report import html, markdown, method, origins, suite, summary
-from bench.report.sections import Section
-from bench.results import Origin, Run
+from bench.records import store
+from bench.records.run import Origin, Run
+from bench.report import tables
+from bench.report.kinds import Kind
+from bench.report.pages import html, markdown
+from bench.report.parts import method, origins, suite, summary
+from bench.report.section import Section
 
-OTHER_KINDS = ("adding", "ladder", "gate")  # folders of their files, within a machine's
+type Filed[Record: Origin] = tuple[Record, Path]
 
 
-def main(folders: Sequence[Path]) -> int:
-    """Rebuild the report of these machine folders, or of all under results/.
-
-    Raises ResultError if there is nothing to report.
-    """
-    folders = folders or _machine_folders()
-    if not folders:
-        raise results.ResultError(f"{results.ROOT}: no result files there; `bench run` makes some")
-    for folder in folders:
-        print(*write(folder), sep="\n")
-    return 0
-
-
-def write(folder: Path) -> tuple[Path, Path]:
+def write(folder: Path, kinds: Sequence[Kind]) -> tuple[Path, Path]:
     """Write report.md, report.html and the figures into a machine's folder; return both paths.
 
     The newest run of a whole suite that was finished speaks for it, and only where there is none
     the newest other. Raises ResultError for a folder without result files, or a file that cannot
     be read.
     """
-    with results.alone(folder):
-        return _write(folder)
+    with store.locked(folder):
+        return _write(folder, kinds)
 
 
-def _write(folder: Path) -> tuple[Path, Path]:
-    runs, others = _by_suite(_loaded(folder.glob(results.FILES), Run))
-    trainings, _ = _by_suite(_loaded((folder / "adding").glob(results.FILES), Training))
-    ladders, _ = _by_suite(_loaded((folder / "ladder").glob(results.FILES), Ladder))
-    filed = _loaded((folder / "gate").glob(results.FILES), SelfTest)
-    self_tests, _ = _by_suite(each for each in filed if each[0].trials)
-    if not (found := [*runs, *trainings, *ladders, *self_tests]):
-        raise results.ResultError(f"{folder}: no result files there")
-    title = found[0][0].machine.name
-    parts = list(sections(runs, trainings, ladders, self_tests, others))
+def _write(folder: Path, kinds: Sequence[Kind]) -> tuple[Path, Path]:
+    runs, others = _by_suite(_loaded(folder, Run))
+    studies = [(kind, filed) for kind in kinds for filed in _speaking(folder, kind)]
+    if not (found := [*runs, *(filed for _, filed in studies)]):
+        raise store.ResultError(f"{folder}: no result files there")
+    parts = list(sections(runs, studies, others))
     for drawing in (drawing for part in parts for drawing in part.drawings):
-        results.write_atomically(folder / drawing.name, drawing.svg)
+        store.write_atomically(folder / drawing.name, drawing.svg)
     pages = folder / "report.md", folder / "report.html"
     for path, writer in zip(pages, (markdown, html), strict=True):
-        results.write_atomically(path, writer.page(title, parts))
+        store.write_atomically(path, writer.page(found[0][0].machine.name, parts))
     return pages
 
 
 def sections(
-    runs: Sequence[tuple[Run, Path]],
-    trainings: Sequence[tuple[Training, Path]],
-    ladders: Sequence[tuple[Ladder, Path]],
-    self_tests: Sequence[tuple[SelfTest, Path]],
-    others: Sequence[tuple[Run, Path]] = (),
+    runs: Sequence[Filed[Run]],
+    studies: Sequence[tuple[Kind, Filed]] = (),
+    others: Sequence[Filed[Run]] = (),
 ) -> Iterator[Section]:
     """The whole report, in order: verdicts, evidence, circumstances.
 
@@ -79,33 +57,31 @@ def sections(
     yield method.method()
     for run, path in runs:
         yield from suite.sections(run, path)
-    for training, path in trainings:
-        yield adding.section(training, path)
-    for climbed, path in ladders:
-        yield ladder.section(climbed, path)
-    for self_test, path in self_tests:
-        yield gate.section(self_test, path)
+    for kind, filed in studies:
+        yield kind.section(*filed)
     if rows is not None:
         yield suite.shapes(rows)
     if others:
         yield suite.others(others)
-    yield origins.section([origin for origin, _ in (*runs, *trainings, *ladders, *self_tests)])
+    yield origins.section([origin for origin, _ in (*runs, *(filed for _, filed in studies))])
     yield method.columns()
 
 
-type Filed[Kind: Origin] = tuple[Kind, Path]
+def _speaking(folder: Path, kind: Kind) -> list[Filed]:
+    filed = _loaded(folder / kind.folder, kind.record)
+    return _by_suite(each for each in filed if kind.counts(each[0]))[0]
 
 
-def _loaded[Kind: Origin](paths: Iterable[Path], kind: type[Kind]) -> Iterator[Filed[Kind]]:
-    return ((results.load(path, kind), path) for path in paths)
+def _loaded[Record: Origin](folder: Path, kind: type[Record]) -> Iterator[Filed[Record]]:
+    return ((store.load(path, kind), path) for path in folder.glob(store.FILES))
 
 
-def _by_suite[Kind: Origin](
-    filed: Iterable[Filed[Kind]],
-) -> tuple[list[Filed[Kind]], list[Filed[Kind]]]:
+def _by_suite[Record: Origin](
+    filed: Iterable[Filed[Record]],
+) -> tuple[list[Filed[Record]], list[Filed[Record]]]:
     """The file that speaks for each suite, and all others; by suite, the newest first."""
     newest_first = sorted(filed, key=lambda each: (each[0].started, each[1]), reverse=True)
-    speaking: dict[str, Filed[Kind]] = {}
+    speaking: dict[str, Filed[Record]] = {}
     for each in sorted(newest_first, key=lambda each: not each[0].whole):
         speaking.setdefault(each[0].suite, each)
     others = [each for each in newest_first if speaking[each[0].suite] is not each]
@@ -113,7 +89,8 @@ def _by_suite[Kind: Origin](
     return in_order, sorted(others, key=lambda each: each[0].suite)
 
 
-def _machine_folders() -> list[Path]:
+def machine_folders(kinds: Sequence[Kind]) -> list[Path]:
     """Every folder below results/ that holds a run, or a folder of results of another kind."""
-    holding = {file.parent for file in results.ROOT.glob(f"**/{results.FILES}")}
-    return sorted({each.parent if each.name in OTHER_KINDS else each for each in holding})
+    of_kinds = {kind.folder for kind in kinds}
+    holding = {file.parent for file in store.ROOT.glob(f"**/{store.FILES}")}
+    return sorted({each.parent if each.name in of_kinds else each for each in holding})

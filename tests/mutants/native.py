@@ -38,7 +38,7 @@ PYTHON = (sys.executable, "-c")
 BUILD_DRIVER = """
 from pathlib import Path
 from kernels.native.compiler import compile_program
-compile_program(Path("tests/native/driver.cc"), Path("driver"), "-Ibench/ladder")
+compile_program(Path("tests/kernels/native/driver.cc"), Path("driver"))
 """
 BUILD_LIBRARY = """
 from kernels.native import compiler, library
@@ -58,13 +58,13 @@ class Stage:
 
 
 def _tests(selected: str) -> Stage:
-    run = (*PYTEST, "tests/test_native.py", "-k", selected)
+    run = (*PYTEST, "tests/kernels/native/test_native.py", "-k", selected)
     return Stage("tests", (*PYTHON, BUILD_LIBRARY), run)
 
 
 STAGES = (
     Stage("driver", (*PYTHON, BUILD_DRIVER), ("./driver",), limit_s=60),
-    Stage("sanitizers", ("true",), (*PYTEST, "tests/test_native_sanitizers.py")),
+    Stage("sanitizers", ("true",), (*PYTEST, "tests/kernels/native/test_sanitizers.py")),
     _tests("not every_instruction_set"),
 )
 
@@ -77,7 +77,7 @@ class Mutant:
     file: str
     find: str
     replace: str
-    first: str = ""  # tests of tests/test_native.py to try before all others, as pytest -k has them
+    first: str = ""  # tests of test_native.py to try before all others, as pytest -k has them
     survives: str = ""  # why no test can notice it
 
     @property

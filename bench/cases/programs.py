@@ -1,0 +1,205 @@
+"""What is timed: a program for every scope and pass, its arguments, and what it must return.
+
+The forward pass gives states and outputs, the backward pass their vector-Jacobian product, and
+train the value and gradient of a squared loss with respect to all parameters (in the recurrence
+scope: to z, W_hh and h0). Gradients are held against BPTT at the states that the kernel itself
+computes, which the forward pass holds against the oracle: where rounding turns a relu on or off,
+that is no error of the gradient.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, PyTree
+
+import kernels
+from bench.cases import inputs
+from bench.cases.case import Case
+from bench.cases.dtypes import FORMATS
+from bench.cases.inputs import Inputs
+from kernels.contract import Kernel
+from kernels.registry import KERNELS
+from reference import oracle
+
+Pairs = list[tuple[Any, Any, float]]  # got, wanted, and the scale below which errors are absolute
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A function to compile, its arguments, and its results beside those wanted."""
+
+    run: Callable[..., PyTree]
+    arguments: tuple[Any, ...]
+    pairs: Callable[[PyTree], Pairs]
+
+
+Model = Callable[..., tuple[Float[Array, "T B O"], Float[Array, "B H"]]]  # of params, x, h0
+
+
+@dataclass(frozen=True, eq=False)
+class Functions:
+    """A kernel as users call it."""
+
+    recurrence: Callable[..., Float[Array, "T B H"]]  # of z, w_hh, h0
+    rnn: Model
+
+
+def _functions(case: Case, kernel: Kernel) -> Functions:
+    options = {"activation": case.activation, "precision": FORMATS[case.dtype].precision}
+    return Functions(
+        partial(kernels.recurrence, kernel=kernel, **options),
+        partial(kernels.rnn, kernel=kernel, **options),
+    )
+
+
+def program(case: Case, kernel: Kernel | None = None) -> Program:
+    """The case on its seeded inputs, computed by its kernel, or by another in its place."""
+    made = inputs.make(case.workload, case.dtype)
+    functions = _functions(case, kernel or KERNELS[case.kernel])
+    return _PROGRAMS[case.scope, case.phase](case, made, functions)
+
+
+def _recurrence_forward(case: Case, made: Inputs, use: Functions) -> Program:
+    def pairs(h):
+        return [(h, _oracle(case.group).h, 1.0)]
+
+    return Program(use.recurrence, (made.z, made.params.w_hh, made.h0), pairs)
+
+
+def _model_forward(case: Case, made: Inputs, use: Functions) -> Program:
+    return Program(use.rnn, (made.params, made.x, made.h0), partial(forward_pairs, case))
+
+
+def forward_pairs(case: Case, outputs: tuple[Any, Any]) -> Pairs:
+    """The model's y (T, B, O) and last state (B, H) beside the oracle's."""
+    want = _oracle(case.group)
+    return [(outputs[0], want.y, 1.0), (outputs[1], want.h[-1], 1.0)]
+
+
+def _recurrence_backward(case: Case, made: Inputs, use: Functions) -> Program:
+    arguments = made.z, made.params.w_hh, made.h0
+    h, vjp = jax.vjp(use.recurrence, *arguments)
+    dh = made.targets.h
+
+    def pairs(gradients):
+        return _against(gradients, _recurrence_bptt(case, made, h, dh))
+
+    return Program(lambda vjp, dh: vjp(dh), (vjp, dh), pairs)
+
+
+def _model_backward(case: Case, made: Inputs, use: Functions) -> Program:
+    _, vjp = jax.vjp(lambda params: use.rnn(params, made.x, made.h0), made.params)
+    cotangents = made.targets.y, made.targets.h[-1]
+
+    def pairs(gradients):
+        wanted = _model_bptt(case, made, _states(made, use.rnn), *cotangents)
+        return _against(gradients[0], wanted)
+
+    return Program(lambda vjp, cotangents: vjp(cotangents), (vjp, cotangents), pairs)
+
+
+def _recurrence_train(case: Case, made: Inputs, use: Functions) -> Program:
+    def loss(z, w_hh, h0, target):
+        h = use.recurrence(z, w_hh, h0)
+        return half_mean_square(h, target), h
+
+    def pairs(results):
+        (_, h), gradients = results
+        dh = _slope_of_loss(h, made.targets.h)
+        return [
+            (h, _oracle(case.group).h, 1.0),
+            *_against(gradients, _recurrence_bptt(case, made, h, dh)),
+        ]
+
+    run = jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True)
+    return Program(run, (made.z, made.params.w_hh, made.h0, made.targets.h), pairs)
+
+
+def _model_train(case: Case, made: Inputs, use: Functions) -> Program:
+    def loss(params, x, h0, y_target, h_target):
+        outputs = y, h_last = use.rnn(params, x, h0)
+        return half_mean_square(y, y_target) + half_mean_square(h_last, h_target), outputs
+
+    def pairs(results):
+        (_, outputs), gradients = results
+        return train_pairs(case, made, outputs, _states(made, use.rnn), gradients)
+
+    run = jax.value_and_grad(loss, has_aux=True)
+    arguments = made.params, made.x, made.h0, made.targets.y, made.targets.h[-1]
+    return Program(run, arguments, pairs)
+
+
+def train_pairs(
+    case: Case, made: Inputs, outputs: tuple[Any, Any], h: Any, gradients: Any
+) -> Pairs:
+    """Outputs beside the oracle's, and five gradients beside BPTT at the states h (T, B, H)."""
+    y, h_last = outputs
+    slopes = _slope_of_loss(y, made.targets.y), _slope_of_loss(h_last, made.targets.h[-1])
+    wanted = _model_bptt(case, made, h, *slopes)
+    return [*forward_pairs(case, outputs), *_against(gradients, wanted)]
+
+
+_PROGRAMS = {
+    ("recurrence", "forward"): _recurrence_forward,
+    ("recurrence", "backward"): _recurrence_backward,
+    ("recurrence", "train"): _recurrence_train,
+    ("model", "forward"): _model_forward,
+    ("model", "backward"): _model_backward,
+    ("model", "train"): _model_train,
+}
+
+
+def half_mean_square(got: Float[Array, "*S"], target: Float[Array, "*S"]) -> Float[Array, ""]:
+    """Over sequences and steps, summed over units; in float32 at least."""
+    difference = got.astype(jnp.float32) - target
+    return 0.5 * jnp.sum(difference**2) / max(np.prod(got.shape[:-1]), 1)
+
+
+def _slope_of_loss(
+    got: Float[ArrayLike, "*S"], target: Float[Array, "*S"]
+) -> Float[np.ndarray, "*S"]:
+    """The derivative of `half_mean_square`, rounded to the dtype that JAX hands it on in."""
+    slope = (oracle.wide(got) - oracle.wide(target)) / max(np.prod(got.shape[:-1]), 1)
+    return oracle.wide(slope.astype(got.dtype))
+
+
+def _against(gradients: PyTree, wanted: PyTree) -> Pairs:
+    leaves = zip(jax.tree.leaves(gradients), jax.tree.leaves(wanted), strict=True)
+    return [(got, want, 0.0) for got, want in leaves]
+
+
+def _recurrence_bptt(case: Case, made: Inputs, h: Any, dh: Any) -> tuple[Any, ...]:
+    return oracle.recurrence_gradients(dh, h, made.params.w_hh, made.h0, activation=case.activation)
+
+
+def _states(made: Inputs, rnn: Model) -> Float[Array, "T B H"]:
+    """The kernel's own, from the model itself: read out by the identity."""
+    H, dtype = made.params.w_hh.shape[0], made.x.dtype
+    seeing = made.params._replace(w_ho=jnp.eye(H, dtype=dtype), b_o=jnp.zeros(H, dtype))
+    return rnn(seeing, made.x, made.h0)[0]
+
+
+def _model_bptt(case: Case, made: Inputs, h: Any, dy: Any, dh_last: Any) -> tuple[Any, ...]:
+    """With respect to the parameters alone."""
+    gradients = oracle.backward(
+        made.params, made.x, made.h0, h, dy, dh_last, activation=case.activation
+    )
+    return gradients[: len(made.params)]
+
+
+@lru_cache(maxsize=2)
+def _oracle(group: Case) -> oracle.Forward:
+    """States and outputs in float64; the recurrence's from the rounded z."""
+    made, activation = inputs.make(group.workload, group.dtype), group.activation
+    if group.scope == "model":
+        want = oracle.forward(made.params, made.x, made.h0, activation=activation)
+    else:
+        h = oracle.recurrence(made.z, made.params.w_hh, made.h0, activation=activation)
+        want = oracle.Forward(h, h[..., :0])
+    inputs.check_alive(want.h, activation)
+    return want

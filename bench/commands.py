@@ -1,0 +1,206 @@
+"""What each command does with its arguments. Rooms are imported when a command needs them."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from bench.cases.workloads import SUITES
+from bench.records.store import ResultError
+
+if TYPE_CHECKING:
+    from bench.measuring.selection import Selection
+    from bench.report.kinds import Kind
+
+DTYPES = {"cpu": ("float32",), "gpu": ("bfloat16", "float32")}  # measured by default
+PLATFORMS = {"cpu": "cpu", "gpu": "cuda"}
+WIDTH_OF_A_LOG = 120
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check and time kernels, on every backend or the one that is named."""
+    from bench.measuring import halves
+    from bench.timing import host
+
+    backends = [arguments.backend] if arguments.backend else host.backends()
+    if len(backends) > 1:  # a process each: a backend started is never wholly left
+        program = (sys.executable, "-m", "bench", *arguments.argv, "--backend")
+        return halves.run((*program, name) for name in backends)
+    return _run(arguments, backends[0])
+
+
+def _run(arguments: argparse.Namespace, backend: str) -> int:
+    from bench.measuring.run import run
+    from bench.measuring.selection import Request
+
+    _use(backend)
+    request = Request(
+        **_selected(arguments, backend),
+        seconds=arguments.seconds,
+        publish=arguments.publish,
+        command=_command_line(arguments),
+        narrowed=_narrowed(arguments),
+    )
+    if arguments.list:
+        return _list(request)
+    console = _console()
+    return run(request, console, partial(_renew, console))
+
+
+def regress(arguments: argparse.Namespace) -> int:
+    """Compare the working tree with a revision, or measure the gate's own error rates."""
+    from bench.gate import gate, margins, self_test
+    from bench.gate.request import Request
+    from bench.measuring.selection import Selection
+    from bench.timing import host
+
+    backend = arguments.backend or host.backends()[-1]
+    _use(backend)
+    selection = Selection(**_selected(arguments, backend))
+    if arguments.list:
+        return _list(selection)
+    selection.require_cases()
+    request = Request(
+        suite=selection.suite,
+        cases=selection.cases,
+        platform=PLATFORMS[backend],
+        base=arguments.base,
+        margins=margins.parse(arguments.margin, selection.cases),
+        budget_s=arguments.budget,
+        strict=arguments.strict,
+        publish=arguments.publish,
+        command=_command_line(arguments),
+        narrowed=_narrowed(arguments),
+    )
+    console = _console()
+    if arguments.self_test:
+        return self_test.main(request, arguments.trials, console, partial(_renew, console))
+    return gate.main(request, console)
+
+
+def adding(arguments: argparse.Namespace) -> int:
+    """Train the adding problem with every kernel."""
+    from bench.studies.adding import cli
+
+    report = partial(_renew, Console(markup=False))
+    return cli.main(_command_line(arguments), report, publish=arguments.publish)
+
+
+def ladder(arguments: argparse.Namespace) -> int:
+    """Measure the native kernel, one idea after the other."""
+    from bench.studies.ladder import cli
+
+    report = partial(_renew, Console(markup=False))
+    return cli.main(_command_line(arguments), report, publish=arguments.publish)
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    """Show result files side by side."""
+    from bench.report import compare
+
+    return compare.main(arguments.files, _console())
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Rebuild the reports of machines' folders. Raises ResultError if there are none."""
+    from bench.records.store import ROOT
+    from bench.report import build
+
+    kinds = _kinds()
+    folders = arguments.folders or build.machine_folders(kinds)
+    if not folders:
+        raise ResultError(f"{ROOT}: no result files there; `bench run` makes some")
+    for folder in folders:
+        print(*build.write(folder, kinds), sep="\n")
+    return 0
+
+
+def campaign(arguments: argparse.Namespace) -> int:
+    """Run everything that should be measured on a GPU host."""
+    from bench.studies import campaign
+
+    return campaign.main(arguments.out, arguments.backend)
+
+
+def _kinds() -> "tuple[Kind, ...]":
+    """What a report shows beside runs. To add a study's section, add its kind here."""
+    from bench.gate import section as gate
+    from bench.studies.adding import section as adding
+    from bench.studies.ladder import section as ladder
+
+    return adding.KIND, ladder.KIND, gate.KIND
+
+
+def _renew(console: Console, folder: Path) -> None:
+    """Rebuild a machine's report. An older file that cannot be read spoils only the report."""
+    from bench.report import build
+
+    try:
+        console.print("Report:", *build.write(folder, _kinds()))
+    except (ResultError, OSError) as error:
+        console.print(f"No report: {error}", markup=False)
+
+
+def _use(backend: str) -> None:
+    """Raise ResultError for a backend that this machine lacks."""
+    import jax
+
+    from bench.timing import host
+
+    if backend not in host.backends():
+        raise ResultError("--backend gpu needs an NVIDIA GPU and the cuda extra")
+    jax.config.update("jax_platforms", PLATFORMS[backend])
+
+
+def _list(selection: "Selection") -> int:
+    print(*selection.cases, sep="\n")
+    return 0
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_LOG)
+
+
+def _command_line(arguments: argparse.Namespace) -> str:
+    return " ".join(("python -m bench", *arguments.argv))
+
+
+def _label(arguments: argparse.Namespace) -> str:
+    """What a run is filed and reported under: runs of another kind do not replace it."""
+    suite = f"shape-{arguments.shape.name}" if arguments.shape else arguments.suite
+    flags = ("xla-flags",) if os.environ.get("XLA_FLAGS") else ()
+    activation = (arguments.activation,) if arguments.activation != "relu" else ()
+    return "-".join((suite, *(arguments.dtype or ()), *activation, *flags))
+
+
+def _narrowed(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """The options that leave out some of what is measured by default.
+
+    Other shapes, dtypes and activations are not among them: they are filed under another name.
+    """
+    chosen: dict[str, tuple[Sequence[str], Sequence[str]]] = {
+        "--kernels": (arguments.kernels, arguments.default_kernels),
+        "--pass": (arguments.phases, arguments.default_phases),
+    }
+    return tuple(
+        f"{option} {' '.join(given)}"
+        for option, (given, default) in chosen.items()
+        if not set(default) <= set(given)
+    )
+
+
+def _selected(arguments: argparse.Namespace, backend: str) -> dict[str, object]:
+    """The fields of a `Selection`."""
+    return {
+        "suite": _label(arguments),
+        "workloads": (arguments.shape,) if arguments.shape else SUITES[arguments.suite],
+        "dtypes": tuple(arguments.dtype or DTYPES[backend]),
+        "kernels": tuple(arguments.kernels),
+        "phases": tuple(arguments.phases),
+        "activation": arguments.activation,
+    }

@@ -1,0 +1,45 @@
+"""Correct first: a case is compiled, run and held against the oracle before anything times it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from bench.cases.case import Case
+from bench.cases.tolerance import tolerance
+from bench.contenders import registry
+from bench.contenders.subject import Subject
+from bench.records.run import CaseResult
+
+
+def checked(
+    case: Case, prepare: Callable[[Case], Subject] = registry.prepare
+) -> tuple[CaseResult, Subject | None]:
+    """The case's result as far as it goes without timing, and its program if that may be timed.
+
+    Raises whatever the program raises.
+    """
+    if reason := registry.unsupported(case):
+        return CaseResult(case, "unsupported", reason), None
+    subject = prepare(case)
+    error = subject.error(subject.call())
+    opened = CaseResult(
+        case,
+        status="ok",
+        error=error,
+        tolerance=tolerance(case.workload, case.dtype, case.phase),
+        lower_s=subject.lower_s,
+        compile_s=subject.compile_s,
+        temporary_bytes=subject.temporary_bytes,
+        variant=subject.variant,
+    )
+    result = judged(opened, error)
+    if result.status == "ok" and (reason := registry.emulated(case)):
+        result = replace(result, status="emulated", reason=reason)
+    return result, subject if result.status == "ok" else None
+
+
+def judged(result: CaseResult, error: float) -> CaseResult:
+    """Outside its tolerance a case is wrong and keeps no timing."""
+    if error <= result.tolerance:
+        return result
+    reason = f"deviates by {error:.2g} from the float64 oracle; {result.tolerance:.2g} is allowed"
+    return replace(result, status="wrong", reason=reason, samples_s=())

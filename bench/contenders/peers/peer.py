@@ -1,0 +1,65 @@
+"""What a peer is: a kernel's predicates, and a function that makes a case runnable.
+
+Layers of other libraries come whole: `bench.contenders.combinations` has the model alone for
+them, and no backward pass apart from its forward one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from bench.cases import inputs
+from bench.cases.case import Case
+from bench.cases.programs import Pairs, forward_pairs, train_pairs
+from bench.contenders.subject import Subject
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Another library's RNN. Predicates answer None, or a reason in words."""
+
+    unavailable: Callable[[str], str | None]  # on this platform
+    unsupported: Callable[[Case], str | None]
+    prepare: Callable[[Case], Subject]
+    versions: Callable[[], dict[str, str]]  # and threads, where the library has its own
+    has_threads: bool = False  # on a CPU: it is then measured in a process of its own
+
+
+class Outputs(NamedTuple):
+    """NumPy arrays; of a training step also all states, and five gradients as in `Params`."""
+
+    y: Any
+    h_last: Any
+    h: Any = None
+    gradients: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class Runnable:
+    """A case inside another library: a call that waits, and how to read what it returns."""
+
+    call: Callable[[], Any]
+    outputs: Callable[[Any], Outputs]
+    made_s: float | None = None  # seconds of compiling, where there is such a thing
+
+
+def subject(case: Case, made: Runnable) -> Subject:
+    """The same, to be called and timed in this process."""
+    return Subject(
+        made.call,
+        lambda results: pairs(case, made.outputs(results)),
+        compile_s=made.made_s,
+    )
+
+
+def pairs(case: Case, got: Outputs) -> Pairs:
+    """The outputs beside the oracle's."""
+    if got.gradients is None:
+        return forward_pairs(case, (got.y, got.h_last))
+    made = inputs.make(case.workload, case.dtype)
+    return train_pairs(case, made, (got.y, got.h_last), got.h, got.gradients)
+
+
+def no_tf32(case: Case) -> str | None:
+    """Why not, on a CPU."""
+    return "TF32 needs an NVIDIA GPU" if case.dtype == "tf32" else None

@@ -1,0 +1,73 @@
+"""Everything that can be measured, our kernels and their peers, behind the same questions."""
+
+import jax
+
+from bench.cases.case import BASELINE, Case
+from bench.cases.dtypes import FORMATS
+from bench.cases.programs import program
+from bench.contenders import best_scan, limits, names
+from bench.contenders.peers.peer import Peer
+from bench.contenders.subject import Subject, compiled
+from kernels.contract import Kernel, Problem, current_platform
+from kernels.registry import KERNELS, Lazy, why_not
+
+PEERS: Lazy[Peer] = Lazy(names.PEERS)
+
+
+def known(name: str) -> bool:
+    """Whether there is a kernel or peer of this name."""
+    return name in KERNELS or name in PEERS
+
+
+def has_threads(name: str) -> bool:
+    """Whether it is a library whose own threads would disturb others in its process."""
+    return name in PEERS and PEERS[name].has_threads
+
+
+def unavailable(name: str) -> str | None:
+    """Why this machine lacks it, or None."""
+    return _one(name).unavailable(current_platform())
+
+
+def unsupported(case: Case) -> str | None:
+    """Why it cannot run this case where it is available, or None: it can, and is prepared."""
+    if case.kernel in PEERS:
+        reason = PEERS[case.kernel].unsupported(case)
+    else:
+        reason = why_not(case.kernel, problem_of(case))
+    return reason or limits.too_large(case)
+
+
+def _one(name: str) -> Kernel | Peer:
+    return PEERS[name] if name in PEERS else KERNELS[name]
+
+
+def emulated(case: Case) -> str | None:
+    """Why timing it would mean nothing, or None."""
+    if case.kernel in PEERS:
+        return None
+    return KERNELS[case.kernel].emulated(current_platform())
+
+
+def prepare(case: Case) -> Subject:
+    """The case made runnable."""
+    return PEERS[case.kernel].prepare(case) if case.kernel in PEERS else compiled(program(case))
+
+
+def prepare_best(case: Case) -> Subject:
+    """The same, but the baseline is the fastest of its variants."""
+    return best_scan.fastest(case) if case.kernel == BASELINE else prepare(case)
+
+
+def versions(kernels: tuple[str, ...]) -> dict[str, str]:
+    """Those of the peers among them, as far as this machine has them."""
+    here = [name for name in kernels if name in PEERS and unavailable(name) is None]
+    return {package: found for name in here for package, found in PEERS[name].versions().items()}
+
+
+def problem_of(case: Case) -> Problem:
+    """The case as a kernel's predicates see it."""
+    w = case.workload
+    kind = FORMATS[case.dtype]
+    dtype = jax.numpy.dtype(kind.storage)
+    return Problem(w.T, w.B, w.H, dtype, case.activation, kind.precision, current_platform())

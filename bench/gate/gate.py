@@ -1,0 +1,83 @@
+"""`python -m bench regress`: compare, file, show, and say by the exit status whether to worry."""
+
+import os
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from time import monotonic
+
+from rich.console import Console
+
+from bench.gate import looks, revision, rounds, table
+from bench.gate.record import Regression
+from bench.gate.request import SEED, Request, counts
+from bench.gate.rounds import Setup
+from bench.records import store
+from bench.timing import host
+from bench.timing.interrupts import ENDING, Interrupt, raise_if, remembered
+from bench.workers.client import HARNESS
+from bench.workers.messages import Item
+
+
+def main(request: Request, console: Console) -> int:
+    """Compare the working tree with the base: 1 if anything is slower, wrong or failed.
+
+    Raises ResultError for a base that is no revision, or a harness that cannot start its kernels.
+    """
+    # The device is asked its name here, and then left to the workers.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    commit = revision.commit(HARNESS, request.base)
+    interrupted = Interrupt()
+    with remembered(interrupted, *ENDING), revision.unpacked(HARNESS, commit) as base:
+        blank = Regression(
+            **host.origin(request.suite, request.command),
+            base=commit,
+            seconds=0.0,
+            complete=False,
+            rows=(),
+        )
+        path = store.create(blank, publish=request.publish, kind="regress-")
+        found = _compare(request, blank, base, path, console, interrupted)
+    title = f"The working tree against {request.base} ({commit[:12]})"
+    console.print(table.for_terminal(found.rows, title))
+    console.print(f"Times: {path}")
+    if not found.complete:
+        console.print("Cut short: the verdicts are those of the last look.")
+        return interrupted.status
+    return int(looks.failed(found.rows, strict=request.strict))
+
+
+def _compare(
+    request: Request,
+    blank: Regression,
+    base: Path,
+    path: Path,
+    console: Console,
+    interrupted: Interrupt,
+) -> Regression:
+    """The record, saved after every look; not complete if Ctrl-C or SIGTERM cut it short."""
+    found, begin = blank, monotonic()
+    items = [Item(case) for case in request.cases]
+
+    def announce(number: int, of: int) -> None:
+        raise_if(interrupted)
+        console.print(f"round {number} of {of}")
+
+    try:
+        with TemporaryDirectory(prefix="bench-regress-") as caches:
+            setup = Setup(base, HARNESS, Path(caches), request.platform)
+            for rows in looks.interim_results(
+                *(items, request.margins, request.budget_s),
+                play=partial(rounds.play, setup, Random(SEED)),
+                announce=announce,
+            ):
+                found = replace(found, rows=rows, seconds=monotonic() - begin)
+                store.save(found, path)
+                console.print(f"{found.seconds:.0f} s: {counts(rows)}")
+    except KeyboardInterrupt:
+        return found
+    found = replace(found, complete=True)
+    store.save(found, path)
+    return found

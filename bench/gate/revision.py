@@ -1,0 +1,58 @@
+"""The kernels of another revision, in a folder that is gone afterwards.
+
+It is an archive unpacked, not a `git worktree`: that would be entered in the repository, and stay
+there if the gate were killed.
+"""
+
+import io
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.records.store import ResultError
+
+SIDE = ("kernels", "reference")  # what a side brings along; the harness is the head's
+
+
+def commit(repository: Path, revision: str) -> str:
+    """The full name of the commit. Raises ResultError where there is none."""
+    if not (repository / ".git").exists():
+        raise ResultError(f"{repository}: not a git checkout, so there is nothing to compare with")
+    name = _git(repository, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    if name is None:
+        raise ResultError(
+            f"--base is {revision!r}; expected a commit, branch or tag of {repository}"
+        )
+    return name.decode().strip()
+
+
+@contextmanager
+def unpacked(repository: Path, commit: str) -> Iterator[Path]:
+    """A temporary folder with the kernels of this commit. Raises ResultError if it has none."""
+    archive = _git(repository, "archive", "--format=tar", commit, *SIDE)
+    if archive is None:
+        raise ResultError(f"--base is {commit[:12]}; expected a commit with {' and '.join(SIDE)}")
+    with TemporaryDirectory(prefix="bench-regress-") as folder:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            tar.extractall(folder, filter="data")
+        yield Path(folder).resolve()
+
+
+@contextmanager
+def copied(tree: Path) -> Iterator[Path]:
+    """A temporary folder with the kernels of a working tree, as they stand."""
+    with TemporaryDirectory(prefix="bench-regress-") as folder:
+        for package in SIDE:
+            shutil.copytree(tree / package, Path(folder, package))
+        yield Path(folder).resolve()
+
+
+def _git(repository: Path, *arguments: str) -> bytes | None:
+    """What git prints, or None if it refuses. It leaves no lock behind where the disk is full."""
+    command = ["git", "--no-optional-locks", "-C", str(repository), *arguments]
+    done = subprocess.run(command, capture_output=True)
+    return done.stdout if done.returncode == 0 else None

@@ -1,0 +1,73 @@
+"""`python -m bench run`: measure, show the table, keep the file."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bench.contenders import registry
+from bench.judging.precision import MOST_BLOCKS
+from bench.measuring import progress
+from bench.measuring.selection import Request
+from bench.measuring.session import Session
+from bench.records import store
+from bench.records.run import Run
+from bench.report import tables
+from bench.timing import host
+from bench.timing.interrupts import ENDING, remembered
+
+SAMPLER = Path(__file__).with_name("sampling.py")
+PYTEST_OPTIONS = (
+    *("-c", str(Path(__file__).with_name("pytest.ini")), "--rootdir", str(Path(__file__).parent)),
+    *("-p", "no:terminal", "-p", "no:cacheprovider", "--capture=no"),
+    *("--benchmark-disable-gc", "--benchmark-timer=time.perf_counter", "--benchmark-quiet"),
+)
+
+
+Report = Callable[[Path], None]  # renews the report of a machine's folder
+
+
+def run(request: Request, console: Console, report: Report) -> int:
+    """Measure every case and return the exit status: 1 if any is wrong, failed or impossible."""
+    request.require_cases()
+    origin = host.origin(request.suite, request.command)
+    origin["versions"] |= registry.versions(request.kernels)
+    blank = Run(
+        **origin,
+        narrowed=request.narrowed,
+        unavailable=request.unavailable,
+        seconds=0.0,
+        complete=False,
+    )
+    path = store.create(blank, publish=request.publish)
+    for name, reason in blank.unavailable.items():
+        console.print(f"{name}: not on this machine: {reason}", markup=False)
+    with progress.shown(console, len(request.cases)) as announce:
+        turn_s = request.seconds / MOST_BLOCKS
+        session = Session(blank, path, request.cases, turn_s, announce)
+        with remembered(session.interrupted, *ENDING):
+            status = pytest.main([*PYTEST_OPTIONS, str(SAMPLER)], plugins=[session])
+    if session.finished:
+        session.run = replace(session.run, complete=True)
+        session.saved()
+    return _conclude(session, status, console, report)
+
+
+def _conclude(
+    session: Session, status: int | pytest.ExitCode, console: Console, report: Report
+) -> int:
+    """Print what there is: all that was measured, even if it could not be saved."""
+    console.print(*tables.for_terminal(session.run), sep="\n")
+    if session.write_error:
+        raise store.ResultError(f"{session.write_error}; the file holds what was saved before")
+    console.print(f"Samples: {session.path}")
+    report(session.path.parent)
+    if not session.finished:
+        interrupted = session.interrupted
+        why = "interrupted" if interrupted else f"pytest's exit status is {int(status)}"
+        console.print(f"Cut short ({why}): the file holds the cases that were finished.")
+        return interrupted.status if interrupted else 1
+    wrong = any(case.status in ("wrong", "failed") for case in session.run.cases)
+    return int(wrong or tables.frame(session.run).impossible.any())

@@ -1,0 +1,55 @@
+"""What a run is asked to measure."""
+
+from dataclasses import dataclass
+
+from bench.cases.case import Case
+from bench.cases.workloads import Workload
+from bench.contenders import registry
+from bench.contenders.combinations import cases
+from bench.records.store import ResultError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which cases, on this process's backend; `suite` is what their results are filed under."""
+
+    suite: str
+    workloads: tuple[Workload, ...]
+    dtypes: tuple[str, ...]
+    kernels: tuple[str, ...]
+    phases: tuple[str, ...]
+    activation: str
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """Every case asked for, of the kernels that this machine has."""
+        here = [name for name in self.kernels if registry.unavailable(name) is None]
+        return cases(self.workloads, self.dtypes, here, self.phases, self.activation)
+
+    @property
+    def unavailable(self) -> dict[str, str]:
+        """The kernels asked for that this machine lacks, and why."""
+        reasons = {name: registry.unavailable(name) for name in self.kernels}
+        return {name: reason for name, reason in reasons.items() if reason}
+
+    def require_cases(self) -> None:
+        """Raise ResultError if there is nothing to measure."""
+        kernels: dict[str | None, dict[str, None]] = {}  # by the reason against them
+        for case in self.cases:
+            kernels.setdefault(registry.unsupported(case), {})[case.kernel] = None
+        if None in kernels:
+            return
+        for name, reason in self.unavailable.items():
+            kernels.setdefault(reason, {})[name] = None
+        reasons = (f"{', '.join(names)}: {reason}" for reason, names in kernels.items())
+        raise ResultError(f"nothing to measure: {'; '.join(reasons)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(Selection):
+    """What to measure, for how long, and whether to publish it."""
+
+    seconds: float  # of samples a case, at most; a turn has its share of them
+    publish: bool
+    command: str
+    narrowed: tuple[str, ...]  # options by which it is less than the whole suite

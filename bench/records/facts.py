@@ -1,0 +1,105 @@
+"""What is noted about a run beside its samples: machine, source, conditions, ceilings."""
+
+import re
+from dataclasses import dataclass
+from statistics import median
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bench.cases.fields import Count, Quantity, Text
+
+Kind = Literal["arithmetic", "bandwidth", "serial"]
+Rate = Annotated[float, Field(gt=0, le=1e30, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The device that ran, and its host."""
+
+    name: Text  # of the device: what results are filed under
+    backend: Literal["cpu", "gpu"]
+    cpu: Text
+    cores: Annotated[Count, Field(ge=1)]
+    memory_bytes: Count
+    driver: Text | None  # of an NVIDIA GPU
+    clocks: Text | None  # likewise, as its tool prints them
+    os: Text
+    load_average: Quantity | None  # over one minute, at the start
+    xla_flags: Text
+
+    @property
+    def slug(self) -> str:
+        """A folder's name."""
+        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The revision that was measured; None and False where there is no git checkout."""
+
+    commit: Text | None
+    dirty: bool
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """An NVIDIA GPU at work: its clocks as its tool prints them, and what holds them back."""
+
+    clocks: Text
+    throttled: tuple[Text, ...]
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """When a case's last turn had ended.
+
+    others: the share of this process's cores that other processes, or other guests of the same
+    host, took since the first turn of the case's group. load_average: over one minute, of this
+    process too. cpu_mhz, gpu: None where they cannot be read. waited_s: for whole cores, before
+    all of the case's turns together; None where nothing waits for them.
+    """
+
+    others: Quantity
+    load_average: Quantity
+    cpu_mhz: Quantity | None
+    gpu: Gpu | None
+    waited_s: Quantity | None = None
+
+
+@dataclass(frozen=True)
+class DeviceTime:
+    """Of one call: first start to last end, time with anything running, kernels and copies."""
+
+    span_s: Quantity
+    busy_s: Quantity
+    launches: Count
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """The most of something a second that one program reached: the best of each round.
+
+    kind: "arithmetic" in FLOP/s, "bandwidth" in bytes/s, "serial" in dependent steps/s.
+    dtype: whose products it limits; "" those of all, because any may be computed in float32.
+    footprint: bytes that the program goes over again and again; only of a bandwidth.
+    """
+
+    kind: Kind
+    how: Text
+    rounds: Annotated[tuple[Rate, ...], Field(min_length=1)]
+    dtype: Text = ""
+    footprint: Count = 0
+
+    @property
+    def best(self) -> float:
+        """The ceiling itself."""
+        return max(self.rounds)
+
+    @property
+    def spread(self) -> float:
+        """How far the best round is above the middle one, relatively: how sure the ceiling is."""
+        return self.best / median(self.rounds) - 1
+
+
+Ceilings = tuple[Ceiling, ...]

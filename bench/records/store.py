@@ -1,0 +1,118 @@
+"""Result files: one JSON a run, with raw samples, checked when read, never half written."""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from bench.cases.fields import CONTROL
+from bench.records.run import SCHEMA, Origin, Run
+
+ROOT = Path("results")
+FILES = "[0-9]*T[0-9]*-*.json"  # as `create` names them
+LARGEST_FILE = 256 * 2**20  # bytes; a run of the default suite is a thousandth of it
+LONGEST_PLACE = 100  # characters, of where in a file something is amiss
+
+
+class ResultError(Exception):
+    """A result file that cannot be used; the message names it and says why."""
+
+
+@dataclass(frozen=True)
+class _Header:
+    schema: int
+
+
+adapter = lru_cache(TypeAdapter)
+
+
+def load[Kind: Origin](path: Path, kind: type[Kind] = Run) -> Kind:
+    """Read and check a result file. Raises ResultError, naming the file, for anything amiss."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(LARGEST_FILE + 1)
+        if len(text) > LARGEST_FILE:
+            raise ResultError(f"{path}: larger than any result file ({LARGEST_FILE} bytes)")
+        schema = adapter(_Header).validate_json(text).schema
+        if schema != SCHEMA:
+            raise ResultError(
+                f"{path}: schema {schema}; this version reads schema {SCHEMA}: measure again, or "
+                "move the file away"
+            )
+        return adapter(kind).validate_json(text)
+    except OSError as error:
+        raise ResultError(f"{path}: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = CONTROL.sub("�", ".".join(map(str, first["loc"])))[:LONGEST_PLACE] or "the file"
+        raise ResultError(f"{path}: not a result file: {where}: {first['msg']}") from error
+
+
+def save(run: Origin, path: Path) -> None:
+    """Replace the file by this run, whole or not at all."""
+    write_atomically(path, _dump(run))
+
+
+def root(*, publish: bool) -> Path:
+    """The folder that holds one folder a machine."""
+    return ROOT if publish else ROOT / "local"
+
+
+def create(run: Origin, *, publish: bool, folder: str = "", kind: str = "") -> Path:
+    """File a new run under its machine's name; an older file is never replaced.
+
+    `kind` comes first in the name of a file that is no `Run`.
+    """
+    folder = root(publish=publish) / run.machine.slug / folder
+    stem = f"{kind}{run.started[:19].replace(':', '').replace('-', '')}-{run.suite}"
+    for attempt in range(1, 1000):
+        path = folder / f"{stem}{f'-{attempt}' if attempt > 1 else ''}.json"
+        try:
+            write_atomically(path, _dump(run), replace=False)
+        except FileExistsError:
+            continue
+        return path
+    raise ResultError(f"{folder}: a thousand runs named {stem} are there already")
+
+
+def _dump(run: Origin) -> str:
+    return adapter(type(run)).dump_json(run, indent=1).decode()
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Wait until no other process is here for this folder: who reads, then writes, reads it all."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def write_atomically(path: Path, text: str, *, replace: bool = True) -> None:
+    """Write beside the path, then rename: a reader, or a kill, finds the whole file or the old one.
+
+    Raises FileExistsError if the path exists and is not to be replaced.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        if replace:
+            temporary.replace(path)
+        else:
+            path.hardlink_to(temporary)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,144 @@
+"""The figures of a report, drawn from one run's data frame alone."""
+
+import re
+from collections.abc import Iterator
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
+
+from bench.report.figures.svg import svg
+from bench.report.section import Drawing
+from bench.report.tables import BASELINE, GROUP, RANGE
+
+SWEEPS = {"T": "time steps T", "H": "hidden size H"}
+PANEL = ["scope", "pass", "dtype", "activation"]
+MARKERS = "osD^vPX<>*p"  # a kernel is told by shape as well as by colour
+COLOURS = (
+    "#000000",
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+)  # Okabe, Ito
+
+
+def draw(rows: pd.DataFrame, suite: str) -> Iterator[Drawing]:
+    """Every figure that a run's timed cases allow, filed under the suite's name."""
+    timed = _literal(rows[rows.median_s.notna()])
+    prefix = re.sub(r"[^\w.-]+", "-", suite)  # a name from a file leads to no other folder
+    if timed.empty:
+        return
+    if (timed.kernel != BASELINE).any():
+        what = f"Speed-up over {BASELINE} of every kernel on every workload"
+        yield Drawing(f"{prefix}-speedup.svg", svg(_speedups(timed)), what)
+    for axis, name in SWEEPS.items():
+        swept = _longest_sweep(timed, axis)
+        if swept[axis].nunique() > 1:
+            what = f"Time of a step over {name}: a line for every kernel"
+            yield Drawing(f"{prefix}-time-{axis}.svg", svg(_sweep(swept, axis)), what)
+
+
+def _literal(rows: pd.DataFrame) -> pd.DataFrame:
+    """Names in which a dollar sign starts no formula."""
+    names = [*GROUP, "kernel"]
+    return rows.assign(**{name: rows[name].str.replace("$", r"\$", regex=False) for name in names})
+
+
+def _speedups(rows: pd.DataFrame) -> Figure:
+    """Markers at the ratio of medians; lines at the baseline's median over either end of RANGE."""
+    figure, panels = _panels(rows, rows.workload.nunique() * rows.kernel.nunique() * 0.13 + 0.8)
+    for ax, part in panels:
+        workloads, kernels = list(part.workload.unique()), in_order(part)
+        for place, kernel in enumerate(kernels):
+            own = part[part.kernel == kernel]
+            y = own.workload.map(workloads.index) + 0.8 * ((place + 0.5) / len(kernels) - 0.5)
+            ends = own.speedup.to_numpy() * own.median_s.to_numpy() / own[RANGE[::-1]].to_numpy().T
+            ax.hlines(y, *ends, color=look(rows, kernel)["color"], linewidth=1)
+            ax.plot(own.speedup, y, linestyle="", label=kernel, **look(rows, kernel))
+        ax.axvline(1, color="black", linewidth=0.8)
+        ax.set(yticks=range(len(workloads)), yticklabels=workloads, xscale="log")
+        ax.set_xlabel(f"speed-up over {BASELINE} (line: p20 to p80), faster →")
+        ax.invert_yaxis()
+        ax.grid(axis="x", which="both", alpha=0.2)
+        _plainly(ax.xaxis)
+    legend(figure)
+    return figure
+
+
+def _longest_sweep(rows: pd.DataFrame, axis: str) -> pd.DataFrame:
+    """The rows of those workloads that differ in this axis alone, most numerous first."""
+    others = [other for other in "TBIHO" if other != axis]
+    sizes = rows.groupby(others)[axis].transform("nunique")
+    candidates = rows[sizes == sizes.max()]
+    first = candidates.iloc[0][others]
+    return candidates[(candidates[others] == first).all(axis=1)]
+
+
+def _sweep(rows: pd.DataFrame, axis: str) -> Figure:
+    figure, panels = _panels(rows, 3.4)
+    for ax, part in panels:
+        for kernel in in_order(part):
+            line = part[part.kernel == kernel].sort_values(axis)
+            ends = (1e6 * line[end] / line["T"] for end in RANGE)
+            style = look(rows, kernel)
+            ax.plot(line[axis], 1e6 * line.step_s, label=kernel, linewidth=1, **style)
+            ax.fill_between(line[axis], *ends, alpha=0.2, color=style["color"])
+        ax.set(xscale="log", yscale="log", xlabel=SWEEPS[axis])
+        ax.set_ylabel("µs a step (band: p20 to p80)")
+        ax.grid(which="both", alpha=0.2)
+        _plainly(ax.xaxis, ax.yaxis)
+    legend(figure)
+    return figure
+
+
+def _panels(rows: pd.DataFrame, height: float) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
+    """Two panels a line, one for each of PANEL's combinations; `height` of one in inches."""
+    parts = list(rows.groupby(PANEL, sort=False))
+    lines = -(-len(parts) // 2)
+    figure = Figure(figsize=(9, height * lines + 0.3), layout="constrained")
+    axes = figure.subplots(lines, 2, squeeze=False).ravel()
+    for ax in axes[len(parts) :]:
+        ax.set_axis_off()
+    panels = []
+    for ax, (names, part) in zip(axes, parts, strict=False):
+        ax.set_title(", ".join(names), fontsize="medium")
+        panels.append((ax, part))
+    return figure, panels
+
+
+class _Decimal(LogFormatter):
+    """Decimal numbers, at as many ticks of a logarithmic axis as there is room for."""
+
+    def __call__(self, x, pos=None):
+        return f"{x:g}" if super().__call__(x, pos) else ""
+
+
+def _plainly(*axes: Axis) -> None:
+    for axis in axes:
+        axis.set_major_formatter(_Decimal(minor_thresholds=(2, 0.6)))
+        axis.set_minor_formatter(_Decimal(minor_thresholds=(2, 0.6)))
+
+
+def in_order(rows: pd.DataFrame) -> list[str]:
+    return sorted(rows.kernel.unique(), key=lambda name: (name != BASELINE, name))
+
+
+def look(rows: pd.DataFrame, kernel: str) -> dict[str, object]:
+    """The same for a kernel in all panels of a figure."""
+    place = in_order(rows).index(kernel)
+    marker, colour = MARKERS[place % len(MARKERS)], COLOURS[place % len(COLOURS)]
+    return {"marker": marker, "color": colour, "markersize": 4}
+
+
+def legend(figure: Figure) -> None:
+    """One for all panels, above them: not every kernel is in each."""
+    labelled = [ax.get_legend_handles_labels() for ax in figure.axes]
+    by_name = {name: handle for each in labelled for handle, name in zip(*each, strict=True)}
+    names = sorted(by_name, key=lambda name: (name != BASELINE, name))
+    handles = [by_name[name] for name in names]
+    figure.legend(handles, names, loc="outside upper center", ncols=len(names), fontsize="small")

@@ -1,0 +1,33 @@
+"""Sections as Markdown: drawings stand beside the file, a split table is many small ones."""
+
+from collections.abc import Iterator, Sequence
+
+from bench.report.pages.markup import plain
+from bench.report.section import Drawing, Section, Table
+
+
+def page(title: str, sections: Sequence[Section]) -> str:
+    """The whole file."""
+    blocks = [f"# {plain(title)}", *(block for section in sections for block in _blocks(section))]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _blocks(section: Section) -> Iterator[str]:
+    yield f"## {plain(section.title)}"
+    yield from section.prose
+    yield from map(_drawing, section.drawings)
+    for title, part in section.table.parts() if section.table else ():
+        if title:
+            yield f"### {plain(title)}"
+        yield _table(part)
+
+
+def _drawing(drawing: Drawing) -> str:
+    return f"![{plain(drawing.alt)}]({drawing.name})"
+
+
+def _table(table: Table) -> str:
+    """The cells as written, text to the left and numbers to the right."""
+    alignment = ["right" if table.is_numeric(head) else "left" for head in table.columns]
+    cells = table.cells.map(plain).rename(columns=plain)
+    return cells.to_markdown(index=False, disable_numparse=True, colalign=alignment)

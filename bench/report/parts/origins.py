@@ -1,0 +1,42 @@
+"""The machine and the circumstances of every file that a report is made from."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from bench.records.run import Origin
+from bench.report.pages.markup import plain
+from bench.report.section import Section, Table
+from bench.report.units import digits, mebibytes
+
+
+def section(origins: Sequence[Origin]) -> Section:
+    """A column a file, a row for everything that any of them says."""
+    told = {origin.suite: _properties(origin) for origin in origins}
+    rows = pd.DataFrame(told).fillna("").rename_axis("property").reset_index()
+    return Section("Machine", table=Table(rows, {name: (name, str) for name in rows.columns}))
+
+
+def not_whole(origin: Origin) -> list[str]:
+    """A paragraph that names what narrowed the measurement, if anything did."""
+    narrowed = plain(", ".join(origin.narrowed))
+    return [f"**Not the whole suite: {narrowed}.**"] if narrowed else []
+
+
+def _properties(origin: Origin) -> dict[str, str]:
+    machine, source = origin.machine, origin.source
+    told = {
+        "device": machine.name,
+        "CPU": f"{machine.cpu}, {machine.cores} cores",
+        "memory": f"{mebibytes(machine.memory_bytes)} MiB",
+        "driver": machine.driver,
+        "clocks": machine.clocks,
+        "system": machine.os,
+        "load at the start": None if machine.load_average is None else digits(machine.load_average),
+        "measured": origin.started,
+        "command": origin.command,
+        "commit": (source.commit or "unknown") + (" with local changes" if source.dirty else ""),
+        "XLA_FLAGS": machine.xla_flags,
+        **origin.versions,
+    }
+    return {name: value for name, value in told.items() if value}

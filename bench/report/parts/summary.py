@@ -1,0 +1,174 @@
+"""Who is fastest, where and by how much: computed from the cases of one or more runs."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from bench.report.pages.markup import listed, plain
+from bench.report.section import Section, Table
+from bench.report.tables import BASELINE, CORRECT, GROUP, RANGE
+from bench.report.units import digits, percent, seconds
+
+PROBLEM = ["suite", *GROUP]
+FIELD = ["suite", "pass", "dtype"]  # kernels are counted against each other within one
+BEST = ["best", "leaders", "outcome", "median_s", "speedup", "lead", "correct"]
+
+
+def sections(rows: pd.DataFrame) -> list[Section]:
+    """The summary, then the winner of every problem. `rows` are frames of runs, with the suite."""
+    problems = winners(rows)
+    bullets = [*_headlines(problems), _correctness(rows)]
+    return [
+        Section("Summary", [listed(bullets)], table=_scores(scoreboard(rows, problems))),
+        Section("Who is fastest where", alike(rows, PROBLEM), table=_where(problems)),
+    ]
+
+
+def alike(rows: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """A paragraph saying what these columns hold, of those that hold one value throughout."""
+    same = [f"{name} {plain(rows[name].iloc[0])}" for name in names if rows[name].nunique() == 1]
+    return [f"Throughout: {', '.join(same)}."] if same else []
+
+
+def winners(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row a problem, in the order of the rows: PROBLEM and BEST.
+
+    `leaders` are the fastest kernel and all level with it, those whose RANGE overlaps its own;
+    `outcome` is "won", "tied", "alone" (nothing else was timed) or "none"; `lead` is the next
+    kernel's median over the fastest's.
+    """
+    problems = rows.groupby(PROBLEM, sort=False)
+    return pd.DataFrame([(*key, *_best(part)) for key, part in problems], columns=PROBLEM + BEST)
+
+
+def _best(part: pd.DataFrame) -> tuple:
+    """BEST of one problem."""
+    checked = part[part.status != "unsupported"]
+    right = checked.status.isin(CORRECT)
+    amiss = ", ".join(checked.kernel[~right] + " " + checked.status[~right].str.upper())
+    correct = f"{right.sum()} of {len(right)}" + (f": {amiss}" if amiss else "")
+    timed = part[part.median_s.notna()].sort_values("median_s", kind="stable")
+    if timed.empty:
+        return ("", (), "none", np.nan, np.nan, np.nan, correct)
+    best, (low, high) = timed.iloc[0], RANGE
+    level = timed[low] <= best[high]
+    outcome = "tied" if level.sum() > 1 else "won" if len(timed) > 1 else "alone"
+    lead = timed.median_s[~level].min() / best.median_s
+    leaders = tuple(timed.kernel[level])
+    return (best.kernel, leaders, outcome, best.median_s, best.speedup, lead, correct)
+
+
+def scoreboard(rows: pd.DataFrame, problems: pd.DataFrame) -> pd.DataFrame:
+    """One row a kernel in each field: problems won, tied and timed, speed-ups, correct answers."""
+    known = problems[[*PROBLEM, "leaders", "outcome"]]
+    each = rows.merge(known, on=PROBLEM)
+    leads = np.array([kernel in ahead for kernel, ahead in each[["kernel", "leaders"]].to_numpy()])
+    each["won"], each["tied"] = (leads & (each.outcome == which) for which in ("won", "tied"))
+    each["right"], each["checked"] = each.status.isin(CORRECT), each.status != "unsupported"
+    each["share"] = each.error / each.tolerance
+    scores = each.groupby([*FIELD, "kernel"], sort=False, as_index=False).agg(
+        won=("won", "sum"),
+        tied=("tied", "sum"),
+        timed=("median_s", "count"),
+        mean=("speedup", lambda ratios: np.exp(np.log(ratios).mean())),
+        least=("speedup", "min"),
+        most=("speedup", "max"),
+        right=("right", "sum"),
+        checked=("checked", "sum"),
+        share=("share", "max"),
+    )
+    scores["correct"] = scores.right.astype(str) + " of " + scores.checked.astype(str)
+    scores["field"] = scores.groupby(FIELD, sort=False).ngroup()
+    best_first = ["field", "won", "tied", "mean"]
+    return scores.sort_values(best_first, ascending=[True, False, False, False], kind="stable")
+
+
+def _scores(scores: pd.DataFrame) -> Table:
+    columns = {
+        "kernel": ("kernel", str),
+        **_told(scores, FIELD),
+        "won": ("won", str),
+        "tied": ("tied", str),
+        "timed": ("timed", str),
+        f"× {BASELINE}, mean": ("mean", digits),
+        "least": ("least", digits),
+        "most": ("most", digits),
+        "correct": ("correct", str),
+        "error / allowed": ("share", percent),
+    }
+    return Table(scores, columns)
+
+
+def _where(problems: pd.DataFrame) -> Table:
+    columns = {
+        **_told(problems, PROBLEM),
+        "fastest": ("fastest", str),
+        "median": ("median_s", seconds),
+        f"× {BASELINE}": ("speedup", digits),
+        "× next": ("lead", digits),
+        "correct": ("correct", str),
+    }
+    fastest = [_in_words(*pair) for pair in zip(problems.leaders, problems.outcome, strict=True)]
+    return Table(problems.assign(fastest=fastest), columns)
+
+
+def _in_words(leaders: Sequence[str], outcome: str) -> str:
+    remark = {"tied": " (tie)", "alone": " (alone)", "none": "nothing timed"}.get(outcome, "")
+    return ", ".join(leaders) + remark
+
+
+def _told(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, tuple[str, type[str]]]:
+    """Columns for those of the names that differ."""
+    return {name: (name, str) for name in names if rows[name].nunique() > 1}
+
+
+def _headlines(problems: pd.DataFrame) -> Iterator[str]:
+    """A sentence or two on every field."""
+    told = list(_told(problems, FIELD)) or ["pass"]
+    for field, part in problems.groupby(told, sort=False):
+        yield f"**{plain(', '.join(field))}**: {_score(part)} {_gain(part)}".rstrip()
+
+
+def _score(part: pd.DataFrame) -> str:
+    """Who won how often."""
+    won = Counter(part.best[part.outcome == "won"]).most_common()
+    wins = [f"{plain(kernel)} is fastest in {count}" for kernel, count in won]
+    others = {
+        "tied": "the leaders tie in {}",
+        "alone": "only one kernel was timed in {}",
+        "none": "nothing was timed in {}",
+    }
+    counts = Counter(part.outcome)
+    rest = [words.format(counts[which]) for which, words in others.items() if which in counts]
+    return f"of {len(part)} problems, {', '.join(wins + rest)}."
+
+
+def _gain(part: pd.DataFrame) -> str:
+    """The largest speed-up that is more than noise; "" where the baseline was not timed."""
+    if part.speedup.isna().all():
+        return ""
+    level = [BASELINE in leaders for leaders in part.leaders]
+    ahead = part[part.speedup.notna() & ~np.array(level, bool)]
+    if ahead.empty:
+        return f"Nothing is faster than {BASELINE} by more than the noise."
+    most = ahead.loc[ahead.speedup.idxmax()]
+    where = plain(f"{most.workload}, {most.scope}")
+    gain = f"{digits(most.speedup)} times as fast as {BASELINE}"
+    return f"The largest gain: {plain(most.best)}, {gain} ({where})."
+
+
+def _correctness(rows: pd.DataFrame) -> str:
+    checked = rows[rows.status != "unsupported"]
+    amiss = checked[~checked.status.isin(CORRECT)]
+    if checked.empty:
+        return "**correct**: nothing could be checked."
+    if amiss.empty:
+        worst = percent((rows.error / rows.tolerance).max())
+        return (
+            f"**correct**: all {len(checked)} answers; no error is over {worst} of its tolerance."
+        )
+    named = amiss.status.str.upper() + " " + amiss.kernel + " (" + amiss.workload + ", "
+    named += amiss.scope + ", " + amiss["pass"] + ", " + amiss.dtype + ")"
+    return f"**{len(amiss)} of {len(checked)} answers are not correct**: {plain('; '.join(named))}."

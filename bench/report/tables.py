@@ -1,0 +1,169 @@
+"""Result files as data frames: one row a case, every derived number in one place."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.markup import escape
+from rich.table import Table as Printed
+
+from bench.cases import cost
+from bench.cases.case import BASELINE
+from bench.cases.dtypes import FORMATS
+from bench.judging.ceilings import Nearest, nearest
+from bench.judging.precision import OTHERS, UNSTABLE, half_width
+from bench.records.facts import Ceilings
+from bench.records.run import CaseResult, Run
+from bench.report.section import Table
+from bench.report.terminal import blank
+from bench.report.units import digits, either_way, mebibytes, percent, seconds, whole
+
+GROUP = ["workload", "scope", "pass", "dtype", "activation"]
+CORRECT = ("ok", "emulated")
+RANGE = ["p20_s", "p80_s"]  # two medians are level where these ranges overlap
+ON_A_GPU = {"span", "busy", "launches"}
+IN_REPORTS_ONLY = {"p20", "p80", "allowed", "variant"}  # a terminal is narrow
+# Heading of a printed column: (column of the frame, how to write it).
+COLUMNS = {
+    "kernel": ("kernel", str),
+    "median": ("median_s", seconds),
+    "±": ("half_width", either_way),
+    f"× {BASELINE}": ("speedup", digits),
+    "check": ("check", str),
+    "p20": ("p20_s", seconds),
+    "p80": ("p80_s", seconds),
+    "GFLOP/s": ("gflops", digits),
+    "of ceiling": ("share", percent),
+    "nearest": ("ceiling", str),
+    "per step": ("step_s", seconds),
+    "span": ("span_s", seconds),
+    "busy": ("busy_s", seconds),
+    "launches": ("launches", whole),
+    "compile": ("compile_s", seconds),
+    "temp MiB": ("temporary_bytes", mebibytes),
+    "error": ("error", digits),
+    "allowed": ("tolerance", digits),
+    "variant": ("variant", str),
+}
+
+
+def frame(run: Run) -> pd.DataFrame:
+    """One row a case, in the order of the run; times in seconds; NaN where nothing was timed.
+
+    `speedup` is the baseline's median over the case's own, both from this run's interleaved turns.
+    `share` is the time that the nearest ceiling asks for over the median; `impossible` says that
+    even the slow end of the case's interval is faster, by more than the ceiling's own spread.
+    """
+    rows = pd.DataFrame([_row(case, run.ceilings) for case in run.cases])
+    if rows.empty:
+        return rows
+    baseline = rows[rows.kernel == BASELINE].set_index(GROUP).median_s
+    keys = pd.MultiIndex.from_frame(rows[GROUP])
+    rows["speedup"] = baseline.reindex(keys).to_numpy() / rows.median_s
+    return rows
+
+
+def _row(result: CaseResult, ceilings: Ceilings) -> dict[str, object]:
+    case, w = result.case, result.case.workload
+    samples = [sample for block in result.samples_s for sample in block] or [np.nan]
+    p20, median, p80 = np.quantile(samples, (0.2, 0.5, 0.8))
+    asked = (w, case.scope, case.phase, FORMATS[case.dtype].itemsize)
+    need, moved = cost.cost(*asked), cost.compulsory_bytes(*asked)
+    row = {"workload": w.name, "T": w.T, "B": w.B, "I": w.I, "H": w.H, "O": w.O}
+    row |= {"scope": case.scope, "pass": case.phase, "dtype": case.dtype}
+    row |= {"activation": case.activation, "kernel": case.kernel}
+    row |= {"status": result.status, "reason": result.reason, "variant": result.variant}
+    row |= _trust(result, median, nearest(ceilings, case))
+    row |= {"median_s": median, "p20_s": p20, "p80_s": p80, "step_s": median / max(w.T, 1)}
+    row |= {"gflops": need.flops / median / 1e9, "intensity": need.flops / moved}
+    row |= {"compile_s": _compile_seconds(result)}
+    device = vars(result.device) if result.device else {}
+    row |= {name: device.get(name, np.nan) for name in ("span_s", "busy_s", "launches")}
+    numbers = ("temporary_bytes", "error", "tolerance")
+    return row | {name: _or_nan(getattr(result, name)) for name in numbers}
+
+
+def _trust(result: CaseResult, median: float, ceiling: Nearest | None) -> dict[str, object]:
+    """How far a time is to be relied upon: its interval, its share of a ceiling, and all doubts."""
+    if not result.samples_s:
+        loud = result.status.upper() if result.status in ("wrong", "failed") else result.status
+        blank = {"half_width": np.nan, "share": np.nan, "ceiling": "", "impossible": False}
+        return {**blank, "doubt": "", "check": loud}
+    low, high = result.interval_s or (median, median)
+    doubts = list(unstable(result))
+    share = ceiling.seconds / median if ceiling else np.nan
+    impossible = bool(ceiling and ceiling.seconds > (1 + ceiling.spread) * max(median, high))
+    if impossible:
+        doubts.append(f"{percent(share)} of what the {ceiling.name} ceiling allows")
+    return {
+        "half_width": half_width(low, high),
+        "share": share,
+        "ceiling": ceiling.name if ceiling else "",
+        "impossible": impossible,
+        "doubt": "; ".join(doubts),
+        "check": "IMPOSSIBLE" if impossible else "unstable" if doubts else "ok",
+    }
+
+
+def _compile_seconds(result: CaseResult) -> float:
+    return _or_nan(result.lower_s) + _or_nan(result.compile_s)
+
+
+def _or_nan(value: int | float | None) -> float:
+    return np.nan if value is None else float(value)
+
+
+def cases(rows: pd.DataFrame) -> Table:
+    """Every case of a run's frame, the fastest kernel of every problem first.
+
+    The device's columns are there only where something ran on one, variants where there are some.
+    """
+    problem = rows.groupby(GROUP, sort=False).ngroup()
+    ordered = rows.assign(problem=problem).sort_values(["problem", "median_s"], kind="stable")
+    without = set() if rows.variant.any() else {"variant"}
+    without |= ON_A_GPU if rows.span_s.isna().all() else set()
+    columns = {head: column for head, column in COLUMNS.items() if head not in without}
+    return Table(ordered, columns, split=GROUP)
+
+
+def for_terminal(run: Run) -> Iterator[Printed]:
+    """One table to print for every problem, with a remark on every case not timed, or in doubt."""
+    rows = frame(run)
+    if rows.empty:
+        return
+    every = cases(rows)
+    shown = {head: how for head, how in every.columns.items() if head not in IN_REPORTS_ONLY}
+    for title, part in replace(every, columns=shown).parts():
+        sizes = ", ".join(f"{axis} {part.rows[axis].iloc[0]}" for axis in "TBIHO")
+        remarks = filter(None, map(_remark, part.rows.itertuples()))
+        yield printed(part, f"{title} ({sizes})", "\n".join(remarks))
+
+
+def _remark(row: Any) -> str:
+    """What there is to say of a row beside its numbers, or nothing."""
+    variant = f"fastest as {row.variant}" if row.variant else ""
+    said = "; ".join(filter(None, (variant, row.reason, row.doubt)))
+    return f"{row.kernel}: {said}" if said else ""
+
+
+def printed(part: Table, title: str, caption: str) -> Printed:
+    """A table as the terminal shows it."""
+    table = blank(title, caption)
+    for head in part.columns:
+        table.add_column(head, justify="right" if part.is_numeric(head) else "left")
+    for row in part.cells.itertuples(index=False):
+        table.add_row(*map(escape, row))
+    return table
+
+
+def unstable(result: CaseResult) -> Iterator[str]:
+    """Why a timed case is not to be relied upon, in words; nothing if it is."""
+    if result.interval_s and (width := half_width(*result.interval_s)) > UNSTABLE:
+        yield f"after {len(result.samples_s)} turns the median is known to ±{width:.0%} only"
+    conditions = result.conditions
+    if conditions and conditions.others > OTHERS:
+        yield f"other processes took {conditions.others:.0%} of the cores meanwhile"
+    if conditions and conditions.gpu and conditions.gpu.throttled:
+        yield f"the GPU held its clocks back: {', '.join(conditions.gpu.throttled)}"

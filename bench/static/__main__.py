@@ -1,5 +1,0 @@
-import sys
-
-from bench.static.cli import main
-
-sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,100 @@
+"""What a result must say of where it came from: machine, versions, source."""
+
+import os
+import platform
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+import cpuinfo
+import jax
+import psutil
+
+from bench.records.facts import Machine, Source
+from bench.records.run import SCHEMA
+
+MEASURED_FROM = (":/", ":(top,exclude)results")  # a report made anew changes no kernel
+PACKAGES = ("jax", "jaxlib", "jax-triton", "triton", "numpy", "pytest-benchmark")
+
+
+def machine() -> Machine:
+    """Describe this machine as the process sees it now."""
+    device = jax.devices()[0]
+    cpu = cpuinfo.get_cpu_info()["brand_raw"]
+    on_gpu = device.platform == "gpu"
+    return Machine(
+        name=device.device_kind if on_gpu else f"{cpu} {cores()} cores",
+        backend=device.platform,
+        cpu=cpu,
+        cores=cores(),
+        memory_bytes=psutil.virtual_memory().total,
+        driver=_nvidia_smi("driver_version") if on_gpu else None,
+        clocks=_nvidia_smi("clocks.sm,clocks.mem,clocks.max.sm") if on_gpu else None,
+        os=platform.platform(),
+        load_average=psutil.getloadavg()[0],
+        xla_flags=os.environ.get("XLA_FLAGS", ""),
+    )
+
+
+def cores() -> int:
+    """Those that this process may use: as many threads has every library, JAX among them."""
+    return len(os.sched_getaffinity(0))
+
+
+def backends() -> tuple[str, ...]:
+    """The backends that JAX can use here, found out without starting any of them."""
+    cuda = find_spec("jax_cuda13_plugin") or find_spec("jax_cuda12_plugin")
+    return ("cpu", "gpu") if cuda and shutil.which("nvidia-smi") else ("cpu",)
+
+
+def versions() -> dict[str, str]:
+    """Python's and every package's that can change a timing."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def source() -> Source:
+    """The checkout that this file belongs to."""
+    if not _git("ls-files", "--error-unmatch", Path(__file__).name):
+        return Source(None, dirty=False)
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", *MEASURED_FROM)
+    return Source(_git("rev-parse", "HEAD"), dirty=bool(changed))
+
+
+def _git(*arguments: str) -> str | None:
+    """What git prints here. It leaves no lock behind where the disk is full."""
+    return _output("git", "--no-optional-locks", "-C", str(Path(__file__).parent), *arguments)
+
+
+def _nvidia_smi(fields: str) -> str | None:
+    return _output("nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader", "--id=0")
+
+
+def _output(*command: str) -> str | None:
+    """What a command prints, or None if it is not there, fails or prints nothing."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
+
+
+def origin(suite: str, command: str) -> dict[str, object]:
+    """The fields of `Origin`, here and now."""
+    return {
+        "schema": SCHEMA,
+        "suite": suite,
+        "command": command,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "versions": versions(),
+        "source": source(),
+    }

@@ -1,0 +1,1 @@
+"""A process that measures, and its end here. May import contenders and all rooms above it."""

@@ -1,0 +1,72 @@
+"""What a worker and its client say to each other: JSON, one line a message."""
+
+from dataclasses import dataclass
+from typing import IO, Literal
+
+from pydantic import ConfigDict, with_config
+
+from bench.cases.case import Case
+from bench.records.run import CaseResult, Error
+from bench.records.store import adapter
+
+
+@dataclass(frozen=True)
+class Item:
+    """What is measured: a case, slowed by a share of extra work (0 but in the gate's self-test)."""
+
+    case: Case
+    extra: float = 0.0
+
+
+@dataclass(frozen=True)
+class Start:
+    """The first message to a worker. It answers "ok" when it has started.
+
+    `root` is the folder that `kernels` must be imported from; "" allows any.
+    """
+
+    platform: str
+    root: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to do with an item.
+
+    "prepare" compiles and checks it, "turn" times it for about `turn_s` seconds after `warm_s`,
+    "check" holds the last turn's outputs against the oracle again, "forget" frees its memory.
+    `free_cores`: a turn on a CPU waits for them.
+    """
+
+    what: Literal["prepare", "turn", "check", "forget"]
+    item: Item
+    turn_s: float = 0.0
+    warm_s: float = 0.0
+    free_cores: bool = False
+
+
+@with_config(ConfigDict(ser_json_inf_nan="strings"))
+@dataclass(frozen=True)
+class Answer:
+    """Statuses are those of a `CaseResult`, or "absent".
+
+    seconds: per call, the samples of a turn. result: of "prepare". error: of "check".
+    """
+
+    status: Literal["ok", "wrong", "emulated", "unsupported", "failed", "absent"]
+    reason: str = ""
+    seconds: tuple[float, ...] = ()
+    result: CaseResult | None = None
+    error: Error | None = None
+
+
+def send(message: object, stream: IO[bytes]) -> None:
+    """Write a message, at once."""
+    stream.write(adapter(type(message)).dump_json(message) + b"\n")
+    stream.flush()
+
+
+def receive[Message](kind: type[Message], stream: IO[bytes]) -> Message | None:
+    """The next message, or None when the other side has gone."""
+    line = stream.readline()
+    return adapter(kind).validate_json(line) if line.endswith(b"\n") else None

@@ -1,0 +1,84 @@
+"""Where a contender runs: a peer with threads of its own in its own process, all others here."""
+
+import atexit
+from dataclasses import dataclass
+
+from bench.cases.case import Case
+from bench.contenders import registry
+from bench.contenders.checking import checked
+from bench.contenders.subject import Samples, Subject
+from bench.records.run import CaseResult
+from bench.timing.clock import WARM_S
+from bench.workers.client import Client
+from bench.workers.messages import Answer, Item, Request, Start
+from kernels.contract import current_platform
+
+
+class RemoteError(Exception):
+    """What a case raised in its worker."""
+
+
+@dataclass(frozen=True, eq=False)
+class RemoteSubject:
+    """A case that a worker holds, with the outputs of its last turn."""
+
+    client: Client
+    item: Item
+
+    def sample(self, turn_s: float) -> Samples:
+        """A turn there. Raises RemoteError, or WorkerDied."""
+        request = Request("turn", self.item, turn_s=turn_s, warm_s=WARM_S)
+        return _asked(self.client, request).seconds
+
+    def error(self, outputs: None = None) -> float:
+        """The largest deviation of the last turn's outputs from what they must be."""
+        return _asked(self.client, Request("check", self.item)).error
+
+    def call(self) -> None:
+        """The shortest turn."""
+        self.sample(0.0)
+
+
+def place(case: Case) -> tuple[CaseResult, Subject | RemoteSubject | None]:
+    """`checking.checked`, wherever the case belongs; the baseline is its fastest variant."""
+    if current_platform() != "cpu" or not registry.has_threads(case.kernel):
+        return checked(case, registry.prepare_best)
+    if reason := registry.unsupported(case):
+        return CaseResult(case, "unsupported", reason), None
+    client, item = _client(case.kernel), Item(case)
+    _forget(client)
+    client.ask(Request("prepare", item))
+    answer = client.answer()
+    if answer.result is None:
+        return CaseResult(case, "failed", answer.reason), None
+    if answer.status != "ok":
+        return answer.result, None
+    _held[client] = item
+    return answer.result, RemoteSubject(client, item)
+
+
+_clients: dict[str, Client] = {}
+_held: dict[Client, Item] = {}
+
+
+def _client(kernel: str) -> Client:
+    """The worker that a peer has to itself; a dead one is replaced."""
+    if kernel not in _clients or not _clients[kernel].alive:
+        client = _clients[kernel] = Client(kernel, Start("cpu"))
+        atexit.register(client.end)
+        client.answer()
+    return _clients[kernel]
+
+
+def _forget(client: Client) -> None:
+    """A worker holds one case at a time: the next may need the memory."""
+    if item := _held.pop(client, None):
+        _asked(client, Request("forget", item))
+
+
+def _asked(client: Client, request: Request) -> Answer:
+    client.ask(request)
+    answer = client.answer()
+    if answer.status == "failed":
+        raise RemoteError(answer.reason)
+    return answer

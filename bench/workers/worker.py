@@ -1,0 +1,137 @@
+"""The program of every worker: `python -P -m bench.workers.worker`, answering on standard output.
+
+It ends when its standard input does, and is killed when its parent dies.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+
+import kernels
+import reference
+from bench.cases.case import Case
+from bench.contenders import registry
+from bench.contenders.checking import checked, judged
+from bench.contenders.subject import Subject
+from bench.records.run import CaseResult
+from bench.timing import clock, free_cores
+from bench.timing.slowdown import slowed
+from bench.workers.messages import Answer, Item, Request, Start, receive, send
+
+SET_SIGNAL_OF_PARENTS_DEATH = 1  # of prctl(2)
+
+
+class Program:
+    """What is timed: the subject's call, which leaves its outputs to be checked."""
+
+    def __init__(self, subject: Subject):
+        self._call, self.outputs = subject.call, None
+
+    def __call__(self) -> None:
+        self.outputs = self._call()
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """An item that may be timed."""
+
+    result: CaseResult
+    subject: Subject
+    program: Program
+
+
+class Worker:
+    """Compiles, checks and times items."""
+
+    def __init__(self):
+        self._opened: dict[Case, tuple[CaseResult, Subject | None]] = {}
+        self._prepared: dict[Item, Prepared] = {}
+        self._calls: dict[Item, Callable[[], object]] = {}
+        self._wait: Callable[[], float] | None = None
+
+    def answer(self, request: Request) -> Answer:
+        """Whatever a program raises is an answer too."""
+        try:
+            return getattr(self, f"_{request.what}")(request)
+        except Exception as error:
+            return Answer("failed", f"{type(error).__name__}: {error}")
+
+    def _prepare(self, request: Request) -> Answer:
+        item, kernel = request.item, request.item.case.kernel
+        if not registry.known(kernel):
+            return Answer("absent", f"there is no kernel {kernel!r}")
+        if reason := registry.unavailable(kernel):
+            return Answer("unsupported", reason)
+        result, subject = self._open(item.case)
+        if subject is not None:
+            self._prepared[item] = Prepared(result, subject, Program(subject))
+        return Answer(result.status, result.reason, result=result)
+
+    def _open(self, case: Case) -> tuple[CaseResult, Subject | None]:
+        """Items of one case share its program."""
+        if case not in self._opened:
+            self._opened[case] = checked(case)
+        return self._opened[case]
+
+    def _turn(self, request: Request) -> Answer:
+        if request.free_cores:
+            self._wait = self._wait or free_cores.waiting()
+            self._wait()
+        if request.item not in self._calls:
+            self._calls[request.item] = self._call(request.item)
+        call = self._calls[request.item]
+        return Answer("ok", seconds=clock.sample(call, request.turn_s, request.warm_s))
+
+    def _call(self, item: Item) -> Callable[[], object]:
+        """The program, slowed if it is to be: made in the first turn, while the other side waits.
+
+        Beside another's work extra work would come out too large.
+        """
+        program = self._prepared[item].program
+        return slowed(program, item.extra) if item.extra else program
+
+    def _check(self, request: Request) -> Answer:
+        item = self._prepared[request.item]
+        error = item.subject.error(item.program.outputs)
+        after = judged(item.result, error)
+        return Answer(after.status, after.reason, error=error)
+
+    def _forget(self, request: Request) -> Answer:
+        self._opened.pop(request.item.case, None)
+        for kept in (self._prepared, self._calls):
+            kept.pop(request.item, None)
+        return Answer("ok")
+
+
+def main() -> None:
+    """Answer requests until there are no more. What libraries print goes to standard error."""
+    ctypes.CDLL(None).prctl(SET_SIGNAL_OF_PARENTS_DEATH, signal.SIGKILL)
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    start = receive(Start, sys.stdin.buffer)
+    if start is None:
+        return
+    if start.root:
+        _check_import_root(Path(start.root))
+    jax.config.update("jax_platforms", start.platform)
+    worker = Worker()
+    send(Answer("ok"), answers)
+    while request := receive(Request, sys.stdin.buffer):
+        send(worker.answer(request), answers)
+
+
+def _check_import_root(root: Path) -> None:
+    """An installed copy must not pass for this side's own."""
+    for package in (kernels, reference):
+        if not Path(package.__file__).is_relative_to(root):
+            sys.exit(f"{package.__name__} was imported from {package.__file__}, not from {root}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""The row `scan`: every way to write it is right, and the one that is shown won."""
+
+import pytest
+
+import kernels.scan
+from bench.cases.case import Case
+from bench.cases.programs import program
+from bench.cases.tolerance import tolerance
+from bench.cases.workloads import Workload
+from bench.contenders import best_scan
+from bench.contenders.best_scan import Variant
+from bench.contenders.subject import compiled
+from bench.timing import clock, race
+from kernels.numerics import dot
+
+SHAPE = Workload("awkward", T=17, B=3, I=2, H=7, O=4)
+
+
+def case_of(scope="model", phase="train", dtype="float32", activation="relu", shape=SHAPE):
+    return Case(shape, scope, phase, dtype, activation, "scan")
+
+
+def test_there_are_ten_and_half_as_many_without_a_projection():
+    found = set(best_scan.variants(case_of()))
+    assert found == {Variant(h, u) for h in (True, False) for u in (1, 2, 4, 8, 16)}
+    alone = set(best_scan.variants(case_of("recurrence")))
+    assert alone == {variant for variant in found if variant.hoisted}
+
+
+def test_no_more_steps_to_a_trip_than_there_are():
+    short = Workload("short", T=3, B=1, I=2, H=2, O=1)
+    assert {v.unroll for v in best_scan.variants(case_of(shape=short))} == {1, 2}
+
+
+@pytest.mark.parametrize("phase", ["forward", "backward", "train"])
+@pytest.mark.parametrize(
+    ("scope", "dtype", "activation"),
+    [
+        ("model", "float32", "tanh"),
+        ("model", "bfloat16", "relu"),
+        ("recurrence", "float32", "relu"),
+    ],
+)
+def test_each_is_right(scope, phase, dtype, activation):
+    case = case_of(scope, phase, dtype, activation)
+    for variant in best_scan.variants(case):
+        if variant.unroll in (1, 4):
+            subject = compiled(program(case, variant.kernel))
+            assert subject.error(subject.call()) <= tolerance(SHAPE, dtype, phase), variant
+
+
+def test_one_without_outputs_is_right():
+    """As in DeepBench's list, which has no output layer."""
+    shape = Workload("no-outputs", T=5, B=3, I=2, H=7, O=0)
+    subject = compiled(program(case_of(shape=shape), Variant(hoisted=False, unroll=1).kernel))
+    assert subject.error(subject.call()) <= tolerance(shape, "float32", "train")
+
+
+def test_the_winner_is_named_and_it_is_what_is_called(monkeypatch):
+    case, calls = case_of(phase="forward"), []
+    monkeypatch.setattr(best_scan, "winner", lambda found: calls.extend(found) or 6)
+    subject = best_scan.fastest(case)
+    assert len(calls) == 10 and subject.variant == "unhoisted, unroll 2"
+    assert subject.error(subject.call()) <= tolerance(SHAPE, "float32")
+
+
+def test_a_plain_scan_that_is_wrong_is_not_hidden_by_one_that_is_right(monkeypatch):
+    monkeypatch.setattr(kernels.scan, "dot", lambda a, b, precision: 2 * dot(a, b, precision))
+    monkeypatch.setattr(best_scan, "winner", lambda calls: 5)  # which has no part in it
+    subject = best_scan.fastest(case_of(phase="forward"))
+    assert subject.variant == "hoisted, unroll 1"
+    assert subject.error(subject.call()) > tolerance(SHAPE, "float32")
+
+
+class Clock:
+    """Time that passes only while a call is made."""
+
+    def __init__(self, monkeypatch):
+        self.now = 0.0
+        monkeypatch.setattr(clock, "perf_counter", lambda: self.now)
+
+    def call(self, *durations):
+        """A call that takes these seconds, one after the other, and the last for ever after."""
+        left = list(durations)
+
+        def call():
+            self.now += left.pop(0) if len(left) > 1 else left[0]
+
+        return call
+
+
+@pytest.mark.parametrize("scale", [1e-5, 1.0])
+def test_the_fastest_wins_though_its_first_call_is_slow(monkeypatch, scale):
+    clock = Clock(monkeypatch)
+    calls = [clock.call(2 * scale), clock.call(50 * scale, scale), clock.call(1.1 * scale)]
+    assert race.winner(calls) == 1
+
+
+def test_one_that_is_far_behind_is_not_waited_for(monkeypatch):
+    clock = Clock(monkeypatch)
+    race.winner([clock.call(1.0), clock.call(100.0), clock.call(1.0)])
+    assert clock.now == race.OPENING * 102 + (race.ROUNDS - race.OPENING) * 2

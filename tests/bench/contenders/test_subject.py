@@ -1,0 +1,63 @@
+"""Outputs are held against the oracle once, and again as soon as they are any different."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bench.cases.programs import Program
+from bench.contenders.subject import Subject, compiled
+
+RIGHT = np.arange(3.0)
+
+
+@pytest.fixture
+def subject():
+    """One whose `asked` counts how often the oracle was."""
+    asked = []
+
+    def pairs(outputs):
+        asked.append(1)
+        return [(np.asarray(outputs[0]), RIGHT, 1.0)]
+
+    made = Subject(lambda: None, pairs)
+    return made, asked
+
+
+def test_equal_outputs_are_judged_once(subject):
+    made, asked = subject
+    assert [made.error((RIGHT.copy(),)) for _ in range(3)] == [0, 0, 0]
+    assert len(asked) == 1
+
+
+def test_outputs_that_were_written_over_are_judged_again(subject):
+    made, asked = subject
+    outputs = (RIGHT.copy(),)
+    assert made.error(outputs) == 0
+    outputs[0][1] += 2
+    assert made.error(outputs) == 1.0
+    assert made.error((RIGHT,)) == 0
+    assert len(asked) == 3
+
+
+def test_outputs_of_another_kind_are_always_judged(subject):
+    made, asked = subject
+    assert [made.error(([0.0, 1.0, 2.0],)) for _ in range(2)] == [0, 0]
+    assert len(asked) == 2
+
+
+def test_not_a_number_is_judged_each_time(subject):
+    made, asked = subject
+    wrong = np.array([0.0, np.nan, 2.0])
+    assert [made.error((wrong,)) for _ in range(2)] == [np.inf, np.inf]
+    assert len(asked) == 2
+
+
+def test_a_call_waits_for_its_result():
+    """JAX returns before the work is done, so a call that does not wait times nothing."""
+
+    def slow(x):
+        return jax.lax.fori_loop(0, 100, lambda _, x: jnp.tanh(x @ x), x)
+
+    subject = compiled(Program(slow, (jnp.eye(500),), lambda _: []))
+    assert all(subject.call().is_ready() for _ in range(3))

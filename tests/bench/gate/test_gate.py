@@ -1,0 +1,187 @@
+"""The regression gate: single rounds between two trees, and the whole as a user runs it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from random import Random
+
+import psutil
+import pytest
+from helpers.gate_rows import SCAN, SHAPE, UNROLLED, tiny
+from helpers.trees import copy_of_kernels, edit
+
+from bench.gate import revision, rounds
+from bench.gate.record import Regression
+from bench.gate.rounds import Obstacle, Setup, Times
+from bench.records import store
+from bench.records.store import ResultError
+from bench.workers.client import HARNESS, WorkerDied
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A folder with a copy of the kernels, changed by edits."""
+    return lambda name, *edits: copy_of_kernels(tmp_path / name, *edits)
+
+
+def play(tmp_path, base, head, *items):
+    return rounds.play(Setup(base, head, tmp_path / "caches", "cpu"), Random(1), items)
+
+
+FULL, PALLAS = tiny("unrolled-full"), tiny("pallas")
+ABSENT = ("names.py", '    "unrolled": "kernels.unrolled:KERNEL",\n', "")
+# Wrong in the fully unrolled one, which also prints where the worker answers.
+WRONG = ("unrolled.py", "return half(", "print('noise', flush=True); return -half(")
+FACTOR = "    if factor is not None:\n"
+DYING = """\
+    import os
+
+    if factor is not None:
+        return Kernel(lambda *_, **__: os.abort(), None)
+"""
+
+
+def test_a_round_times_both_sides_and_says_what_it_cannot_time(tree, tmp_path):
+    """A wrong base is no reason to fail: the head may have put it right."""
+    found = play(tmp_path, tree("older", ABSENT, WRONG), HARNESS, SCAN, UNROLLED, FULL, PALLAS)
+    assert found[SCAN].base_s > 0 < found[SCAN].head_s
+    assert found[UNROLLED] == Obstacle("UNTIMED", "base: there is no kernel 'unrolled'")
+    assert found[FULL].outcome == "UNTIMED" and "base: deviates by" in found[FULL].reason
+    assert found[PALLAS].outcome == "UNTIMED"
+
+
+def test_what_is_wrong_or_dies_is_the_heads_and_the_others_are_timed(tree, tmp_path):
+    dying = ("unrolled.py", FACTOR, DYING + FACTOR)
+    found = play(tmp_path, HARNESS, tree("head", dying, WRONG), UNROLLED, FULL, SCAN)
+    assert found[UNROLLED].outcome == "FAILED"
+    assert found[UNROLLED].reason.startswith("head: its process ended (killed by SIGABRT)")
+    assert found[FULL].outcome == "WRONG" and "head: deviates by" in found[FULL].reason
+    assert isinstance(found[SCAN], Times)
+
+
+def test_an_installed_copy_never_passes_for_a_side(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(WorkerDied, match=r"base: .*kernels was imported from .*, not from .*empty"):
+        play(tmp_path, tmp_path / "empty", HARNESS, SCAN)
+
+
+# The whole gate, on a repository of its own.
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """The project's packages with one commit, and a folder for what is temporary."""
+    folder = tmp_path / "repository"
+    for package in ("bench", *revision.SIDE):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(HARNESS / package, folder / package, ignore=ignored)
+    (tmp_path / "temporary").mkdir()
+    identity = ("-c", "user.name=A", "-c", "user.email=a@b.c")
+    for words in (("init", "-q"), ("add", "."), (*identity, "commit", "-qm", "Start")):
+        subprocess.run(["git", "-C", str(folder), *words], check=True)
+    return folder
+
+
+def regress(repository, *arguments, wrapper=()):
+    """The gate as a process, with its output as text."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(repository),
+        "TMPDIR": str(repository.parent / "temporary"),
+    }
+    gate = (sys.executable, "-u", "-m", "bench", "regress", *arguments, "--backend", "cpu")
+    return subprocess.Popen(
+        [*wrapper, *gate], cwd=repository, env=environment, stdout=subprocess.PIPE, text=True
+    )
+
+
+def nothing_left(repository):
+    return not list((repository.parent / "temporary").iterdir())
+
+
+FORWARD = "return jax.lax.scan(step, h0,"
+DOUBLED = "return 2 * jax.lax.scan(step, h0,"
+FIVE_TIMES = """\
+for _ in range(4):
+        h0 = h0 + 0 * jax.lax.scan(step, h0, z, unroll=unroll)[1][-1]
+    return jax.lax.scan(step, h0,"""
+
+
+def test_a_kernel_made_slower_fails_the_gate(repository):
+    edit(repository / "kernels" / "scan.py", FORWARD, FIVE_TIMES)
+    # Three rounds decide, where more errors are admitted.
+    edit(
+        repository / "bench" / "judging" / "verdicts.py",
+        "\nPAIRED_ERROR = 0.05",
+        "\nPAIRED_ERROR = 0.9",
+    )
+    edit(repository / "bench" / "gate" / "looks.py", "LOOKS = (8, 16, 24)", "LOOKS = (3, 6, 9)")
+    longer = ("--shape", "T=100,B=8,I=8,H=64,O=8", "--kernels", "scan", "--pass", "forward")
+    with regress(repository, *longer) as process:
+        printed, _ = process.communicate(timeout=280)
+    assert process.returncode == 1, printed
+    (path,) = repository.glob("results/local/*/regress-*.json")
+    record = store.load(path, Regression)
+    assert record.complete and record.source.dirty and record.base == record.source.commit
+    assert [row.outcome for row in record.rows] == ["SLOWER", "SLOWER"]
+    assert "SLOWER" in printed and record.base[:12] in printed
+    assert nothing_left(repository)
+
+
+# How a shell starts what it puts into the background: deaf to Ctrl-C.
+DEAF = ("sh", "-c", 'trap "" INT; exec "$0" "$@"')
+
+
+@pytest.mark.parametrize(
+    ("how", "wrapper"),
+    [(signal.SIGINT, ()), (signal.SIGTERM, DEAF), (signal.SIGKILL, ())],
+)
+def test_an_interrupted_gate_leaves_nothing_behind(repository, how, wrapper):
+    with regress(repository, *SHAPE, "--kernels", "scan", wrapper=wrapper) as process:
+        for line in process.stdout:
+            if line.startswith("round 1 of"):
+                break
+        gate = psutil.Process(process.pid)
+        while not (workers := gate.children(recursive=True)):
+            assert process.poll() is None
+        process.send_signal(how)
+        process.stdout.read()
+        status = process.wait(timeout=60)
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    assert not alive
+    assert status == (-how if how == signal.SIGKILL else 128 + how)
+    assert how == signal.SIGKILL or nothing_left(repository)
+
+
+@pytest.mark.parametrize("base", ["nowhere", "--help", "HEAD:kernels", ""])
+def test_a_base_that_is_no_revision_is_one_sentence(repository, base):
+    with pytest.raises(ResultError, match=r"--base is .*; expected a commit, branch or tag"):
+        revision.commit(repository, base)
+
+
+def test_a_base_without_kernels_is_one_sentence(repository):
+    shutil.rmtree(repository / "kernels")
+    identity = ("-c", "user.name=A", "-c", "user.email=a@b.c")
+    words = (*identity, "commit", "-qam", "No kernels")
+    subprocess.run(["git", "-C", str(repository), *words], check=True)
+    commit = revision.commit(repository, "HEAD")
+    with (
+        pytest.raises(ResultError, match="expected a commit with kernels and reference"),
+        revision.unpacked(repository, commit),
+    ):
+        pytest.fail("unpacked")
+
+
+def test_outside_a_checkout_there_is_no_base(tmp_path):
+    with pytest.raises(ResultError, match="not a git checkout"):
+        revision.commit(tmp_path, "HEAD")
+
+
+def test_the_base_is_as_committed_and_brings_no_harness(repository):
+    edit(repository / "kernels" / "scan.py", FORWARD, DOUBLED)
+    with revision.unpacked(repository, revision.commit(repository, "HEAD")) as base:
+        assert sorted(path.name for path in base.iterdir()) == ["kernels", "reference"]
+        assert DOUBLED not in (base / "kernels" / "scan.py").read_text()
+    assert not base.exists()

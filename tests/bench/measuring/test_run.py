@@ -1,0 +1,225 @@
+"""The benchmark itself, run as a user runs it: in a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from helpers.cli_program import QUICK, program
+
+from bench.records import store
+from bench.timing import host
+
+SHAPE = ("--shape", "T=3,B=2,I=3,H=4,O=2", "--backend", "cpu")
+# Three broken kernels, on a machine that is said to take a second for every dependent step.
+BROKEN = """
+from dataclasses import replace
+from kernels import scan
+from kernels.registry import KERNELS
+from bench.timing import host
+
+def doubled(*arrays, **options):
+    return 2 * scan.forward(*arrays, **options)
+
+def raising(*arrays, **options):
+    raise ZeroDivisionError("no such step")
+
+KERNELS["scan-autodiff"] = replace(scan.KERNEL, forward=doubled)
+KERNELS["unrolled"] = replace(scan.KERNEL, forward=raising)
+""" + program('(Ceiling("serial", "made up", (1.0,)),)')
+
+
+def bench(*arguments, program=("-m", "bench"), cwd):
+    command = [sys.executable, *program, *arguments]
+    # pytest-benchmark refuses to time below xdist; this process only waits.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=240)
+
+
+def only_file(folder):
+    (path,) = folder.glob("results/local/*/*.json")
+    return store.load(path)
+
+
+def test_a_run_from_start_to_report(tmp_path):
+    kernels = ("scan", "unrolled-full", "pallas")
+    done = bench("run", *SHAPE, "--pass", "train", "--kernels", *kernels, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    run = only_file(tmp_path)
+    assert run.complete and run.suite == "shape-T3-B2-I3-H4-O2" and run.machine.cores >= 1
+    statuses = {(case.case.kernel, case.case.scope): case.status for case in run.cases}
+    assert statuses[("scan", "model")] == statuses[("unrolled-full", "recurrence")] == "ok"
+    assert all(bool(case.variant) == (case.case.kernel == "scan") for case in run.cases)
+    assert statuses[("pallas", "model")] == "emulated"
+    for case in run.cases:
+        assert (4 <= len(case.samples_s) <= 10) == (case.status == "ok")
+        assert (case.stopped in ("precise", "budget")) == (case.status == "ok")
+        assert all(sample > 0 for block in case.samples_s for sample in block)
+    assert {ceiling.kind for ceiling in run.ceilings} == {"arithmetic", "bandwidth", "serial"}
+    assert "× scan" in done.stdout
+    assert len(list(tmp_path.glob("results/local/*/report.md"))) == 1
+
+
+def test_what_is_broken_gets_no_time_and_the_others_go_on(tmp_path):
+    kernels = ("scan-autodiff", "unrolled", "unrolled-full", "pallas")
+    done = bench(
+        *("run", *SHAPE, "--pass", "forward", "--kernels", *kernels),
+        program=("-c", BROKEN),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 1
+    cases = {
+        case.case.kernel: case
+        for case in only_file(tmp_path).cases
+        if case.case.scope == "recurrence"
+    }
+    wrong, failed, timed, emulated = (cases[name] for name in kernels)
+    assert (wrong.status, wrong.samples_s) == ("wrong", ()) and "deviates by" in wrong.reason
+    assert (failed.status, failed.samples_s) == ("failed", ())
+    assert failed.reason == "ZeroDivisionError: no such step"
+    assert timed.status == "ok" and timed.samples_s
+    assert emulated.status == "emulated"
+    said = " ".join(done.stdout.split())  # however the terminal wraps it
+    assert "WRONG" in said and "FAILED" in said
+    assert "IMPOSSIBLE" in said and "of what the serial ceiling allows" in said
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_run_keeps_what_was_finished(tmp_path, how):
+    kernels = ("--kernels", "unrolled", "unrolled-full", "scan-autodiff")
+    command = [sys.executable, "-c", QUICK, "run", *SHAPE, *kernels, "--seconds", "2"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        wait_for_cases(tmp_path, process, at_least=2)
+        os.kill(process.pid, how)
+        said, _ = process.communicate(timeout=60)
+    run = only_file(tmp_path)
+    assert len(run.cases) >= 2 and not run.complete
+    assert process.returncode == (-how if how == signal.SIGKILL else 128 + how)
+    assert ("Cut short (interrupted)" in said) == (how != signal.SIGKILL)
+
+
+def wait_for_cases(folder: Path, process: subprocess.Popen, at_least: int) -> None:
+    """Return once the run's file holds that many cases."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        files = list(folder.glob("results/local/*/*.json"))
+        if files and len(store.load(files[0]).cases) >= at_least:
+            return
+        time.sleep(0.05)
+    pytest.fail("no case was finished in time")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--shape", "T=3"), "expected five sizes such as"),
+        (("--suite", "huge"), "invalid choice: 'huge'"),
+        (("--kernels", "fast"), "invalid choice: 'fast'"),
+        (("--faster",), "unrecognized arguments: --faster"),
+        (("--suite", "smoke", *SHAPE[:2]), "not allowed with argument"),
+        (("--seconds", "0"), "seconds is '0'; expected a number above 0"),
+        (("--seconds", "nan"), "seconds is 'nan'; expected a number above 0"),
+    ],
+)
+def test_a_bad_command_line_is_one_sentence(arguments, said, capsys):
+    from bench.cli import main
+
+    with pytest.raises(SystemExit) as caught:
+        main(["run", *arguments])
+    assert caught.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_nothing_to_measure_is_one_sentence(tmp_path, monkeypatch, capsys):
+    from bench.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "--kernels", "mosaic", "--backend", "cpu"]) == 2
+    assert "nothing to measure: mosaic: written for" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((*SHAPE, "--dtype", "tf32"), "scan: precision 'tf32' needs an NVIDIA GPU"),
+        (
+            ("--shape", "T=9000000,B=1,I=1,H=1,O=1", "--backend", "cpu"),
+            "scan: needs 7.2e-05 TFLOP and 9,000,000 steps",
+        ),
+        (("--shape", "T=999,B=999,I=9,H=2100,O=9", "--backend", "cpu"), "scan: needs 2"),
+    ],
+)
+def test_cases_none_of_which_can_run_here_are_one_sentence(
+    arguments, said, tmp_path, monkeypatch, capsys
+):
+    from bench.cli import main
+    from bench.contenders import limits
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(limits, "available_bytes", lambda: 2**36)
+    assert main(["run", *arguments, "--kernels", "scan"]) == 2
+    assert f"nothing to measure: {said}" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_narrowed_run_says_so(tmp_path, monkeypatch):
+    from bench import cli
+
+    requests = []
+    monkeypatch.setattr(cli, "run", lambda request, console: requests.append(request) or 0)
+    everything = ("--kernels", *cli.NAMES, "--pass", *cli.PASSES)
+    for arguments in ((), ("--kernels", "scan", "--pass", "train"), everything):
+        cli.main(["run", "--suite", "smoke", "--backend", "cpu", *arguments])
+    assert [request.narrowed for request in requests] == [
+        (),
+        ("--kernels scan", "--pass train"),
+        (),
+    ]
+
+
+def test_a_backend_that_is_not_there_is_one_sentence(monkeypatch, capsys):
+    from bench.cli import main
+
+    monkeypatch.setattr(host, "backends", lambda: ("cpu",))
+    assert main(["run", "--backend", "gpu"]) == 2
+    assert "needs an NVIDIA GPU" in capsys.readouterr().err
+
+
+def test_what_scan_is_the_best_of_is_not_measured_again_unless_asked_for(capsys):
+    from bench.cli import main
+
+    assert main(["run", "--list", "--suite", "smoke", "--backend", "cpu"]) == 0
+    kernels = {line.split()[-1] for line in capsys.readouterr().out.splitlines()}
+    assert {"scan", "unrolled-full"} <= kernels and "unrolled" not in kernels
+
+
+def test_the_activation_may_be_chosen(capsys):
+    from bench.cli import main
+
+    arguments = ["run", "--list", "--suite", "smoke", "--activation", "tanh", "--backend", "cpu"]
+    assert main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines and all(" tanh " in line for line in lines)
+
+
+def test_list_measures_nothing(tmp_path, monkeypatch, capsys):
+    from bench.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "--list", "--suite", "deepbench", "--backend", "cpu"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "deepbench-H1760-B16 recurrence forward float32 relu scan" in lines
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unreadable_file_is_one_sentence(tmp_path, capsys):
+    from bench.cli import main
+
+    bad = tmp_path / "bad.json"
+    bad.write_text("{")
+    assert main(["compare", str(bad), str(bad)]) == 2
+    assert str(bad) in capsys.readouterr().err

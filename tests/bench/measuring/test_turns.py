@@ -1,0 +1,40 @@
+"""Kernels of one problem take turns."""
+
+from bench.cases.case import PASSES
+from bench.cases.workloads import SUITES
+from bench.contenders.combinations import cases
+from bench.judging.precision import MOST_BLOCKS
+from bench.measuring.turns import turns
+
+CASES = cases(SUITES["smoke"], ("float32", "bfloat16"), ("scan", "unrolled", "pallas"))
+
+
+def test_every_case_has_its_turn_in_every_block():
+    order = list(turns(CASES))
+    assert len(set(order)) == len(order) == MOST_BLOCKS * len(CASES)
+    assert len(CASES) == 2 * 2 * 2 * 3
+
+
+def test_a_kernel_named_twice_is_one_case():
+    assert cases(SUITES["smoke"], ("float32",) * 2, ("scan", "scan")) == cases(
+        SUITES["smoke"], ("float32",), ("scan",)
+    )
+
+
+def test_a_group_is_finished_before_the_next_and_alternates():
+    first = [(case.kernel, block) for case, block in turns(CASES)][: 3 * 3]
+    assert [kernel for kernel, _ in first] == [
+        *("scan", "unrolled", "pallas"),
+        *("pallas", "unrolled", "scan"),
+        *("scan", "unrolled", "pallas"),
+    ]
+    assert [block for _, block in first] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    groups = [case.group for case, _ in turns(CASES)]
+    assert len(set(groups)) == sum(a != b for a, b in zip(groups, [None, *groups], strict=False))
+
+
+def test_peers_are_asked_for_the_model_alone_and_never_for_half_of_it():
+    found = cases(SUITES["smoke"][:1], ("float32",), ("scan", "torch"), PASSES)
+    asked = {(case.scope, case.phase) for case in found if case.kernel == "torch"}
+    assert asked == {("model", "forward"), ("model", "train")}
+    assert len(found) == 6 + 2

@@ -1,0 +1,102 @@
+"""Result files survive everything that happens to files."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import pytest
+from helpers.sample_runs import TYPICAL, run
+
+from bench.records import store
+from bench.records.run import SCHEMA
+from bench.records.store import ResultError
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_round_trip():
+    path = store.create(TYPICAL, publish=False)
+    assert store.load(path) == TYPICAL
+    assert str(path) == "results/local/some-cpu-tm-2-cores/20260102T030405-default.json"
+
+
+def test_an_infinite_error_survives():
+    wrong = dataclasses.replace(TYPICAL.cases[0], error=float("inf"), status="wrong")
+    path = store.create(run(wrong), publish=True)
+    assert store.load(path).cases[0].error == float("inf")
+
+
+def test_what_is_published_can_be_read():
+    published = list(Path(__file__).parents[3].glob(f"results/*/{store.FILES}"))
+    assert published and all(store.load(path).cases for path in published)
+
+
+def test_two_runs_of_one_second_get_two_files():
+    first, second = (store.create(TYPICAL, publish=True) for _ in range(2))
+    assert first != second
+    assert store.load(first) == store.load(second)
+    assert "local" not in first.parts
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(monkeypatch):
+    path = store.create(TYPICAL, publish=False)
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        store.save(run(), path)
+    assert store.load(path) == TYPICAL
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_is_replaced_not_written_over():
+    """Who has the old one open reads all of it."""
+    path = store.create(TYPICAL, publish=False)
+    with path.open() as reader:
+        store.save(run(), path)
+        assert len(json.load(reader)["cases"]) == len(TYPICAL.cases)
+    assert store.load(path) == run()
+
+
+def test_all_of_a_file_is_on_the_disk_before_it_gets_its_name(monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_size))
+    path = store.create(TYPICAL, publish=False)
+    assert synced == [path.stat().st_size]
+
+
+def test_others_may_read_a_file():
+    path = store.create(TYPICAL, publish=False)
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def damaged(text):
+    whole = json.loads(text)
+    yield "", "not a result file"
+    yield text[: len(text) // 2], "not a result file"
+    yield "[]", "not a result file"
+    yield json.dumps(whole | {"schema": 99}), f"schema 99; this version reads schema {SCHEMA}"
+    yield json.dumps(whole | {"cases": 3}), "cases"
+    yield json.dumps(whole | {"seconds": "soon"}), "seconds"
+    yield json.dumps({k: v for k, v in whole.items() if k != "machine"}), "machine"
+    yield "[" * 100_000, "not a result file"
+
+
+def test_a_malformed_file_is_named_and_said_why():
+    path = store.create(TYPICAL, publish=False)
+    for text, why in damaged(path.read_text()):
+        path.write_text(text)
+        with pytest.raises(ResultError) as caught:
+            store.load(path)
+        assert str(path) in str(caught.value) and why in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ResultError, match=r"nowhere\.json: No such file"):
+        store.load(tmp_path / "nowhere.json")

@@ -1,0 +1,145 @@
+"""Result files side by side: verdicts on one machine, none across two, no nonsense."""
+
+import dataclasses
+import re
+import string
+from math import log
+
+import pytest
+from helpers.sample_runs import HERE, TYPICAL, run, timed
+from rich.console import Console
+
+from bench.cases.case import Case
+from bench.cases.workloads import mission
+from bench.records import store
+from bench.records.facts import Source
+from bench.records.run import SCHEMA
+from bench.records.store import ResultError
+from bench.report import compare
+
+SCAN = Case(mission(50), "model", "forward", "float32", "relu", "scan")
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def filed(a_run):
+    return store.create(a_run, publish=True)
+
+
+def printed(capsys, *runs):
+    assert compare.main([filed(each) for each in runs], Console(width=200)) == 0
+    return capsys.readouterr().out
+
+
+def scaled(factor):
+    """The mission's scan, in turns that differ by less than a percent."""
+    turns = tuple((factor * drift * 4e-3,) * 3 for drift in (0.997, 0.999, 1.001, 1.003))
+    return dataclasses.replace(timed(mission(50), "scan", 4.0), samples_s=turns)
+
+
+@pytest.mark.parametrize(
+    ("factor", "expected"), [(1.2, "SLOWER"), (0.8, "FASTER"), (1.01, "SAME"), (1.05, "AMBIGUOUS")]
+)
+def test_one_machine_gets_a_verdict_with_its_interval(factor, expected, capsys):
+    comparison = compare.compared(scaled(1.0), scaled(factor))
+    assert comparison.verdict == expected
+    ends = comparison.interval.low, comparison.interval.high
+    assert ends == pytest.approx((log(factor * 0.997 / 1.003), log(factor * 1.003 / 0.997)))
+    assert expected in printed(capsys, run(scaled(1.0)), run(scaled(factor)))
+
+
+def test_samples_of_one_turn_count_once():
+    """A thousand samples of one drifting turn are no evidence."""
+    first, other = (
+        dataclasses.replace(scaled(factor), samples_s=((factor * 4e-3,) * 1000,))
+        for factor in (1.0, 2.0)
+    )
+    assert compare.compared(first, other).verdict == "AMBIGUOUS"
+
+
+def test_a_turn_speaks_by_its_median(capsys):
+    """One lucky call in each turn changes neither the verdict nor the time shown."""
+    lucky = dataclasses.replace(
+        scaled(1.0), samples_s=tuple((turn[0] / 2, *turn) for turn in scaled(1.0).samples_s)
+    )
+    comparison = compare.compared(scaled(1.0), lucky)
+    assert comparison.interval.estimate == pytest.approx(0, abs=1e-9)
+    out = printed(capsys, run(scaled(1.0)), run(lucky))
+    assert out.count("4.00 ms") == 2
+
+
+def test_any_number_of_files_pairs_cases_and_keeps_the_odd_ones(capsys):
+    other = run(timed(mission(50), "scan", 6.0), timed(mission(1), "scan", 1.0))
+    rows = compare.side_by_side([TYPICAL, other, TYPICAL])
+    assert len(rows) == 6
+    assert [found is not None for found in rows[SCAN]] == [True, True, True]
+    out = printed(capsys, TYPICAL, other, TYPICAL)
+    assert "absent" in out and "emulated" in out
+    (head,) = (line for line in out.splitlines() if line.strip().startswith("case "))
+    assert all(f"{label}: Some CPU" in head for label in "ABC")
+
+
+def test_files_are_lettered_and_then_numbered(capsys):
+    out = printed(capsys, *[run(scaled(1.0))] * 28)
+    labels = re.findall(r"^(\w+): results", out, re.M)
+    assert labels == [*string.ascii_uppercase, "27", "28"]
+
+
+@pytest.mark.parametrize(
+    "difference",
+    [
+        {"name": "Another CPU"},
+        {"backend": "gpu", "name": "NVIDIA X"},
+        {"cores": 64},
+        {"cpu": "Another CPU of one name"},
+        {"memory_bytes": 2**40},
+    ],
+)
+def test_different_machines_are_labelled_and_never_judged(difference, capsys):
+    other = run(scaled(2.0), machine=dataclasses.replace(HERE, **difference))
+    out = printed(capsys, run(scaled(1.0)), other)
+    assert "another machine" in out and "no verdict" in out
+    assert f"({other.machine.backend})" in out
+    assert "SLOWER" not in out
+
+
+def test_a_busier_hour_is_the_same_machine_and_other_circumstances_are_named(capsys):
+    busier = dataclasses.replace(HERE, load_average=7.0)
+    other = run(scaled(2.0), machine=dataclasses.replace(busier, os="Linux 9"))
+    other = dataclasses.replace(other, versions={"jax": "9", "flax": "1"})
+    out = printed(capsys, run(scaled(1.0)), other)
+    assert "SLOWER" in out and out.count("differs in") == 1
+    assert re.search(r"^B: .*; differs in os, flax, jax", out, re.M)
+
+
+@pytest.mark.parametrize(("dirty", "said"), [(True, " with local changes"), (False, "")])
+def test_a_file_is_introduced_by_its_date_and_commit(dirty, said, capsys):
+    out = printed(capsys, run(), run(source=Source("0123456789abcdef", dirty=dirty)))
+    assert re.search(rf"^B: .*\(cpu\), 2026-01-02, commit 0123456789ab{said}$", out, re.M)
+
+
+def test_another_workload_of_the_same_name_is_refused():
+    impostor = timed(dataclasses.replace(mission(50), H=512), "scan", 4.0)
+    paths = [filed(TYPICAL), filed(run(impostor))]
+    with pytest.raises(ResultError, match=r"H=512.* but .*\.json has .*H=256"):
+        compare.main(paths, Console())
+
+
+def test_another_schema_is_refused():
+    path = filed(TYPICAL)
+    path.write_text(path.read_text().replace(f'"schema": {SCHEMA}', '"schema": 99', 1))
+    with pytest.raises(ResultError, match="schema 99; this version reads schema"):
+        compare.main([filed(TYPICAL), path], Console())
+
+
+def test_one_file_is_nothing_to_compare():
+    with pytest.raises(ResultError, match="got 1 result file; expected two or more"):
+        compare.main([filed(TYPICAL)], Console())
+
+
+def test_a_name_from_a_file_is_no_markup(capsys):
+    hostile = dataclasses.replace(HERE, name="[red]x[/red] CPU")
+    assert "[red]x[/red]" in printed(capsys, run(machine=hostile), run(machine=hostile))

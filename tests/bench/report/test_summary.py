@@ -1,0 +1,110 @@
+"""Who is said to be fastest, and how many answers are said to be correct."""
+
+import dataclasses
+
+import pandas as pd
+import pytest
+from helpers.sample_runs import run, timed, untimed
+
+from bench.cases.workloads import mission
+from bench.report import tables
+from bench.report.parts import summary
+from bench.report.parts.summary import PROBLEM
+
+
+def rows(*cases):
+    return tables.frame(run(*cases)).assign(suite="default")
+
+
+def winner(*cases):
+    (found,) = summary.winners(rows(*cases)).itertuples()
+    return found
+
+
+def said(*cases):
+    """The summary's prose, and its table by kernel."""
+    first = summary.sections(rows(*cases))[0]
+    return first.prose[0], first.table.cells.set_index("kernel")
+
+
+def test_the_fastest_wins_where_no_other_range_overlaps_its_own():
+    found = winner(timed(mission(1), "scan", 4.0), timed(mission(1), "unrolled", 2.0))
+    assert (found.best, found.leaders, found.outcome) == ("unrolled", ("unrolled",), "won")
+    assert found.lead == pytest.approx(2) and found.speedup == pytest.approx(2)
+
+
+def test_overlapping_ranges_tie_and_the_lead_is_over_the_first_outside():
+    near = (timed(mission(1), "scan", 2.1), timed(mission(1), "unrolled", 2.0))
+    found = winner(*near, timed(mission(1), "scan-autodiff", 6.0))
+    assert (found.leaders, found.outcome) == (("unrolled", "scan"), "tied")
+    assert found.lead == pytest.approx(3)
+
+
+def test_ranges_that_just_miss_each_other_do_not_tie():
+    """p20 to p80 of the made-up samples is 0.9 to 1.1 of the median."""
+    apart = winner(timed(mission(1), "scan", 2.46), timed(mission(1), "unrolled", 2.0))
+    touching = winner(timed(mission(1), "scan", 2.44), timed(mission(1), "unrolled", 2.0))
+    assert (apart.outcome, touching.outcome) == ("won", "tied")
+
+
+def test_one_kernel_alone_wins_nothing():
+    found = winner(timed(mission(1), "scan", 1.0), untimed(mission(1), "pallas", "emulated", "."))
+    assert found.outcome == "alone" and found.correct == "2 of 2"
+    prose, scores = said(timed(mission(1), "scan", 1.0))
+    assert "only one kernel was timed in 1" in prose and scores.loc["scan", "won"] == "0"
+
+
+def test_nothing_timed():
+    assert winner(untimed(mission(1), "scan", "wrong", "off")).outcome == "none"
+
+
+def test_scores_and_sentences():
+    prose, scores = said(
+        timed(mission(1), "scan", 4.0),
+        timed(mission(1), "unrolled", 2.0),
+        timed(mission(9), "scan", 4.0),
+        timed(mission(9), "unrolled", 8.0),
+        timed(mission(50), "scan", 4.0),
+        timed(mission(50), "unrolled", 4.0),
+        untimed(mission(50), "unrolled-full", "unsupported", "too long"),
+    )
+    assert "unrolled is fastest in 1, scan is fastest in 1, the leaders tie in 1" in prose
+    assert "unrolled, 2.00 times as fast as scan (mission-T1, model)" in prose
+    assert "all 6 answers; no error is over 1.00 % of its tolerance" in prose
+    own = scores.loc["unrolled"]
+    assert list(own[["won", "tied", "timed", "correct"]]) == ["1", "1", "3", "3 of 3"]
+    assert list(own[["× scan, mean", "least", "most"]]) == ["1.00", "0.500", "2.00"]
+    assert scores.loc["unrolled-full", "correct"] == "0 of 0"
+
+
+def test_a_gain_within_the_noise_is_none():
+    prose, _ = said(timed(mission(1), "scan", 2.1), timed(mission(1), "unrolled", 2.0))
+    assert "Nothing is faster than scan by more than the noise" in prose
+
+
+def test_without_its_baseline_nothing_is_said_of_a_gain():
+    prose, _ = said(timed(mission(1), "unrolled", 1.0), timed(mission(1), "pallas", 2.0))
+    assert "unrolled is fastest in 1.\n" in prose
+
+
+def test_nothing_checked():
+    prose, _ = said(untimed(mission(1), "mosaic", "unsupported", "no GPU"))
+    assert "nothing was timed in 1" in prose and "nothing could be checked" in prose
+
+
+def test_a_wrong_answer_is_named_beside_the_speeds():
+    wrong = untimed(mission(1), "unrolled", "wrong", "deviates")
+    cases = (timed(mission(1), "scan", 2.0), dataclasses.replace(wrong, error=1.0, tolerance=0.1))
+    prose, scores = said(*cases)
+    assert "1 of 2 answers are not correct" in prose
+    assert r"WRONG unrolled (mission-T1, model, forward, float32)" in prose
+    assert scores.loc["unrolled", "correct"] == "0 of 1"
+    assert winner(*cases).correct == "1 of 2: unrolled WRONG"
+
+
+def test_suites_are_not_mixed():
+    both = [
+        rows(timed(mission(1), "scan", ms)).assign(suite=name) for name, ms in (("a", 1), ("b", 2))
+    ]
+    found = summary.winners(pd.concat(both))
+    assert list(found.suite) == ["a", "b"] and list(found.columns[: len(PROBLEM)]) == PROBLEM

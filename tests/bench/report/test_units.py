@@ -1,0 +1,29 @@
+"""Numbers as people read them."""
+
+import pytest
+
+from bench.report.units import digits, either_way, mebibytes, percent, seconds, whole
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (seconds(1.234e-3), "1.23 ms"),
+        (seconds(45.67), "45.7 s"),
+        (seconds(0.9e-6), "900 ns"),
+        (digits(99.97), "100"),
+        (digits(12345.6), "12,346"),
+        (digits(1.0), "1.00"),
+        (digits(1.5e-7), "1.5e-07"),
+        (digits(0.0), "0.00"),
+        (mebibytes(3 * 2**20), "3.00"),
+        (whole(1234.0), "1,234"),
+        (percent(0.1234), "12.3 %"),
+        (either_way(0.01234), "±1.2 %"),
+        *((write(NAN), "") for write in (seconds, digits, mebibytes, whole, percent, either_way)),
+    ],
+)
+def test_three_digits(written, expected):
+    assert written == expected

@@ -1,0 +1,57 @@
+"""A turn is filled with rounds of at least five milliseconds."""
+
+import gc
+
+import pytest
+
+from bench.timing import clock
+
+
+@pytest.mark.parametrize(
+    ("call_s", "turn_s", "expected"),
+    [
+        (1e-3, 0.1, (20, 5)),
+        (1e-4, 0.1, (20, 50)),
+        (6e-3, 0.1, (16, 1)),
+        (0.5, 0.1, (1, 1)),
+        (0.0, 0.1, (20, 5_000_000)),
+    ],
+)
+def test_plan(call_s, turn_s, expected):
+    assert clock.plan(call_s, turn_s) == expected
+
+
+def test_the_shortest_of_all_calls_counts(monkeypatch):
+    ticks = iter([0.0, 3.0, 4.0, 9.0, 11.0])
+    monkeypatch.setattr(clock, "perf_counter", lambda: next(ticks))
+    calls = []
+    assert clock.shortest(lambda: calls.append(1), 10.0) == 1.0
+    assert len(calls) == 4
+
+
+def test_at_least_one_call():
+    calls = []
+    assert clock.shortest(lambda: calls.append(1), 0.0) >= 0
+    assert len(calls) == 1
+
+
+def test_garbage_is_collected_before_and_after_but_never_while_timing():
+    collecting = []
+    clock.sample(lambda: collecting.append(gc.isenabled()), 0.01)
+    assert collecting[0] and collecting[-1] and gc.isenabled()
+    timed = collecting[collecting.index(False) : -1]
+    assert timed and not any(timed)
+
+
+def test_a_turn_warms_up_then_fills_its_time_and_ends_with_the_outputs(monkeypatch):
+    now, calls = [0.0], []
+
+    def call():
+        now[0] += 2.0**-10
+        calls.append(None)
+        return len(calls)
+
+    monkeypatch.setattr(clock, "perf_counter", lambda: now[0])
+    samples, outputs = clock.sample(call, 0.1)
+    assert samples == (2.0**-10,) * 17
+    assert outputs == len(calls) == 16 + 17 * 6 + 1  # 15 ms, rounds of 5 ms, the last one

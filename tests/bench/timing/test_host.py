@@ -1,0 +1,48 @@
+"""What a result says of its source."""
+
+import os
+import subprocess
+
+import pytest
+
+from bench.records import facts
+from bench.timing import host
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A repository of three files, one of which passes for the module."""
+    for name in ("bench/host.py", "kernels/scan.py", "results/report.md"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("before\n")
+    identity = ("-c", "user.name=A", "-c", "user.email=a@b.c")
+    for words in (("init", "-q"), ("add", "."), (*identity, "commit", "-qm", "Start")):
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    monkeypatch.setattr(host, "__file__", str(tmp_path / "bench" / "host.py"))
+    return tmp_path
+
+
+def test_a_changed_kernel_makes_a_source_dirty(checkout):
+    commit = host.source().commit
+    assert len(commit) == 40 and not host.source().dirty
+    (checkout / "kernels" / "scan.py").write_text("after\n")
+    assert host.source() == facts.Source(commit, dirty=True)
+
+
+def test_a_report_made_anew_does_not(checkout):
+    (checkout / "results" / "report.md").write_text("after\n")
+    (checkout / "results" / "new.json").write_text("{}")
+    assert not host.source().dirty
+
+
+def test_reading_a_checkout_writes_nothing_into_it(checkout):
+    """A new index is written beside a lock, which a full disk leaves in the user's way."""
+    os.utime(checkout / "kernels" / "scan.py", (1, 1))  # looks changed until it is read
+    before = (checkout / ".git" / "index").read_bytes()
+    assert not host.source().dirty
+    assert (checkout / ".git" / "index").read_bytes() == before
+
+
+def test_outside_a_checkout_there_is_no_commit(tmp_path, monkeypatch):
+    monkeypatch.setattr(host, "__file__", str(tmp_path / "host.py"))
+    assert host.source() == facts.Source(None, dirty=False)

@@ -1,0 +1,141 @@
+"""A contender in its own process: measured there, stopped in between, replaced when it dies."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+from helpers.trees import copy_of_kernels
+
+from bench.cases.case import Case
+from bench.cases.workloads import Workload
+from bench.contenders import registry
+from bench.workers import client, placement
+from bench.workers.client import WorkerDied
+from bench.workers.messages import Item, Request, Start
+
+TINY = Workload("tiny", T=3, B=2, I=2, H=4, O=2)
+
+
+def case_of(kernel):
+    return Case(TINY, "model", "forward", "float32", "relu", kernel)
+
+
+@pytest.fixture
+def outside(monkeypatch):
+    """Every kernel has a process of its own, that ends with the test."""
+    clients = {}
+    monkeypatch.setattr(placement, "_clients", clients)
+    monkeypatch.setattr(placement, "_held", {})
+    monkeypatch.setattr(registry, "has_threads", lambda name: True)
+    yield clients
+    for each in clients.values():
+        each.end()
+
+
+def process_of(client):
+    return psutil.Process(client._process.pid)
+
+
+def test_a_case_is_checked_and_timed_there_and_stopped_in_between(outside):
+    result, subject = placement.place(case_of("scan"))
+    process = process_of(outside["scan"])
+    assert result.status == "ok" and 0 < result.error <= result.tolerance
+    assert result.compile_s > 0 and process.pid != os.getpid()
+    assert process.status() == psutil.STATUS_STOPPED
+    samples = subject.sample(0.05)
+    assert len(samples) >= 3 and all(0 < sample < 1 for sample in samples)
+    assert process.status() == psutil.STATUS_STOPPED
+    assert subject.error() == result.error
+
+
+def test_one_case_at_a_time(outside):
+    _, first = placement.place(case_of("scan"))
+    _, second = placement.place(Case(TINY, "recurrence", "forward", "float32", "relu", "scan"))
+    assert second.sample(0.01)
+    with pytest.raises(placement.RemoteError, match="KeyError"):
+        first.sample(0.01)
+
+
+def test_what_cannot_run_starts_no_process(outside):
+    case = Case(TINY, "model", "forward", "tf32", "relu", "scan")
+    result, subject = placement.place(case)
+    assert result.status == "unsupported" and "NVIDIA GPU" in result.reason
+    assert subject is None and not outside
+
+
+RAISING = ("unrolled.py", "return half(", "raise ArithmeticError('no luck'); return half(")
+DYING = (
+    "scan.py",
+    "    return jax.lax.scan(step, h0,",
+    "    jax.debug.callback(lambda: __import__('os')._exit(3))\n    return jax.lax.scan(step, h0,",
+)
+
+
+def test_what_is_raised_there_is_said_and_the_next_case_goes_on(outside, tmp_path, monkeypatch):
+    root = str(copy_of_kernels(tmp_path, RAISING))
+    monkeypatch.setattr(placement, "Start", lambda platform: Start(platform, root))
+    result, subject = placement.place(case_of("unrolled-full"))
+    assert (result.status, result.reason) == ("failed", "ArithmeticError: no luck")
+    assert subject is None
+    assert placement.place(case_of("unrolled"))[0].status == "ok"
+
+
+def test_a_process_that_dies_says_how_and_is_replaced(outside, tmp_path, monkeypatch):
+    root = str(copy_of_kernels(tmp_path, DYING))
+    with monkeypatch.context() as patched:
+        patched.setattr(placement, "Start", lambda platform: Start(platform, root))
+        with pytest.raises(WorkerDied, match=r"scan: its process ended \(status 3\)"):
+            placement.place(case_of("scan"))
+    assert placement.place(case_of("scan"))[0].status == "ok"
+
+
+def test_a_late_answer_ends_the_process_with_all_it_started(outside, monkeypatch):
+    monkeypatch.setitem(client.LIMITS_S, "prepare", 0.01)
+    with pytest.raises(WorkerDied, match=r"scan: no answer within 0\.01 s"):
+        placement.place(case_of("scan"))
+    assert outside["scan"]._process.wait() == -signal.SIGKILL
+
+
+def test_an_ended_worker_takes_its_children_along():
+    with client.Client("scan", Start("cpu")) as worker:
+        worker.answer()
+        process = process_of(worker)
+        started = subprocess.Popen(["sleep", "600"], process_group=process.pid)
+    assert started.wait() == -signal.SIGKILL
+    assert worker._process.returncode == -signal.SIGKILL
+
+
+def test_a_kernel_that_is_not_there_is_absent():
+    with client.Client("scan", Start("cpu")) as worker:
+        worker.answer()
+        worker.ask(Request("prepare", Item(case_of("nobody"))))
+        answer = worker.answer()
+    assert (answer.status, answer.reason) == ("absent", "there is no kernel 'nobody'")
+
+
+WITH_A_WORKER = """
+import sys
+from bench.workers.client import Client
+from bench.workers.messages import Start
+
+client = Client("scan", Start("cpu"))
+client.answer()
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_no_stopped_process_is_left_behind(killed):
+    program = [sys.executable, "-c", WITH_A_WORKER]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout.readline() == b"ready\n"
+        children = psutil.Process(parent.pid).children(recursive=True)
+        assert any(child.status() == psutil.STATUS_STOPPED for child in children)
+        if killed:
+            parent.kill()
+    assert not psutil.wait_procs(children, timeout=60)[1]
+    assert parent.returncode == (-signal.SIGKILL if killed else 0)

@@ -1,0 +1,209 @@
+"""The native kernel's library: built once, loaded only if it is intact, and not by looking."""
+
+import _ctypes
+import fcntl
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import kernels
+from bench import cli
+from bench.cases import inputs
+from bench.cases.workloads import Workload
+from kernels.native import cache, compiler, library
+from kernels.registry import KERNELS
+
+FIND = compiler.find.__wrapped__
+TARGET = "some-cpu"  # its handlers have names of their own
+MADE = inputs.make(Workload("small", T=2, B=8, I=3, H=64, O=5), "float32")
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(monkeypatch, tmp_path):
+    """A cache of its own, and nothing remembered from before."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for name in ("load", "missing"):
+        monkeypatch.setattr(library, name, getattr(library, name).__wrapped__)
+    return tmp_path / "recurrent-kernels"
+
+
+def remove_compiler(monkeypatch):
+    """Let none be found, however often one was."""
+    monkeypatch.setattr(compiler, "NAMES", ("no-such-compiler",))
+    monkeypatch.setattr(compiler, "find", FIND)
+
+
+@pytest.fixture
+def builds(monkeypatch):
+    """What was built, by a compiler that only writes down for what."""
+    built = []
+
+    def compile_library(target, output):
+        built.append(target)
+        output.write_text(f"library {len(built)}")
+
+    monkeypatch.setattr(compiler, "compile_library", compile_library)
+    monkeypatch.setattr(compiler, "find", lambda: "c++")
+    monkeypatch.setattr(compiler, "version", lambda compiler: "c++ 1\nof some system")
+    return built
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    """A library that can be loaded."""
+    target = compiler.target()
+    if reason := library.load(target):
+        pytest.skip(reason)
+    return shutil.copy(library.build(target), tmp_path_factory.mktemp("library"))
+
+
+@pytest.fixture
+def copies(builds, real, monkeypatch):
+    """What was built, each a copy of a real library."""
+
+    def compile_library(target, output):
+        builds.append(target)
+        shutil.copy(real, output)
+
+    monkeypatch.setattr(compiler, "compile_library", compile_library)
+    return builds
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name != "lock")
+
+
+DAMAGES = {
+    "cut off": lambda content: content[: len(content) // 2],
+    "empty": lambda content: b"",
+    "random": lambda content: os.urandom(len(content)),
+    "foreign": lambda content: Path(_ctypes.__file__).read_bytes(),
+    "longer": lambda content: content + b"0",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_library_is_built_again_and_not_loaded(copies, damage):
+    target = f"cpu-of-{damage}"  # what is registered once stays
+    path = library.build(target)
+    whole = path.read_bytes()
+    path.write_bytes(DAMAGES[damage](whole))
+    assert library.load(target) is None
+    assert copies == [target] * 2 and path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff\x00", b"7 bytes, SHA-256 0"])
+def test_a_library_whose_manifest_is_damaged_is_built_again(builds, damage):
+    path = library.build(TARGET)
+    (manifest,) = path.parent.glob("*.txt")
+    manifest.write_bytes(damage)
+    assert library.build(TARGET) == path
+    manifest.unlink()
+    library.build(TARGET)
+    assert builds == [TARGET] * 3
+
+
+def test_a_library_is_used_where_the_compiler_is_gone(copies, monkeypatch):
+    path = library.build(TARGET)
+    remove_compiler(monkeypatch)
+    assert library.missing(TARGET) is None and library.load(TARGET) is None
+    path.unlink()  # what is loaded must stay as it is, or this process dies
+    path.write_bytes(b"damaged")
+    assert "no C++ compiler found" in library.missing(TARGET)
+    assert "no C++ compiler found" in library.load(TARGET)
+    assert copies == [TARGET]
+
+
+def test_a_whole_library_without_our_functions_is_one_sentence(builds, monkeypatch):
+    monkeypatch.setattr(
+        compiler, "compile_library", lambda target, output: shutil.copy(_ctypes.__file__, output)
+    )
+    assert "has no function recurrence_forward_bfloat16" in library.load(TARGET)
+
+
+def test_two_that_build_at_once_build_once(empty_cache, builds, monkeypatch):
+    build = compiler.compile_library
+
+    def compile_library(target, output):
+        with (empty_cache / "lock").open() as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        build(target, output)
+
+    monkeypatch.setattr(compiler, "compile_library", compile_library)
+    with ThreadPoolExecutor(4) as pool:
+        (path,) = set(pool.map(library.build, [TARGET] * 4))
+    assert builds == [TARGET]
+    assert names(empty_cache) == [path.name, path.with_suffix(".txt").name]
+
+
+@pytest.mark.parametrize("synced", [0, 1])
+def test_a_build_that_ends_halfway_leaves_no_half_library(builds, monkeypatch, synced):
+    """The library, then its manifest: each is on the disk before it has its name."""
+    path = library.build(TARGET)
+    monkeypatch.setattr(compiler, "version", lambda compiler: "c++ 2")
+    calls = iter([None] * synced)
+
+    def fsync(handle):
+        if next(calls, OSError) is OSError:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match="No space left"):
+        library.build(TARGET)
+    assert (cache.made_by(path) is None) == bool(synced)
+    assert len(names(path.parent)) == 2
+
+
+def test_another_jaxlib_or_source_is_another_library(builds, monkeypatch, tmp_path):
+    paths = [library.build("x86-64"), library.build("x86-64-v3")]
+    monkeypatch.setattr(library.jaxlib, "__version__", "0.0.1")
+    paths.append(library.build("x86-64"))
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "other.h").write_text("// other")
+    monkeypatch.setattr(compiler, "SOURCE", tmp_path / "source")
+    paths.append(library.build("x86-64"))
+    assert len(set(paths)) == len(paths)
+
+
+def test_another_compiler_builds_it_again(builds, monkeypatch):
+    path = library.build(TARGET)
+    assert library.build(TARGET) == path and builds == [TARGET]
+    monkeypatch.setattr(compiler, "version", lambda compiler: "c++ 2")
+    assert library.build(TARGET) == path and builds == [TARGET] * 2
+
+
+# Looking, and running.
+
+
+def test_looking_builds_nothing(empty_cache, builds, capsys):
+    shape = ("--shape", "T=2,B=8,I=3,H=64,O=5")
+    assert kernels.available()["native"] is None
+    assert cli.main(["run", "--list", *shape, "--kernels", "native", "--backend", "cpu"]) == 0
+    assert capsys.readouterr().out.count("native") == 4
+    assert not builds and not empty_cache.exists()
+
+
+def test_a_failed_build_is_one_sentence_and_auto_does_without(empty_cache, monkeypatch, tmp_path):
+    broken = tmp_path / "broken-c++"
+    broken.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && exit 0\necho "error: no luck" >&2; exit 1\n'
+    )
+    broken.chmod(0o755)
+    monkeypatch.setattr(compiler, "find", lambda: str(broken))
+    assert kernels.available()["native"] is None
+    with pytest.raises(ValueError, match=r"kernel 'native' cannot run this problem: .*no luck"):
+        kernels.rnn(MADE.params, MADE.x, kernel="native")
+    assert kernels.rnn(MADE.params, MADE.x)[0].shape == (2, 8, 5)
+    assert names(empty_cache) == []
+
+
+def test_without_a_compiler_the_rest_works(monkeypatch):
+    remove_compiler(monkeypatch)
+    assert "no C++ compiler found" in kernels.available()["native"]
+    assert kernels.rnn(MADE.params, MADE.x)[0].shape == (2, 8, 5)
+    with pytest.raises(ValueError, match="no C\\+\\+ compiler found"):
+        kernels.rnn(MADE.params, MADE.x, kernel="native")
+    assert KERNELS["native"].unavailable("gpu") == "runs on CPU only; this is gpu"

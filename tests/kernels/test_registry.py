@@ -1,0 +1,49 @@
+"""Which kernel runs: what "auto" means, and where a kernel's limit lies."""
+
+import jax.numpy as jnp
+import pytest
+
+import kernels
+import reference
+from bench.cases import inputs
+from bench.cases.workloads import Workload
+from kernels import registry, unrolled
+from kernels.contract import Problem
+
+
+def problem(T=1, B=8, H=64, dtype="float32"):
+    return Problem(T, B, H, jnp.dtype(dtype), "relu", "full", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ({}, "native"),  # 2**15 multiplications in the recurrent product
+        ({"B": 7}, "scan"),
+        ({"H": 63}, "scan"),
+        ({"T": 2, "B": 4}, "native"),
+        ({"dtype": "float64"}, "native"),
+        ({"dtype": "bfloat16", "T": 100}, "scan"),
+    ],
+)
+def test_auto_is_native_from_where_a_call_pays(sizes, expected, monkeypatch):
+    monkeypatch.setattr(registry, "why_not", lambda name, problem: None)
+    assert registry.fastest(problem(**sizes)) == expected
+
+
+def test_auto_is_scan_where_native_cannot_run(monkeypatch):
+    monkeypatch.setattr(registry, "why_not", lambda name, problem: "no compiler")
+    assert registry.fastest(problem(T=100)) == "scan"
+
+
+def test_a_loop_is_unrolled_in_full_up_to_128_steps():
+    full = unrolled.FULL
+    assert full.unsupported(problem(T=128)) is None
+    assert "up to T 128 only" in full.unsupported(problem(T=129))
+
+
+def test_a_chunk_is_all_that_a_kernel_sees_of_a_sequence():
+    made = inputs.make(Workload("long", T=130, B=1, I=2, H=3, O=1), "float32")
+    got, _ = kernels.rnn(made.params, made.x, kernel="unrolled-full", chunk=2)
+    want, _ = reference.rnn(made.params, made.x)
+    assert jnp.allclose(got, want, atol=1e-5)
