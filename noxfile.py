@@ -62,10 +62,11 @@ def cuda_for_compilers(session: nox.Session) -> None:
 
 @own
 def lint(session: nox.Session) -> None:
-    """Style and format."""
+    """Style, format, and which way imports point."""
     session.install(*nox.project.dependency_groups(PROJECT, "lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports", "--no-cache")
 
 
 @shared

@@ -111,12 +111,12 @@ def report(arguments: argparse.Namespace) -> int:
     from bench.records.store import ROOT
     from bench.report import build
 
-    kinds = _kinds()
-    folders = arguments.folders or build.machine_folders(kinds)
+    every = kinds()
+    folders = arguments.folders or build.machine_folders(every)
     if not folders:
         raise ResultError(f"{ROOT}: no result files there; `bench run` makes some")
     for folder in folders:
-        print(*build.write(folder, kinds), sep="\n")
+        print(*build.write(folder, every), sep="\n")
     return 0
 
 
@@ -127,7 +127,7 @@ def campaign(arguments: argparse.Namespace) -> int:
     return campaign.main(arguments.out, arguments.backend)
 
 
-def _kinds() -> "tuple[Kind, ...]":
+def kinds() -> "tuple[Kind, ...]":
     """What a report shows beside runs. To add a study's section, add its kind here."""
     from bench.gate import section as gate
     from bench.studies.adding import section as adding
@@ -141,7 +141,7 @@ def _renew(console: Console, folder: Path) -> None:
     from bench.report import build
 
     try:
-        console.print("Report:", *build.write(folder, _kinds()))
+        console.print("Report:", *build.write(folder, kinds()))
     except (ResultError, OSError) as error:
         console.print(f"No report: {error}", markup=False)
 

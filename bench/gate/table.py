@@ -9,7 +9,7 @@ from rich.table import Table
 
 from bench.gate.looks import Row
 from bench.report.terminal import blank
-from bench.report.units import change, seconds
+from bench.report.units import change, changes, seconds
 
 STYLES = {"FASTER": "green", "SAME": "", "AMBIGUOUS": "yellow", "UNTIMED": "dim"}
 COLUMNS = ("base", "head", "change", "interval", "margin", "rounds")
@@ -36,7 +36,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         _median(times.base_s for times in row.rounds),
         _median(times.head_s for times in row.rounds),
         change(row.interval.estimate),
-        str(row.interval),
+        changes(row.interval.low, row.interval.high),
         f"{100 * row.margin:g} %",
         str(len(row.rounds)),
     )

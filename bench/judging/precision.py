@@ -8,11 +8,13 @@ narrow costs a little of its confidence: simulated with normal turns of 1 to 12 
 the true median in 92 to 95 cases of 100.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import exp, inf, sqrt
 
 import numpy as np
 from scipy import stats
+
+from bench.records.run import CaseResult
 
 CONFIDENCE = 0.95
 PRECISE = 0.05  # half an interval, relative: a case that is known this well needs no more turns
@@ -54,3 +56,14 @@ def tenth_percentile(seconds: Sequence[float]) -> float:
     the calls.
     """
     return float(np.quantile(seconds, 0.1))
+
+
+def unstable(result: CaseResult) -> Iterator[str]:
+    """Why a timed case is not to be relied upon, in words; nothing if it is."""
+    if result.interval_s and (width := half_width(*result.interval_s)) > UNSTABLE:
+        yield f"after {len(result.samples_s)} turns the median is known to ±{width:.0%} only"
+    conditions = result.conditions
+    if conditions and conditions.others > OTHERS:
+        yield f"other processes took {conditions.others:.0%} of the cores meanwhile"
+    if conditions and conditions.gpu and conditions.gpu.throttled:
+        yield f"the GPU held its clocks back: {', '.join(conditions.gpu.throttled)}"

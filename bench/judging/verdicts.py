@@ -22,8 +22,6 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import ConfigDict, with_config
 
-from bench.report.units import change
-
 MARGIN = 0.05  # a change that matters, unless told otherwise
 PAIRED_ERROR = 0.05  # over all looks together, that an interval misses, on either side
 UNPAIRED_ERROR = 0.05  # four turns against four, the fewest of a run, support 2 / C(8, 4)
@@ -46,10 +44,6 @@ class Interval:
     low: float
     estimate: float
     high: float
-
-    def __str__(self) -> str:
-        """Both ends as changes."""
-        return f"{change(self.low)} to {change(self.high)}"
 
 
 def verdict(interval: Interval, margin: float) -> Verdict:

@@ -21,7 +21,7 @@ from bench.records import store
 from bench.records.run import CaseResult, Run
 from bench.records.store import ResultError
 from bench.report.terminal import blank
-from bench.report.units import change, seconds
+from bench.report.units import change, changes, seconds
 
 IDENTITY = ("name", "backend", "cpu", "cores", "memory_bytes")  # of a machine
 CIRCUMSTANCES = ("os", "driver", "xla_flags")  # of a run on it
@@ -50,7 +50,7 @@ def side_by_side(runs: Sequence[Run]) -> dict[Case, list[CaseResult | None]]:
     """Every case, and what each run made of it."""
     found = [{result.case: result for result in run.cases} for run in runs]
     every = dict.fromkeys(case for results in found for case in results)
-    return {case: [store.get(case) for results in found] for case in every}
+    return {case: [results.get(case) for results in found] for case in every}
 
 
 def compared(first: CaseResult | None, other: CaseResult | None) -> Comparison | None:
@@ -129,4 +129,4 @@ def _cell(result: CaseResult | None, comparison: Comparison | None) -> str:
     if comparison is None:
         return time
     interval = comparison.interval
-    return f"{time}  {comparison.verdict}\n{change(interval.estimate)} ({interval})"
+    return f"{time}  {comparison.verdict}\n{change(interval.estimate)} ({changes(interval.low, interval.high)})"

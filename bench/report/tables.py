@@ -12,13 +12,13 @@ from rich.table import Table as Printed
 from bench.cases import cost
 from bench.cases.case import BASELINE
 from bench.cases.dtypes import FORMATS
+from bench.judging import precision
 from bench.judging.ceilings import Nearest, nearest
-from bench.judging.precision import OTHERS, UNSTABLE, half_width
 from bench.records.facts import Ceilings
 from bench.records.run import CaseResult, Run
 from bench.report.section import Table
 from bench.report.terminal import blank
-from bench.report.units import digits, either_way, mebibytes, percent, seconds, whole
+from bench.report.units import digits, integer, mebibytes, percent, plus_minus, seconds
 
 GROUP = ["workload", "scope", "pass", "dtype", "activation"]
 CORRECT = ("ok", "emulated")
@@ -29,7 +29,7 @@ IN_REPORTS_ONLY = {"p20", "p80", "allowed", "variant"}  # a terminal is narrow
 COLUMNS = {
     "kernel": ("kernel", str),
     "median": ("median_s", seconds),
-    "±": ("half_width", either_way),
+    "±": ("half_width", plus_minus),
     f"× {BASELINE}": ("speedup", digits),
     "check": ("check", str),
     "p20": ("p20_s", seconds),
@@ -40,7 +40,7 @@ COLUMNS = {
     "per step": ("step_s", seconds),
     "span": ("span_s", seconds),
     "busy": ("busy_s", seconds),
-    "launches": ("launches", whole),
+    "launches": ("launches", integer),
     "compile": ("compile_s", seconds),
     "temp MiB": ("temporary_bytes", mebibytes),
     "error": ("error", digits),
@@ -92,13 +92,13 @@ def _trust(result: CaseResult, median: float, ceiling: Nearest | None) -> dict[s
         blank = {"half_width": np.nan, "share": np.nan, "ceiling": "", "impossible": False}
         return {**blank, "doubt": "", "check": loud}
     low, high = result.interval_s or (median, median)
-    doubts = list(unstable(result))
+    doubts = list(precision.unstable(result))
     share = ceiling.seconds / median if ceiling else np.nan
     impossible = bool(ceiling and ceiling.seconds > (1 + ceiling.spread) * max(median, high))
     if impossible:
         doubts.append(f"{percent(share)} of what the {ceiling.name} ceiling allows")
     return {
-        "half_width": half_width(low, high),
+        "half_width": precision.half_width(low, high),
         "share": share,
         "ceiling": ceiling.name if ceiling else "",
         "impossible": impossible,
@@ -156,14 +156,3 @@ def printed(part: Table, title: str, caption: str) -> Printed:
     for row in part.cells.itertuples(index=False):
         table.add_row(*map(escape, row))
     return table
-
-
-def unstable(result: CaseResult) -> Iterator[str]:
-    """Why a timed case is not to be relied upon, in words; nothing if it is."""
-    if result.interval_s and (width := half_width(*result.interval_s)) > UNSTABLE:
-        yield f"after {len(result.samples_s)} turns the median is known to ±{width:.0%} only"
-    conditions = result.conditions
-    if conditions and conditions.others > OTHERS:
-        yield f"other processes took {conditions.others:.0%} of the cores meanwhile"
-    if conditions and conditions.gpu and conditions.gpu.throttled:
-        yield f"the GPU held its clocks back: {', '.join(conditions.gpu.throttled)}"

@@ -27,12 +27,17 @@ def change(log_ratio: float) -> str:
     return f"{100 * expm1(log_ratio):+.1f} %" if isfinite(log_ratio) else "?"
 
 
+def changes(low: float, high: float) -> str:
+    """Both ends of a log ratio's interval."""
+    return f"{change(low)} to {change(high)}"
+
+
 def mebibytes(value: int | float) -> str:
     """Bytes as MiB; "" for NaN."""
     return "" if isnan(value) else f"{digits(value / 2**20)}"
 
 
-def whole(value: float) -> str:
+def integer(value: float) -> str:
     """A count; "" for NaN."""
     return "" if isnan(value) else f"{int(value):,}"
 
@@ -42,6 +47,6 @@ def percent(value: float) -> str:
     return "" if isnan(value) else f"{digits(100 * value)} %"
 
 
-def either_way(value: float) -> str:
+def plus_minus(value: float) -> str:
     """0.0123 -> "±1.2 %"; "" for NaN."""
     return "" if isnan(value) else f"±{100 * value:.2g} %"

@@ -1,1 +1,4 @@
-"""A process that measures, and its end here. May import contenders and all rooms above it."""
+"""A process that measures, and its client here.
+
+May import cases, records, judging, timing and contenders.
+"""

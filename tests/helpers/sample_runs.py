@@ -1,9 +1,11 @@
 """A run that nobody measured, for tests of what is done with one."""
 
+from bench import commands
 from bench.cases.case import Case
 from bench.cases.workloads import Workload, mission
 from bench.records.facts import Machine, Source
 from bench.records.run import SCHEMA, CaseResult, Run
+from bench.report import build
 
 HERE = Machine(
     name="Some CPU (TM) 2 cores",
@@ -65,3 +67,8 @@ TYPICAL = run(
     timed(mission(500), "scan", 40.0),
     timed(mission(500), "unrolled", 50.0),
 )
+
+
+def report_of(folder):
+    """The paths of a machine's report, written anew with every kind of result."""
+    return build.write(folder, commands.kinds())

@@ -6,7 +6,7 @@ from time import monotonic
 
 import pytest
 from helpers.gate_rows import SCAN, SHAPE, TRAIN, UNROLLED, ended
-from helpers.sample_runs import TYPICAL
+from helpers.sample_runs import TYPICAL, report_of
 from matplotlib.axes import Axes
 from rich.status import Status
 
@@ -16,7 +16,6 @@ from bench.gate.rounds import Times
 from bench.judging.verdicts import Verdict
 from bench.records import store
 from bench.records.run import Origin
-from bench.report import build
 from bench.workers.client import HARNESS
 
 
@@ -112,7 +111,7 @@ def filed(tmp_path, *trials, complete=True, started="2026-01-02T03:04:05+00:00",
 
 def test_a_self_test_that_was_cut_short_promises_nothing(tmp_path):
     folder = filed(tmp_path, (ended("SAME"), ended("SLOWER", 0.1)), complete=False)
-    report = build.write(folder)[0].read_text()
+    report = report_of(folder)[0].read_text()
     assert "**Incomplete" in report and "kept" not in report
 
 
@@ -121,24 +120,24 @@ def test_a_self_test_that_is_not_whole_does_not_hide_an_older_one(tmp_path, less
     filed(tmp_path, (ended("SAME"), ended("SLOWER", 0.1)))
     later = {"started": "2026-02-03T04:05:06+00:00", **lesser}
     folder = filed(tmp_path, (ended("SAME"), ended("SAME", 0.1)), **later)
-    assert "1 of 1" in build.write(folder)[0].read_text()
+    assert "1 of 1" in report_of(folder)[0].read_text()
 
 
 def test_a_self_test_without_a_trial_does_not_hide_an_older_one(tmp_path):
     filed(tmp_path, (ended("SAME"), ended("SLOWER", 0.1)))
     folder = filed(tmp_path, complete=False, started="2026-02-03T04:05:06+00:00")
-    assert "1 of 1" in build.write(folder)[0].read_text()
+    assert "1 of 1" in report_of(folder)[0].read_text()
 
 
 def test_a_self_test_in_which_nothing_was_timed_has_a_report(tmp_path):
     folder = filed(tmp_path, (ended("UNTIMED"),))
-    assert "not tried" in build.write(folder)[0].read_text()
+    assert "not tried" in report_of(folder)[0].read_text()
 
 
 def test_a_self_test_and_a_run_of_one_suite_are_both_in_the_report(tmp_path):
     folder = filed(tmp_path, (ended("SAME"),))
     store.save(replace(TYPICAL, suite="gate"), folder / "20260101T000000-gate.json")
-    machine = build.write(folder)[0].read_text().split("## Machine")[1]
+    machine = report_of(folder)[0].read_text().split("## Machine")[1]
     assert "| gate" in machine and "| self-test-gate" in machine
 
 

@@ -10,7 +10,6 @@ from helpers.sample_runs import timed
 from bench.cases.workloads import mission
 from bench.judging import precision
 from bench.records.facts import Conditions, Gpu
-from bench.report import tables
 
 QUIET = Conditions(others=0.0, load_average=2.0, cpu_mhz=3000.0, gpu=None)
 
@@ -63,7 +62,7 @@ def test_precise_is_five_percent():
 def test_beyond_ten_percent_a_time_is_in_doubt(width, doubts):
     interval = (1e-3 / (1 + width), 1e-3 * (1 + width))
     case = dataclasses.replace(timed(mission(1), "scan", 1.0), interval_s=interval)
-    assert len(list(tables.unstable(case))) == doubts
+    assert len(list(precision.unstable(case))) == doubts
 
 
 @pytest.mark.parametrize(
@@ -84,6 +83,6 @@ def test_every_reason_to_doubt_a_time_is_said(changed, said):
     steady = dataclasses.replace(
         timed(mission(1), "scan", 1.0), interval_s=(0.99e-3, 1.01e-3), conditions=QUIET
     )
-    assert list(tables.unstable(steady)) == []
-    (reason,) = tables.unstable(dataclasses.replace(steady, **changed))
+    assert list(precision.unstable(steady)) == []
+    (reason,) = precision.unstable(dataclasses.replace(steady, **changed))
     assert said in reason

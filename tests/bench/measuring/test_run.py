@@ -168,9 +168,10 @@ def test_cases_none_of_which_can_run_here_are_one_sentence(
 
 def test_a_narrowed_run_says_so(tmp_path, monkeypatch):
     from bench import cli
+    from bench.measuring import run
 
     requests = []
-    monkeypatch.setattr(cli, "run", lambda request, console: requests.append(request) or 0)
+    monkeypatch.setattr(run, "run", lambda request, *_: requests.append(request) or 0)
     everything = ("--kernels", *cli.NAMES, "--pass", *cli.PASSES)
     for arguments in ((), ("--kernels", "scan", "--pass", "train"), everything):
         cli.main(["run", "--suite", "smoke", "--backend", "cpu", *arguments])

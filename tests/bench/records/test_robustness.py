@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers.cli_program import QUICK
-from helpers.sample_runs import TYPICAL, run, timed, untimed
+from helpers.sample_runs import TYPICAL, report_of, run, timed, untimed
 from rich.console import Console
 
 from bench.cases.fields import LONGEST_TEXT
@@ -20,7 +20,7 @@ from bench.cases.workloads import mission
 from bench.records import store
 from bench.records.facts import Ceiling
 from bench.records.store import ResultError
-from bench.report import build, tables
+from bench.report import tables
 
 SHAPE = ("--shape", "T=3,B=2,I=3,H=4,O=2", "--backend", "cpu")
 KERNELS = ("scan-autodiff", "unrolled", "unrolled-full")
@@ -75,9 +75,9 @@ def test_files_of_one_second_made_at_once_are_all_kept():
 def test_reports_written_at_once_are_one_of_them_whole():
     folder = store.create(WHOLE, publish=True).parent
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(lambda _: build.write(folder), range(4)))
+        list(threads.map(lambda _: report_of(folder), range(4)))
     written = {path.name: path.read_bytes() for path in folder.iterdir()}
-    build.write(folder)
+    report_of(folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == written
 
 
@@ -112,7 +112,7 @@ def test_a_process_killed_while_it_writes_leaves_the_old_file():
 import os, signal
 from dataclasses import replace
 from pathlib import Path
-from bench import results
+from bench.records import store
 whole = store.load(Path({str(path)!r}))
 os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)
 store.save(replace(whole, seconds=1.0), Path({str(path)!r}))
@@ -122,7 +122,7 @@ store.save(replace(whole, seconds=1.0), Path({str(path)!r}))
     assert store.load(path) == WHOLE
     leftover = [each for each in path.parent.iterdir() if each != path]
     assert leftover, "the test must have killed it in the middle"
-    build.write(path.parent)  # which the leftover does not disturb
+    report_of(path.parent)  # which the leftover does not disturb
 
 
 # Files that are not what they seem.
@@ -254,15 +254,15 @@ def test_a_file_without_end_is_not_read_to_it(monkeypatch):
 
 def test_a_bad_file_in_a_folder_is_named_and_the_report_stays():
     folder = store.create(WHOLE, publish=True).parent
-    pages = build.write(folder)
+    pages = report_of(folder)
     before = [page.read_bytes() for page in pages]
     bad = folder / "20260301T000000-default.json"
     bad.write_text("{")
     with pytest.raises(ResultError, match=bad.name):
-        build.write(folder)
+        report_of(folder)
     assert [page.read_bytes() for page in pages] == before
 
 
 def test_a_run_of_which_nothing_was_timed_has_a_report():
     folder = store.create(run(untimed(mission(1), "scan", "failed", "oops")), publish=True).parent
-    assert "oops" in build.write(folder)[0].read_text()
+    assert "oops" in report_of(folder)[0].read_text()

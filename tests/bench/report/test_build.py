@@ -3,13 +3,13 @@
 import dataclasses
 
 import pytest
-from helpers.sample_runs import TYPICAL, run, timed
+from helpers.sample_runs import TYPICAL, report_of, run, timed
 
 from bench import cli
 from bench.cases.workloads import mission
 from bench.records import store
 from bench.records.store import ResultError
-from bench.report import build, tables
+from bench.report import tables
 
 
 @pytest.fixture(autouse=True)
@@ -59,14 +59,14 @@ def test_without_its_baseline_a_case_has_no_speedup():
 
 def test_report_is_rebuilt_from_the_files_alone():
     folder = store.create(TYPICAL, publish=True).parent
-    build.write(folder)
+    report_of(folder)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     text = before["report.md"].decode()
     assert "| mission-T50 " in text and "2.00 ms" in text and "0.800" in text
     assert {"default-speedup.svg", "default-time-T.svg", "report.html"} < before.keys()
     for name in before.keys() - {"20260102T030405-default.json"}:
         (folder / name).unlink()
-    assert build.main([]) == 0
+    assert cli.main(["report"]) == 0
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -78,7 +78,7 @@ def reported(*runs):
     for day, each in enumerate(runs, start=1):
         dated = dataclasses.replace(each, started=f"2026-02-{day:02}T03:04:05+00:00")
         folder = store.create(dated, publish=True).parent
-    return build.write(folder)[0].read_text()
+    return report_of(folder)[0].read_text()
 
 
 def test_the_newest_whole_run_of_a_suite_speaks():
@@ -121,7 +121,7 @@ def test_other_json_below_results_is_left_alone():
     other = store.ROOT / "a-study" / "study.json"
     store.write_atomically(other, "{}")
     store.create(TYPICAL, publish=True)
-    assert build.main([]) == 0
+    assert cli.main(["report"]) == 0
     assert [path.name for path in other.parent.iterdir()] == ["study.json"]
 
 
@@ -133,4 +133,4 @@ def test_nothing_to_report_is_an_error_in_a_sentence(capsys):
 
 def test_a_folder_without_results(tmp_path):
     with pytest.raises(ResultError, match="no result files there"):
-        build.write(tmp_path)
+        report_of(tmp_path)

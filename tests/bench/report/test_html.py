@@ -6,13 +6,12 @@ from html.parser import HTMLParser
 
 import pytest
 from helpers import browser
-from helpers.sample_runs import HERE, run, timed, untimed
+from helpers.sample_runs import HERE, report_of, run, timed, untimed
 
 from bench.cases.case import Case
 from bench.cases.workloads import Workload, mission
 from bench.records import store
 from bench.records.run import CaseResult
-from bench.report import build
 from bench.report.pages import markup
 from bench.report.parts import method
 from bench.report.tables import COLUMNS
@@ -32,7 +31,7 @@ def elsewhere(tmp_path_factory):
 
 def report(made):
     """The paths of report.md and report.html."""
-    return build.write(store.create(made, publish=True).parent)
+    return report_of(store.create(made, publish=True).parent)
 
 
 def many():
@@ -98,7 +97,7 @@ def hostile_folder():
     store.save(hostile(), folder / "20260102T030405-x.json")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(store, "load", lambda path, kind: hostile())
-        build.write(folder)
+        report_of(folder)
     return folder
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.report.units import digits, either_way, mebibytes, percent, seconds, whole
+from bench.report.units import digits, integer, mebibytes, percent, plus_minus, seconds
 
 NAN = float("nan")
 
@@ -19,10 +19,10 @@ NAN = float("nan")
         (digits(1.5e-7), "1.5e-07"),
         (digits(0.0), "0.00"),
         (mebibytes(3 * 2**20), "3.00"),
-        (whole(1234.0), "1,234"),
+        (integer(1234.0), "1,234"),
         (percent(0.1234), "12.3 %"),
-        (either_way(0.01234), "±1.2 %"),
-        *((write(NAN), "") for write in (seconds, digits, mebibytes, whole, percent, either_way)),
+        (plus_minus(0.01234), "±1.2 %"),
+        *((write(NAN), "") for write in (seconds, digits, mebibytes, integer, percent, plus_minus)),
     ],
 )
 def test_three_digits(written, expected):

@@ -8,9 +8,9 @@ import pytest
 from helpers.sample_runs import TYPICAL
 from rich.console import Console
 
+from bench import cli
 from bench.records import store
 from bench.records.run import Origin
-from bench.report import build
 from bench.studies.adding import task, training
 from bench.studies.adding.training import Curve, Training, verdicts
 from kernels.registry import KERNELS
@@ -71,7 +71,7 @@ def test_it_is_in_the_report(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = store.create(made_up(scan=(0.2, 0.0)), publish=True, folder="adding")
     assert store.load(path, Training) == made_up(scan=(0.2, 0.0))
-    assert build.main([]) == 0
+    assert cli.main(["report"]) == 0
     text = (path.parent.parent / "report.md").read_text()
     assert "## The adding problem" in text and "adding-loss.svg" in text and "2.00 ms" in text
 

@@ -35,23 +35,19 @@ def test_at_least_one_call():
     assert len(calls) == 1
 
 
-def test_garbage_is_collected_before_and_after_but_never_while_timing():
+def test_garbage_is_never_collected_in_a_turn():
     collecting = []
     clock.sample(lambda: collecting.append(gc.isenabled()), 0.01)
-    assert collecting[0] and collecting[-1] and gc.isenabled()
-    timed = collecting[collecting.index(False) : -1]
-    assert timed and not any(timed)
+    assert collecting and not any(collecting) and gc.isenabled()
 
 
-def test_a_turn_warms_up_then_fills_its_time_and_ends_with_the_outputs(monkeypatch):
+def test_a_turn_warms_up_then_fills_its_time(monkeypatch):
     now, calls = [0.0], []
 
     def call():
         now[0] += 2.0**-10
         calls.append(None)
-        return len(calls)
 
     monkeypatch.setattr(clock, "perf_counter", lambda: now[0])
-    samples, outputs = clock.sample(call, 0.1)
-    assert samples == (2.0**-10,) * 17
-    assert outputs == len(calls) == 16 + 17 * 6 + 1  # 15 ms, rounds of 5 ms, the last one
+    assert clock.sample(call, 0.1) == (2.0**-10,) * 17
+    assert len(calls) == 16 + 17 * 6  # 15 ms, then rounds of 5 ms

@@ -99,12 +99,21 @@ def test_a_late_answer_ends_the_process_with_all_it_started(outside, monkeypatch
     assert outside["scan"]._process.wait() == -signal.SIGKILL
 
 
-def test_an_ended_worker_takes_its_children_along():
-    with client.Client("scan", Start("cpu")) as worker:
+STARTING = (
+    "scan.py",
+    "import jax\n",
+    "import subprocess\n\nimport jax\n\nsubprocess.Popen(['sleep', '600'])\n",
+)
+
+
+def test_an_ended_worker_takes_what_it_started_along(tmp_path):
+    with client.Client("scan", Start("cpu", str(copy_of_kernels(tmp_path, STARTING)))) as worker:
         worker.answer()
-        process = process_of(worker)
-        started = subprocess.Popen(["sleep", "600"], process_group=process.pid)
-    assert started.wait() == -signal.SIGKILL
+        worker.ask(Request("prepare", Item(case_of("scan"))))
+        worker.answer()
+        (started,) = process_of(worker).children()
+        assert started.name() == "sleep"
+    assert not psutil.wait_procs([started], timeout=60)[1]
     assert worker._process.returncode == -signal.SIGKILL
 
 

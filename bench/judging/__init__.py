@@ -1,0 +1,4 @@
+"""From numbers to verdicts: intervals, precision, ceilings.
+
+May import cases and records.
+"""

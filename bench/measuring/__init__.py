@@ -1,0 +1,4 @@
+"""A run: its selection, turns, session and progress.
+
+May import all rooms but gate and studies.
+"""

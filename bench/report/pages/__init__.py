@@ -1,0 +1,1 @@
+"""How sections are written: as Markdown and as HTML."""
