@@ -129,4 +129,5 @@ def _cell(result: CaseResult | None, comparison: Comparison | None) -> str:
     if comparison is None:
         return time
     interval = comparison.interval
-    return f"{time}  {comparison.verdict}\n{change(interval.estimate)} ({changes(interval.low, interval.high)})"
+    ends = changes(interval.low, interval.high)
+    return f"{time}  {comparison.verdict}\n{change(interval.estimate)} ({ends})"
