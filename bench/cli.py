@@ -5,7 +5,7 @@ Whatever a command needs is imported when it is called: JAX alone takes a second
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench import commands
@@ -20,16 +20,21 @@ MEASURED = ("bfloat16", "float16", "float32", "tf32")
 BACKENDS = ("cpu", "gpu")
 PUBLISH = f"file under {ROOT}/ instead of {ROOT}/local/"
 BUDGET = "of samples a case at most; fewer where its median is soon precise (0.7)"
+Command = Callable[[argparse.Namespace], int]
 TRIALS = 6  # of the 18 cases that the suite "gate" has on a CPU: 108 comparisons of equals
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; an error is one sentence and status 2."""
-    argv = sys.argv[1:] if argv is None else list(argv)
+    return run(sys.argv[1:] if argv is None else list(argv))
+
+
+def run(argv: list[str], command: Command | None = None) -> int:
+    """The same for these words; `command` replaces the one that they name."""
     arguments = _parser().parse_args(argv)
     arguments.argv = argv
     try:
-        return arguments.command(arguments)
+        return (command or arguments.command)(arguments)
     except (ResultError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
@@ -74,6 +79,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_selection(parser, "default", NAMES, DEFAULT)
     parser.add_argument("--seconds", type=seconds, default=0.7, help=BUDGET)
     parser.add_argument("--backend", choices=BACKENDS, help="default: every one there is")
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     parser.set_defaults(command=commands.run)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from bench.cases.workloads import SUITES
+from bench.measuring.steps import Begin
 from bench.records.store import ResultError
 
 if TYPE_CHECKING:
@@ -24,44 +25,49 @@ WIDTH_OF_A_LOG = 120
 
 def run(arguments: argparse.Namespace) -> int:
     """Check and time kernels, on every backend or the one that is named."""
-    from bench.measuring import halves
+    from bench.measuring import supervisor
     from bench.timing import host
+    from bench.timing.interrupts import Interrupt
 
+    if arguments.list:
+        return _list(_selection(arguments, arguments.backend or host.backends()[-1]))
     backends = [arguments.backend] if arguments.backend else host.backends()
-    if len(backends) > 1:  # a process each: a backend started is never wholly left
-        program = (sys.executable, "-m", "bench", *arguments.argv, "--backend")
-        return halves.run((*program, name) for name in backends)
-    return _run(arguments, backends[0])
+    status, interrupt = 0, Interrupt()
+    for backend in backends:  # a process each: a backend started is never wholly left
+        named = () if arguments.backend else ("--backend", backend)
+        status = max(status, supervisor.run((*arguments.argv, *named), interrupt))
+        if interrupt:
+            return interrupt.status
+    return status
 
 
-def _run(arguments: argparse.Namespace, backend: str) -> int:
+def measure(arguments: argparse.Namespace, begin: Begin, resumed: str = "") -> int:
+    """What the supervised process of a run does: go on with the file `resumed`, or begin one."""
     from bench.measuring.run import run
     from bench.measuring.selection import Request
 
-    _use(backend)
+    _use(arguments.backend)
     request = Request(
-        **_selected(arguments, backend),
+        **_selected(arguments, arguments.backend),
         seconds=arguments.seconds,
         publish=arguments.publish,
         command=_command_line(arguments),
         narrowed=_narrowed(arguments),
+        resume=arguments.resume,
+        resumed=resumed,
     )
-    if arguments.list:
-        return _list(request)
     console = _console()
-    return run(request, console, partial(_renew, console))
+    return run(request, console, partial(_renew, console), begin)
 
 
 def regress(arguments: argparse.Namespace) -> int:
     """Compare the working tree with a revision, or measure the gate's own error rates."""
     from bench.gate import gate, margins, self_test
     from bench.gate.request import Request
-    from bench.measuring.selection import Selection
     from bench.timing import host
 
     backend = arguments.backend or host.backends()[-1]
-    _use(backend)
-    selection = Selection(**_selected(arguments, backend))
+    selection = _selection(arguments, backend)
     if arguments.list:
         return _list(selection)
     selection.require_cases()
@@ -155,6 +161,13 @@ def _use(backend: str) -> None:
     if backend not in host.backends():
         raise ResultError("--backend gpu needs an NVIDIA GPU and the cuda extra")
     jax.config.update("jax_platforms", PLATFORMS[backend])
+
+
+def _selection(arguments: argparse.Namespace, backend: str) -> "Selection":
+    from bench.measuring.selection import Selection
+
+    _use(backend)
+    return Selection(**_selected(arguments, backend))
 
 
 def _list(selection: "Selection") -> int:

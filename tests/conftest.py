@@ -1,11 +1,23 @@
 """Shared by all tests. Hypothesis draws the same examples every time."""
 
+import atexit
 import os
+import shutil
 import signal
+import tempfile
 
 # The GPU interpreter blocks a thread of XLA's for each warpgroup. XLA has as many as there are
 # cores, and waits for ever if that is too few; it asks once, when the first array is made.
 os.environ.setdefault("NPROC", "64")
+# Tests, and the processes that they start, compile many programs that are the same.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    programs = tempfile.mkdtemp(prefix="test-programs-")
+    atexit.register(shutil.rmtree, programs)
+    os.environ |= {
+        "JAX_COMPILATION_CACHE_DIR": programs,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
 
 import jax
 import pytest

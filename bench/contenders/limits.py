@@ -55,13 +55,19 @@ def available_on_device() -> int | None:
 
 
 def _too_long(case: Case) -> str | None:
-    flops = cost.checked_flops(case.workload, case.scope, case.phase)
-    rate = SLOW_FLOPS * host.cores()
-    seconds = flops / rate + cost.checked_steps(case.workload, case.phase) * cost.SLOW_STEP_S
+    seconds = expected_seconds(case)
     if seconds <= LONGEST_S:
         return None
+    flops = cost.checked_flops(case.workload, case.scope, case.phase)
     return (
         f"needs {flops / 1e12:,.3g} TFLOP and {case.workload.T:,} steps with its check, perhaps "
         f"{seconds / 60:,.0f} minutes on {host.cores()} cores; at most {LONGEST_S // 60} may "
         "pass without a result"
     )
+
+
+def expected_seconds(case: Case) -> float:
+    """Of the case's inputs, one call and its check, on slow cores."""
+    flops = cost.checked_flops(case.workload, case.scope, case.phase)
+    steps = cost.checked_steps(case.workload, case.phase)
+    return flops / (SLOW_FLOPS * host.cores()) + steps * cost.SLOW_STEP_S

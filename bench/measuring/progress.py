@@ -15,7 +15,7 @@ from bench.report.units import seconds
 
 
 @contextmanager
-def shown(console: Console, total: int) -> Iterator[Announce]:
+def shown(console: Console, total: int, done: int = 0) -> Iterator[Announce]:
     """A bar at the bottom, one line for every finished case above it."""
     bar = Progress(
         TextColumn("{task.description}"),
@@ -25,7 +25,7 @@ def shown(console: Console, total: int) -> Iterator[Announce]:
         console=console,
         transient=True,
     )
-    task = bar.add_task("starting", total=total)
+    task = bar.add_task("starting", total=total, completed=done)
 
     def announce(case: Case, result: CaseResult | None) -> None:
         if result is None:

@@ -7,15 +7,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.contenders import registry
 from bench.judging.precision import MOST_BLOCKS
-from bench.measuring import progress
+from bench.measuring import progress, resuming
 from bench.measuring.selection import Request
 from bench.measuring.session import Session
+from bench.measuring.steps import Begin, Step
 from bench.records import store
-from bench.records.run import Run
 from bench.report import tables
-from bench.timing import host
 from bench.timing.interrupts import ENDING, remembered
 
 SAMPLER = Path(__file__).with_name("sampling.py")
@@ -29,29 +27,27 @@ PYTEST_OPTIONS = (
 Report = Callable[[Path], None]  # renews the report of a machine's folder
 
 
-def run(request: Request, console: Console, report: Report) -> int:
-    """Measure every case and return the exit status: 1 if any is wrong, failed or impossible."""
+def run(request: Request, console: Console, report: Report, begin: Begin) -> int:
+    """Measure every case and return the exit status: 1 if any is wrong, failed or impossible.
+
+    `begin` is told of every step before it begins. Raises ResultError if there is nothing to
+    measure, or no run to go on with.
+    """
     request.require_cases()
-    origin = host.origin(request.suite, request.command)
-    origin["versions"] |= registry.versions(request.kernels)
-    blank = Run(
-        **origin,
-        narrowed=request.narrowed,
-        unavailable=request.unavailable,
-        seconds=0.0,
-        complete=False,
-    )
-    path = store.create(blank, publish=request.publish)
-    for name, reason in blank.unavailable.items():
-        console.print(f"{name}: not on this machine: {reason}", markup=False)
-    with progress.shown(console, len(request.cases)) as announce:
+    started, path = resuming.opened(request)
+    begin(Step("start", path=str(path)))
+    if not request.resumed:
+        for name, reason in started.unavailable.items():
+            console.print(f"{name}: not on this machine: {reason}", markup=False)
+    with progress.shown(console, len(request.cases), len(started.cases)) as announce:
         turn_s = request.seconds / MOST_BLOCKS
-        session = Session(blank, path, request.cases, turn_s, announce)
+        session = Session(started, path, request.cases, turn_s, announce, begin)
         with remembered(session.interrupted, *ENDING):
             status = pytest.main([*PYTEST_OPTIONS, str(SAMPLER)], plugins=[session])
     if session.finished:
         session.run = replace(session.run, complete=True)
         session.saved()
+    begin(Step("conclude", limit_s=300.0))
     return _conclude(session, status, console, report)
 
 
@@ -67,7 +63,10 @@ def _conclude(
     if not session.finished:
         interrupted = session.interrupted
         why = "interrupted" if interrupted else f"pytest's exit status is {int(status)}"
-        console.print(f"Cut short ({why}): the file holds the cases that were finished.")
+        console.print(
+            f"Cut short ({why}): the file holds the cases that were finished; the same command "
+            "with --resume goes on."
+        )
         return interrupted.status if interrupted else 1
     wrong = any(case.status in ("wrong", "failed") for case in session.run.cases)
     return int(wrong or tables.frame(session.run).impossible.any())

@@ -53,3 +53,5 @@ class Request(Selection):
     publish: bool
     command: str
     narrowed: tuple[str, ...]  # options by which it is less than the whole suite
+    resume: bool  # go on with the newest run that was interrupted
+    resumed: str = ""  # the file to go on with, where that is known

@@ -10,15 +10,17 @@ from typing import Any
 import pytest
 
 from bench.cases.case import Case
-from bench.contenders import registry
+from bench.contenders import limits, registry
 from bench.contenders.checking import judged
 from bench.contenders.subject import Subject
 from bench.judging import precision
 from bench.judging.ceilings import merged
 from bench.judging.precision import FEWEST_BLOCKS, MOST_BLOCKS
+from bench.measuring import steps
+from bench.measuring.steps import Begin, Step
 from bench.measuring.turns import Announce, turns
 from bench.records import store
-from bench.records.facts import Conditions, DeviceTime
+from bench.records.facts import Ceilings, Conditions, DeviceTime
 from bench.records.run import CaseResult, Run
 from bench.timing import conditions, free_cores, gpu_trace
 from bench.timing.ceilings import measure
@@ -36,10 +38,16 @@ class Session:
     """
 
     def __init__(
-        self, run: Run, path: Path, cases: Sequence[Case], turn_s: float, announce: Announce
+        self,
+        run: Run,
+        path: Path,
+        cases: Sequence[Case],
+        turn_s: float,
+        announce: Announce,
+        begin: Begin,
     ):
         self.run, self.path, self.turn_s = run, path, turn_s
-        self.cases, self._announce = cases, announce
+        self.cases, self._announce, self._begin = cases, announce, begin
         self._group: Case | None = None
         self._began: Moment | None = None  # the group's first turn
         self._subjects: dict[Case, Subject | RemoteSubject] = {}
@@ -47,7 +55,7 @@ class Session:
         self._outputs: dict[Case, Any] = {}  # of the last turn
         self._waited: defaultdict[Case, float] = defaultdict(float)  # seconds
         self._wait = lambda: 0.0
-        self._start = perf_counter()
+        self._start = perf_counter() - run.seconds
         self.interrupted = Interrupt()
         self.write_error = ""  # of the file: there is no use in measuring on
 
@@ -61,11 +69,14 @@ class Session:
         raise_if(self.interrupted)
         if case.group != self._group:
             self._group, self._began = case.group, conditions.now()
+        expected_s = limits.expected_seconds(case)
         if block == 0:
             self._announce(case, None)
+            self._begin(steps.prepare(case, expected_s))
             self._open(case)
         subject = self._subjects.get(case)
         if subject is not None:
+            self._begin(steps.turn(case, expected_s, self.turn_s))
             self._waited[case] += self._wait()
         return subject
 
@@ -100,6 +111,7 @@ class Session:
     def _concluded(self, case: Case, stopped: str, conditions: Conditions) -> CaseResult:
         """Its outputs checked again, then its timings summed up; what raises is its failure."""
         subject, sampled = self._subjects[case], self._pending[case]
+        self._begin(steps.check(case, limits.expected_seconds(case)))
         try:
             error = subject.error(self._outputs[case])
             result = judged(replace(sampled, error_after=error), error)
@@ -141,20 +153,29 @@ class Session:
     # What follows is called by pytest.
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """One test for every turn."""
-        metafunc.parametrize(("case", "block"), list(turns(self.cases)), ids=str)
+        """One test for every turn of a case that has no result yet."""
+        done = {result.case for result in self.run.cases}
+        left = [case for case in self.cases if case not in done]
+        metafunc.parametrize(("case", "block"), list(turns(left)), ids=str)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Any:
         """Ceilings before the first turn and after the last: the machine may be slow at either."""
         measured = (case for case in self.cases if not registry.unsupported(case))
         dtypes = sorted({case.dtype for case in measured})
-        self.run = replace(self.run, ceilings=measure(dtypes))
+        self._begin(Step("ceilings"))
+        self.run = replace(self.run, ceilings=self._ceilings(dtypes))
         self._wait = free_cores.waiting()
         passed = yield
         if self.finished:
-            self.run = replace(self.run, ceilings=merged(self.run.ceilings, measure(dtypes)))
+            self._begin(Step("ceilings"))
+            self.run = replace(self.run, ceilings=self._ceilings(dtypes))
         return passed
+
+    def _ceilings(self, dtypes: Sequence[str]) -> Ceilings:
+        """Those measured before, by another process perhaps, and those of now."""
+        before = self.run.ceilings
+        return merged(before, measure(dtypes)) if before else measure(dtypes)
 
     @pytest.fixture
     def session(self) -> "Session":

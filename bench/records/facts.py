@@ -9,6 +9,7 @@ from pydantic import Field
 
 from bench.cases.fields import Count, Quantity, Text
 
+IDENTITY = ("name", "backend", "cpu", "cores", "memory_bytes")  # of a machine
 Kind = Literal["arithmetic", "bandwidth", "serial"]
 Rate = Annotated[float, Field(gt=0, le=1e30, allow_inf_nan=False)]
 
@@ -27,6 +28,11 @@ class Machine:
     os: Text
     load_average: Quantity | None  # over one minute, at the start
     xla_flags: Text
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """What tells it from other machines, but not from itself on another day."""
+        return {name: getattr(self, name) for name in IDENTITY}
 
     @property
     def slug(self) -> str:

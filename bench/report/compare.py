@@ -18,12 +18,12 @@ from rich.table import Table
 from bench.cases.case import Case
 from bench.judging.verdicts import MARGIN, UNPAIRED_ERROR, Interval, Verdict, unpaired, verdict
 from bench.records import store
+from bench.records.facts import IDENTITY
 from bench.records.run import CaseResult, Run
 from bench.records.store import ResultError
 from bench.report.terminal import blank
 from bench.report.units import change, changes, seconds
 
-IDENTITY = ("name", "backend", "cpu", "cores", "memory_bytes")  # of a machine
 CIRCUMSTANCES = ("os", "driver", "xla_flags")  # of a run on it
 
 

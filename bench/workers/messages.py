@@ -1,5 +1,7 @@
 """What a worker and its client say to each other: JSON, one line a message."""
 
+import ctypes
+import signal
 from dataclasses import dataclass
 from typing import IO, Literal
 
@@ -8,6 +10,8 @@ from pydantic import ConfigDict, with_config
 from bench.cases.case import Case
 from bench.records.run import CaseResult, Error
 from bench.records.store import adapter
+
+SET_SIGNAL_OF_PARENTS_DEATH = 1  # of prctl(2)
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,11 @@ class Answer:
     seconds: tuple[float, ...] = ()
     result: CaseResult | None = None
     error: Error | None = None
+
+
+def die_with_parent() -> None:
+    """Ask the system to kill this process when its parent dies, however that happens."""
+    ctypes.CDLL(None).prctl(SET_SIGNAL_OF_PARENTS_DEATH, signal.SIGKILL)
 
 
 def send(message: object, stream: IO[bytes]) -> None:

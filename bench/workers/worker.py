@@ -3,9 +3,7 @@
 It ends when its standard input does, and is killed when its parent dies.
 """
 
-import ctypes
 import os
-import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,9 +20,7 @@ from bench.contenders.subject import Subject
 from bench.records.run import CaseResult
 from bench.timing import clock, free_cores
 from bench.timing.slowdown import slowed
-from bench.workers.messages import Answer, Item, Request, Start, receive, send
-
-SET_SIGNAL_OF_PARENTS_DEATH = 1  # of prctl(2)
+from bench.workers.messages import Answer, Item, Request, Start, die_with_parent, receive, send
 
 
 class Program:
@@ -111,7 +107,7 @@ class Worker:
 
 def main() -> None:
     """Answer requests until there are no more. What libraries print goes to standard error."""
-    ctypes.CDLL(None).prctl(SET_SIGNAL_OF_PARENTS_DEATH, signal.SIGKILL)
+    die_with_parent()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     start = receive(Start, sys.stdin.buffer)

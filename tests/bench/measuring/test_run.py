@@ -10,16 +10,18 @@ from pathlib import Path
 import pytest
 from helpers.cli_program import QUICK, program
 
+from bench import cli, commands
+from bench.contenders import limits
 from bench.records import store
 from bench.timing import host
 
-SHAPE = ("--shape", "T=3,B=2,I=3,H=4,O=2", "--backend", "cpu")
+SHAPE = ("--shape", "T=2,B=2,I=3,H=4,O=2", "--backend", "cpu")
 # Three broken kernels, on a machine that is said to take a second for every dependent step.
-BROKEN = """
+BROKEN = program(
+    """
 from dataclasses import replace
 from kernels import scan
 from kernels.registry import KERNELS
-from bench.timing import host
 
 def doubled(*arrays, **options):
     return 2 * scan.forward(*arrays, **options)
@@ -29,7 +31,9 @@ def raising(*arrays, **options):
 
 KERNELS["scan-autodiff"] = replace(scan.KERNEL, forward=doubled)
 KERNELS["unrolled"] = replace(scan.KERNEL, forward=raising)
-""" + program('(Ceiling("serial", "made up", (1.0,)),)')
+""",
+    ceilings='(Ceiling("serial", "made up", (1.0,)),)',
+)
 
 
 def bench(*arguments, program=("-m", "bench"), cwd):
@@ -37,6 +41,11 @@ def bench(*arguments, program=("-m", "bench"), cwd):
     # pytest-benchmark refuses to time below xdist; this process only waits.
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=240)
+
+
+def measured(*argv):
+    """What the supervised process would do, in this one."""
+    return cli.run(list(argv), lambda arguments: commands.measure(arguments, lambda step: None))
 
 
 def only_file(folder):
@@ -49,7 +58,7 @@ def test_a_run_from_start_to_report(tmp_path):
     done = bench("run", *SHAPE, "--pass", "train", "--kernels", *kernels, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     run = only_file(tmp_path)
-    assert run.complete and run.suite == "shape-T3-B2-I3-H4-O2" and run.machine.cores >= 1
+    assert run.complete and run.suite == "shape-T2-B2-I3-H4-O2" and run.machine.cores >= 1
     statuses = {(case.case.kernel, case.case.scope): case.status for case in run.cases}
     assert statuses[("scan", "model")] == statuses[("unrolled-full", "recurrence")] == "ok"
     assert all(bool(case.variant) == (case.case.kernel == "scan") for case in run.cases)
@@ -125,19 +134,15 @@ def wait_for_cases(folder: Path, process: subprocess.Popen, at_least: int) -> No
     ],
 )
 def test_a_bad_command_line_is_one_sentence(arguments, said, capsys):
-    from bench.cli import main
-
     with pytest.raises(SystemExit) as caught:
-        main(["run", *arguments])
+        cli.main(["run", *arguments])
     assert caught.value.code == 2
     assert said in capsys.readouterr().err
 
 
 def test_nothing_to_measure_is_one_sentence(tmp_path, monkeypatch, capsys):
-    from bench.cli import main
-
     monkeypatch.chdir(tmp_path)
-    assert main(["run", "--kernels", "mosaic", "--backend", "cpu"]) == 2
+    assert measured("run", "--kernels", "mosaic", "--backend", "cpu") == 2
     assert "nothing to measure: mosaic: written for" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
@@ -156,25 +161,22 @@ def test_nothing_to_measure_is_one_sentence(tmp_path, monkeypatch, capsys):
 def test_cases_none_of_which_can_run_here_are_one_sentence(
     arguments, said, tmp_path, monkeypatch, capsys
 ):
-    from bench.cli import main
-    from bench.contenders import limits
-
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(limits, "available_bytes", lambda: 2**36)
-    assert main(["run", *arguments, "--kernels", "scan"]) == 2
+    backend = () if "--backend" in arguments else ("--backend", "cpu")
+    assert measured("run", *arguments, *backend, "--kernels", "scan") == 2
     assert f"nothing to measure: {said}" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
 def test_a_narrowed_run_says_so(tmp_path, monkeypatch):
-    from bench import cli
     from bench.measuring import run
 
     requests = []
     monkeypatch.setattr(run, "run", lambda request, *_: requests.append(request) or 0)
     everything = ("--kernels", *cli.NAMES, "--pass", *cli.PASSES)
     for arguments in ((), ("--kernels", "scan", "--pass", "train"), everything):
-        cli.main(["run", "--suite", "smoke", "--backend", "cpu", *arguments])
+        measured("run", "--suite", "smoke", "--backend", "cpu", *arguments)
     assert [request.narrowed for request in requests] == [
         (),
         ("--kernels scan", "--pass train"),
@@ -183,44 +185,34 @@ def test_a_narrowed_run_says_so(tmp_path, monkeypatch):
 
 
 def test_a_backend_that_is_not_there_is_one_sentence(monkeypatch, capsys):
-    from bench.cli import main
-
     monkeypatch.setattr(host, "backends", lambda: ("cpu",))
-    assert main(["run", "--backend", "gpu"]) == 2
+    assert measured("run", "--backend", "gpu") == 2
     assert "needs an NVIDIA GPU" in capsys.readouterr().err
 
 
 def test_what_scan_is_the_best_of_is_not_measured_again_unless_asked_for(capsys):
-    from bench.cli import main
-
-    assert main(["run", "--list", "--suite", "smoke", "--backend", "cpu"]) == 0
+    assert cli.main(["run", "--list", "--suite", "smoke", "--backend", "cpu"]) == 0
     kernels = {line.split()[-1] for line in capsys.readouterr().out.splitlines()}
     assert {"scan", "unrolled-full"} <= kernels and "unrolled" not in kernels
 
 
 def test_the_activation_may_be_chosen(capsys):
-    from bench.cli import main
-
     arguments = ["run", "--list", "--suite", "smoke", "--activation", "tanh", "--backend", "cpu"]
-    assert main(arguments) == 0
+    assert cli.main(arguments) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines and all(" tanh " in line for line in lines)
 
 
 def test_list_measures_nothing(tmp_path, monkeypatch, capsys):
-    from bench.cli import main
-
     monkeypatch.chdir(tmp_path)
-    assert main(["run", "--list", "--suite", "deepbench", "--backend", "cpu"]) == 0
+    assert cli.main(["run", "--list", "--suite", "deepbench", "--backend", "cpu"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "deepbench-H1760-B16 recurrence forward float32 relu scan" in lines
     assert not list(tmp_path.iterdir())
 
 
 def test_an_unreadable_file_is_one_sentence(tmp_path, capsys):
-    from bench.cli import main
-
     bad = tmp_path / "bad.json"
     bad.write_text("{")
-    assert main(["compare", str(bad), str(bad)]) == 2
+    assert cli.main(["compare", str(bad), str(bad)]) == 2
     assert str(bad) in capsys.readouterr().err

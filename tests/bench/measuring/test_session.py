@@ -31,7 +31,9 @@ def made(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "emulated", lambda case: None)
     monkeypatch.setattr(registry, "prepare_best", prepared)
     path = tmp_path / "run.json"
-    return Session(run(complete=False), path, CASES, 0.1, lambda case, result: None)
+    return Session(
+        run(complete=False), path, CASES, 0.1, lambda case, result: None, lambda step: None
+    )
 
 
 def drive(made, seconds, outputs=lambda case, block: RIGHT):

@@ -22,7 +22,7 @@ from bench.records.facts import Ceiling
 from bench.records.store import ResultError
 from bench.report import tables
 
-SHAPE = ("--shape", "T=3,B=2,I=3,H=4,O=2", "--backend", "cpu")
+SHAPE = ("--shape", "T=2,B=2,I=3,H=4,O=2", "--backend", "cpu")
 KERNELS = ("scan-autodiff", "unrolled", "unrolled-full")
 TINY = ("run", *SHAPE, "--seconds", "0.05", "--kernels", *KERNELS)
 SMALL_DISK = (

@@ -68,4 +68,5 @@ def many_devices():
 
 
 check()
-globals()[sys.argv[1]]()
+for strain in sys.argv[1:]:
+    globals()[strain]()

@@ -1,0 +1,56 @@
+"""The file that a run writes to: a new one, or that of a run that was cut short."""
+
+from pathlib import Path
+
+from bench.contenders import registry
+from bench.measuring.selection import Request
+from bench.records import store
+from bench.records.run import Run
+from bench.timing import host
+
+
+def opened(request: Request) -> tuple[Run, Path]:
+    """The run so far and its file. Raises ResultError for a --resume without one to go on with."""
+    if request.resumed:
+        path = Path(request.resumed)
+        return store.load(path), path
+    run = _new(request)
+    if request.resume:
+        return _interrupted(run, request)
+    return run, store.create(run, publish=request.publish)
+
+
+def _new(request: Request) -> Run:
+    origin = host.origin(request.suite, request.command)
+    origin["versions"] |= registry.versions(request.kernels)
+    return Run(
+        **origin,
+        narrowed=request.narrowed,
+        unavailable=request.unavailable,
+        seconds=0.0,
+        complete=False,
+    )
+
+
+def _interrupted(now: Run, request: Request) -> tuple[Run, Path]:
+    """The newest of its suite that was cut short."""
+    folder = store.root(publish=request.publish) / now.machine.slug
+    paths = sorted(folder.glob(f"[0-9]*T[0-9]*-{now.suite}*.json"), reverse=True)
+    for run, path in ((store.load(path), path) for path in paths):
+        if not run.complete and _belong_together(run, now, request):
+            return run, path
+    raise store.ResultError(
+        f"--resume found no run of {now.suite} in {folder} that was cut short on this machine, of "
+        "this commit without local changes, with these options"
+    )
+
+
+def _belong_together(run: Run, now: Run, request: Request) -> bool:
+    """Whether the results of one may stand beside the other's."""
+    return (
+        run.source == now.source
+        and not now.source.dirty
+        and run.machine.identity == now.machine.identity
+        and (run.suite, run.versions, run.narrowed) == (now.suite, now.versions, now.narrowed)
+        and {result.case for result in run.cases} <= set(request.cases)
+    )

@@ -1,0 +1,45 @@
+"""What a measuring process says of what it is doing, for the supervisor that waits for it.
+
+Every step has a deadline: several times what it should take, so that only a hang misses it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.cases.case import Case
+
+FLOOR_S = 60.0  # of any deadline
+PREPARE_S = 300.0  # to build a native kernel, to compile every variant of the scan
+GENEROUS = 5  # times the seconds that `contenders.limits` expects of a slow machine
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a run, which may take `limit_s` seconds.
+
+    `path` is the run's file, once there is one; `case` is whose fault it is if the process dies.
+    """
+
+    what: Literal["start", "ceilings", "prepare", "turn", "check", "conclude", "done"]
+    limit_s: float = FLOOR_S
+    path: str = ""
+    case: Case | None = None
+
+
+Begin = Callable[[Step], None]
+
+
+def prepare(case: Case, expected_s: float) -> Step:
+    """Compile the case, call it once and check it."""
+    return Step("prepare", PREPARE_S + GENEROUS * expected_s, case=case)
+
+
+def turn(case: Case, expected_s: float, turn_s: float) -> Step:
+    """Wait for the cores, warm up, sample."""
+    return Step("turn", FLOOR_S + GENEROUS * (expected_s + turn_s), case=case)
+
+
+def check(case: Case, expected_s: float) -> Step:
+    """Check the case's outputs again, and trace it on a GPU."""
+    return Step("check", FLOOR_S + GENEROUS * expected_s, case=case)

@@ -1,0 +1,176 @@
+"""Kernels that crash, hang or take all memory cost their own rows; an interrupted run goes on."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.cli_program import program
+
+from bench.records import store
+
+SHAPE = ("--shape", "T=1,B=2,I=3,H=4,O=2", "--backend", "cpu", "--pass", "forward")
+# What a kernel may do, planted under the names of others; only the recurrence is measured.
+PLANTED = """
+import ctypes
+from dataclasses import replace
+from kernels import scan
+from kernels.registry import KERNELS
+from bench.contenders import combinations
+from bench.measuring import steps
+
+combinations.SCOPES = ("recurrence",)
+steps.PREPARE_S = 20
+
+def dereference_null(*arrays, **options):
+    ctypes.string_at(0)
+
+def abort(*arrays, **options):
+    ctypes.CDLL(None).abort()
+
+def hang(*arrays, **options):
+    while True:
+        ctypes.PyDLL(None).pause()
+
+def allocate(*arrays, **options):
+    taken = []
+    while True:
+        taken.append(bytearray(b"x" * 2**26))
+
+def shout(*arrays, **options):
+    print("x" * 2**22, flush=True)
+    return scan.forward(*arrays, **options)
+
+def answer_wrongly(*arrays, **options):
+    return 2 * scan.forward(*arrays, **options)
+
+for name, half in {
+    "scan-autodiff": dereference_null,
+    "unrolled": abort,
+    "unrolled-full": hang,
+    "pallas": allocate,
+    "mosaic": shout,
+    "triton": answer_wrongly,
+}.items():
+    KERNELS[name] = replace(scan.KERNEL, forward=half)
+"""
+# Two GiB are more than the process takes by itself.
+LITTLE_MEMORY = """
+import psutil
+supervisor.MEMORY_SHARE = 2**31 / psutil.virtual_memory().available
+"""
+
+
+def start(folder, code, *arguments, **options):
+    """The benchmark, in this folder."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    command = [sys.executable, "-c", code, "run", *SHAPE, *arguments]
+    return subprocess.Popen(command, cwd=folder, env=env, text=True, **options)
+
+
+def only_file(folder: Path):
+    (path,) = folder.glob("results/local/*/*.json")
+    return store.load(path)
+
+
+def test_what_a_kernel_dies_of_costs_its_own_row(tmp_path):
+    kernels = ("scan", "scan-autodiff", "unrolled", "unrolled-full", "native", "pallas", "mosaic")
+    code = program(PLANTED, LITTLE_MEMORY)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    arguments = ("--kernels", *kernels, "triton", "--seconds", "0.05")
+    with start(tmp_path, code, *arguments, **pipes) as process:
+        out, err = process.communicate(timeout=280)
+    assert process.returncode == 1, err
+    run = only_file(tmp_path)
+    found = {result.case.kernel: result for result in run.cases}
+    assert run.complete and len(found) == len(run.cases) == 8
+    reasons = {name: result.reason for name, result in found.items()}
+    assert "was killed by SIGSEGV at the step 'prepare'" in reasons["scan-autodiff"]
+    assert "was killed by SIGABRT at the step 'prepare'" in reasons["unrolled"]
+    assert "did not end within 20 s at the step 'prepare'" in reasons["unrolled-full"]
+    assert "took more than 2.0 GiB of memory" in reasons["pallas"]
+    assert found["triton"].status == "wrong"
+    failed = {name for name, result in found.items() if result.status == "failed"}
+    assert failed == {"scan-autodiff", "unrolled", "unrolled-full", "pallas"}
+    for name in {"scan", "native", "mosaic"} & set(found):
+        assert (found[name].status, bool(found[name].samples_s)) == ("ok", True), reasons
+    assert "FAILED" in out and "goes on without it" in err
+
+
+def test_a_process_that_dies_before_any_case_is_not_started_again(tmp_path):
+    code = program("import os\nprint('once', flush=True)\nos.abort()")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with start(tmp_path, code, "--kernels", "scan", **pipes) as process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, "once\n")
+    assert "bench: the measuring process was killed by SIGABRT at the step 'start'" in err
+
+
+IMMOVABLE = """
+import signal
+import bench.measuring.session
+def measure(dtypes):
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    print("immovable", flush=True)
+    while True:
+        signal.pause()
+bench.measuring.session.measure = measure
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_interrupt_ends_what_the_first_could_not(tmp_path, how):
+    with start(
+        tmp_path, program(IMMOVABLE), "--kernels", "scan", stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline() == "immovable\n"
+        process.send_signal(how)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=0.5)
+        process.send_signal(how)
+        assert process.wait(timeout=60) == 128 + how
+
+
+@pytest.fixture
+def checkout(monkeypatch):
+    """Code for a child that believes in a clean checkout: a run of a changed one cannot go on."""
+    return """
+from bench.records.facts import Source
+from bench.timing import host
+host.source = lambda: Source("0" * 40, dirty=False)
+"""
+
+
+ONE_CASE = """
+from bench.measuring.session import Session
+finish = Session._finish
+def one(self, case, result):
+    finish(self, case, result)
+    raise KeyboardInterrupt
+Session._finish = one
+"""
+
+
+def test_an_interrupted_run_goes_on_where_it_was(tmp_path, checkout):
+    arguments = ("--kernels", "unrolled", "unrolled-full", "--seconds", "0.05")
+    with start(tmp_path, program(checkout + ONE_CASE), *arguments) as process:
+        process.wait(timeout=120)
+    first = only_file(tmp_path)
+    assert 0 < len(first.cases) < 4 and not first.complete
+    with start(tmp_path, program(checkout), *arguments, "--resume") as process:
+        assert process.wait(timeout=120) == 0
+    second = only_file(tmp_path)
+    assert second.complete and len(second.cases) == 4
+    assert second.cases[: len(first.cases)] == first.cases
+    assert second.started == first.started and second.seconds > first.seconds
+
+
+@pytest.mark.parametrize("changed", ["", "host.source = lambda: Source('0' * 40, dirty=True)"])
+def test_there_must_be_one_to_go_on_with(tmp_path, checkout, changed):
+    code = program(checkout + changed)
+    with start(tmp_path, code, "--kernels", "scan", "--resume", stderr=subprocess.PIPE) as process:
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 2 and "--resume found no run of shape-T1" in err
+    assert not list(tmp_path.glob("results/local/*/*.json"))
