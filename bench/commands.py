@@ -50,6 +50,7 @@ def measure(arguments: argparse.Namespace, begin: Begin, resumed: str = "") -> i
     request = Request(
         **_selected(arguments, arguments.backend),
         seconds=arguments.seconds,
+        patience_s=arguments.patience,
         publish=arguments.publish,
         command=_command_line(arguments),
         narrowed=_narrowed(arguments),

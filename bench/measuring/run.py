@@ -41,7 +41,7 @@ def run(request: Request, console: Console, report: Report, begin: Begin) -> int
             console.print(f"{name}: not on this machine: {reason}", markup=False)
     with progress.shown(console, len(request.cases), len(started.cases)) as announce:
         turn_s = request.seconds / MOST_BLOCKS
-        session = Session(started, path, request.cases, turn_s, announce, begin)
+        session = Session(started, path, request.cases, turn_s, request.patience_s, announce, begin)
         with remembered(session.interrupted, *ENDING):
             status = pytest.main([*PYTEST_OPTIONS, str(SAMPLER)], plugins=[session])
     if session.finished:

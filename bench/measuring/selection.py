@@ -50,6 +50,7 @@ class Request(Selection):
     """What to measure, for how long, and whether to publish it."""
 
     seconds: float  # of samples a case, at most; a turn has its share of them
+    patience_s: float  # for a case to be compiled; one that hangs is given up then
     publish: bool
     command: str
     narrowed: tuple[str, ...]  # options by which it is less than the whole suite

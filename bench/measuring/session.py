@@ -43,10 +43,11 @@ class Session:
         path: Path,
         cases: Sequence[Case],
         turn_s: float,
+        patience_s: float,
         announce: Announce,
         begin: Begin,
     ):
-        self.run, self.path, self.turn_s = run, path, turn_s
+        self.run, self.path, self.turn_s, self._patience_s = run, path, turn_s, patience_s
         self.cases, self._announce, self._begin = cases, announce, begin
         self._group: Case | None = None
         self._began: Moment | None = None  # the group's first turn
@@ -72,7 +73,7 @@ class Session:
         expected_s = limits.expected_seconds(case)
         if block == 0:
             self._announce(case, None)
-            self._begin(steps.prepare(case, expected_s))
+            self._begin(steps.prepare(case, expected_s, self._patience_s))
             self._open(case)
         subject = self._subjects.get(case)
         if subject is not None:

@@ -10,7 +10,6 @@ from typing import Literal
 from bench.cases.case import Case
 
 FLOOR_S = 60.0  # of any deadline
-PREPARE_S = 300.0  # to build a native kernel, to compile every variant of the scan
 GENEROUS = 5  # times the seconds that `contenders.limits` expects of a slow machine
 
 
@@ -30,9 +29,9 @@ class Step:
 Begin = Callable[[Step], None]
 
 
-def prepare(case: Case, expected_s: float) -> Step:
-    """Compile the case, call it once and check it."""
-    return Step("prepare", PREPARE_S + GENEROUS * expected_s, case=case)
+def prepare(case: Case, expected_s: float, patience_s: float) -> Step:
+    """Compile the case, which is what the patience is for, call it once and check it."""
+    return Step("prepare", patience_s + GENEROUS * expected_s, case=case)
 
 
 def turn(case: Case, expected_s: float, turn_s: float) -> Step:

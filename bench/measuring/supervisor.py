@@ -50,7 +50,8 @@ def run(argv: Sequence[str], interrupt: Interrupt) -> int:
         ending = _Child(argv, resumed, interrupt).watched()
         if not ending.reason:
             return interrupt.status if interrupt else ending.status
-        print(f"bench: the measuring process {ending.reason}", file=sys.stderr, flush=True)
+        where = f" of {ending.step.case}" if ending.step.case else ""
+        print(f"bench: the measuring process {ending.reason}{where}", file=sys.stderr, flush=True)
         if interrupt:
             return interrupt.status
         count = _file_failure(ending)
@@ -149,5 +150,4 @@ class _Child:
         return f"ended with status {status} {self._where()}" if self._path else ""
 
     def _where(self) -> str:
-        case = f" of {self._step.case}" if self._step.case else ""
-        return f"at the step {self._step.what!r}{case}"
+        return f"at the step {self._step.what!r}"

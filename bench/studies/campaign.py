@@ -20,6 +20,18 @@ from rich.console import Console
 ROOT = Path(__file__).parents[2]
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-o", "addopts=", "-p", "no:cacheprovider")
 RUN = (sys.executable, "-m", "bench", "run")
+HANG = (sys.executable, "-m", "bench.studies.planted_hang", "run")
+SHORT = (
+    "--pass",
+    "forward",
+    "--kernels",
+    "scan",
+    "unrolled",
+    "--seconds",
+    "0.1",
+    "--patience",
+    "8",
+)
 BY_XLA = ("scan", "scan-autodiff", "unrolled", "unrolled-full")
 FUSED = "(mosaic or triton or pallas)"  # what no other machine has run
 # Both halves of each on small shapes. Not `bench run`: its profiler and the checkers exclude each
@@ -52,12 +64,14 @@ def steps(backend: str) -> Iterator[Step]:
         for checker in CHECKERS:
             wrapper = ("compute-sanitizer", "--tool", checker, "--error-exitcode", "9")
             yield Step(checker, (*wrapper, *PYTEST, suites[1], "-k", CHECKED), 20, device)
-    run = (*RUN, "--backend", backend, "--seconds", "0.3")
+    run = (*RUN, "--backend", backend, "--seconds", "0.3", "--patience", "30")
     mission = ("--shape", "T=500,B=50,I=128,H=256,O=128" if backend == "gpu" else TINY)
     half = ("--dtype", "bfloat16", "float16")
     yield Step("mission", (*run, *mission, *half), 90)
     by_xla = (*run, *mission, "--dtype", "bfloat16", "--kernels", *BY_XLA)
     yield Step("command-buffers", by_xla, 35, COMMAND_BUFFERS if backend == "gpu" else {})
+    if backend == "cpu":
+        yield Step("hang", (*HANG, "--backend", backend, *mission, *SHORT), 120)
     if backend == "gpu":
         yield Step("default", (*run, "--dtype", "bfloat16"), 75)
         yield Step("float32", (*run, *mission, "--dtype", "float32", "tf32"), 30)

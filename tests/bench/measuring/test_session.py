@@ -32,7 +32,7 @@ def made(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "prepare_best", prepared)
     path = tmp_path / "run.json"
     return Session(
-        run(complete=False), path, CASES, 0.1, lambda case, result: None, lambda step: None
+        run(complete=False), path, CASES, 0.1, 300.0, lambda case, result: None, lambda step: None
     )
 
 

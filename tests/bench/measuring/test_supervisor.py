@@ -19,10 +19,8 @@ from dataclasses import replace
 from kernels import scan
 from kernels.registry import KERNELS
 from bench.contenders import combinations
-from bench.measuring import steps
 
 combinations.SCOPES = ("recurrence",)
-steps.PREPARE_S = 20
 
 def dereference_null(*arrays, **options):
     ctypes.string_at(0)
@@ -79,7 +77,7 @@ def test_what_a_kernel_dies_of_costs_its_own_row(tmp_path):
     kernels = ("scan", "scan-autodiff", "unrolled", "unrolled-full", "native", "pallas", "mosaic")
     code = program(PLANTED, LITTLE_MEMORY)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    arguments = ("--kernels", *kernels, "triton", "--seconds", "0.05")
+    arguments = ("--kernels", *kernels, "triton", "--seconds", "0.05", "--patience", "20")
     with start(tmp_path, code, *arguments, **pipes) as process:
         out, err = process.communicate(timeout=280)
     assert process.returncode == 1, err
