@@ -3,13 +3,16 @@
 import dataclasses
 import json
 import os
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from helpers.sample_runs import TYPICAL, run
 
 from bench.records import store
-from bench.records.run import SCHEMA
+from bench.records.facts import Ceiling, Conditions, Machine
+from bench.records.run import SCHEMA, CaseResult, Run
 from bench.records.store import ResultError
 
 
@@ -100,3 +103,20 @@ def test_a_malformed_file_is_named_and_said_why():
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ResultError, match=r"nowhere\.json: No such file"):
         store.load(tmp_path / "nowhere.json")
+
+
+@pytest.mark.parametrize(
+    ("heading", "record"),
+    [
+        ("A run", Run),
+        ("Its machine", Machine),
+        ("A ceiling", Ceiling),
+        ("A case", CaseResult),
+        ("Its conditions", Conditions),
+    ],
+)
+def test_every_field_is_documented(heading, record):
+    text = (Path(__file__).parents[3] / "docs" / "result-files.md").read_text()
+    table = text.split(f"## {heading}\n")[1].split("\n## ")[0]
+    documented = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?`) \|", table, re.M)))
+    assert documented == [field.name for field in fields(record)]
