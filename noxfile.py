@@ -105,7 +105,7 @@ def adding(session: nox.Session) -> None:
 
 @shared
 def regress(session: nox.Session) -> None:
-    """Compare the working tree with a revision: faster, the same, slower or not to be told."""
+    """Compare the working tree with a revision: faster, the same, slower or undecided."""
     run(session, "python", "-m", "bench", "regress", *session.posargs)
 
 

@@ -144,7 +144,7 @@ def kinds() -> "tuple[Kind, ...]":
 
 
 def _renew(console: Console, folder: Path) -> None:
-    """Rebuild a machine's report. An older file that cannot be read spoils only the report."""
+    """Rebuild a machine's report. An older file that cannot be read costs only the report."""
     from bench.report import build
 
     try:

@@ -58,7 +58,7 @@ def _refuse_giants(text: str, sizes: dict[str, int]) -> None:
 
 
 def mission(T: int) -> Workload:
-    """The shape that the project was asked for, over T steps."""
+    """The shape of the project's task, over T steps."""
     return Workload(f"mission-T{T}", T, B=50, I=128, H=256, O=128)
 
 

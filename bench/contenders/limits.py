@@ -43,7 +43,7 @@ def _lacking(what: str, need: int, has: int | None) -> str | None:
 
 @cache
 def available_bytes() -> int:
-    """Of the machine's memory, when first asked: later the run's own cases take some."""
+    """Of the machine's memory, at the first call: later the run's own cases take some."""
     return psutil.virtual_memory().available
 
 

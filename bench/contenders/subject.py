@@ -33,7 +33,7 @@ class Subject:
         """The largest deviation of any output from what it must be.
 
         Arrays equal to those judged last deviate as much: the oracle, which may take a hundred
-        times as long as the call, is not asked again.
+        times as long as the call, does not run again.
         """
         arrays = _copied(outputs)
         for judged, error in self._judged:

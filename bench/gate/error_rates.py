@@ -72,11 +72,11 @@ def _rate(extra: float, rows: Sequence[Row]) -> Rate:
 def promises(rates: Sequence[Rate]) -> list[Promise]:
     """At most so many false alarms, at least so many found. What was not tried is not kept."""
     by_size = {rate.extra: rate for rate in rates}
-    wanted = (
+    targets = (
         (0.0, f"at most {FALSE_ALARMS:.0%} of equals", lambda share: share <= FALSE_ALARMS),
         (PROMISED, f"at least {FOUND:.0%} of +{PROMISED:.0%}", lambda share: share >= FOUND),
     )
-    return [_promise(by_size.get(extra), words, holds) for extra, words, holds in wanted]
+    return [_promise(by_size.get(extra), words, holds) for extra, words, holds in targets]
 
 
 def table(rates: Sequence[Rate]) -> Table:
@@ -132,5 +132,5 @@ def _promise(rate: Rate | None, words: str, holds: Callable[[float], bool]) -> P
         return Promise(False, f"{words} called SLOWER: not tried")
     slower = rate.verdicts.get(Verdict.SLOWER, 0)
     kept = holds(rate.share(Verdict.SLOWER))
-    told = f"{slower} of {rate.total} ({_range(rate)}), {'kept' if kept else 'MISSED'}"
-    return Promise(kept, f"{words} called SLOWER: {told}")
+    counts = f"{slower} of {rate.total} ({_range(rate)}), {'kept' if kept else 'MISSED'}"
+    return Promise(kept, f"{words} called SLOWER: {counts}")

@@ -26,20 +26,20 @@ def main(request: Request, console: Console) -> int:
 
     Raises ResultError for a base that is no revision, or a harness that cannot start its kernels.
     """
-    # The device is asked its name here, and then left to the workers.
+    # The device's name is read here; after that only the workers use it.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     commit = revision.commit(HARNESS, request.base)
     interrupted = Interrupt()
     with remembered(interrupted, *ENDING), revision.unpacked(HARNESS, commit) as base:
-        blank = Regression(
+        empty = Regression(
             **host.origin(request.suite, request.command),
             base=commit,
             seconds=0.0,
             complete=False,
             rows=(),
         )
-        path = store.create(blank, publish=request.publish, kind="regress-")
-        found = _compare(request, blank, base, path, console, interrupted)
+        path = store.create(empty, publish=request.publish, kind="regress-")
+        found = _compare(request, empty, base, path, console, interrupted)
     title = f"The working tree against {request.base} ({commit[:12]})"
     console.print(table.for_terminal(found.rows, title))
     console.print(f"Times: {path}")
@@ -51,14 +51,14 @@ def main(request: Request, console: Console) -> int:
 
 def _compare(
     request: Request,
-    blank: Regression,
+    empty: Regression,
     base: Path,
     path: Path,
     console: Console,
     interrupted: Interrupt,
 ) -> Regression:
     """The record, saved after every look; not complete if Ctrl-C or SIGTERM cut it short."""
-    found, begin = blank, monotonic()
+    found, begin = empty, monotonic()
     items = [Item(case) for case in request.cases]
 
     def announce(number: int, of: int) -> None:

@@ -1,4 +1,4 @@
-"""What the gate is asked to compare, and what its two commands share."""
+"""What the gate compares, and what its two commands share."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -66,7 +66,7 @@ def play(setup: Setup, random: Random, items: Sequence[Item]) -> Found:
 
 
 class _Round:
-    """`current` is the item that the workers are at, for whoever asks what they died of."""
+    """`current` is the item that the workers are at, in case they die of it."""
 
     def __init__(self, setup: Setup, items: Sequence[Item], random: Random):
         self._setup, self._items, self._random = setup, items, random

@@ -39,22 +39,22 @@ def main(request: Request, trials: int, console: Console, report: Callable[[Path
 
     `report` renews the report of a machine's folder.
     """
-    blank = SelfTest(
+    empty = SelfTest(
         **host.origin(f"self-test-{request.suite}", request.command),
         seconds=0.0,
         complete=False,
         narrowed=request.narrowed,
         trials=(),
     )
-    path = store.create(blank, publish=request.publish, folder="gate")
+    path = store.create(empty, publish=request.publish, folder="gate")
     interrupted = Interrupt()
     with remembered(interrupted, *ENDING), revision.copied(HARNESS) as base:
-        found = _run(request, trials, base, blank, path, console, interrupted)
+        found = _run(request, trials, base, empty, path, console, interrupted)
     if not found.trials:
         console.print("Cut short before the first trial was finished.")
         return interrupted.status
     found_rates = error_rates.rates(row for rows in found.trials for row in rows)
-    console.print(tables.printed(error_rates.table(found_rates), "", ""))
+    console.print(tables.terminal_table(error_rates.table(found_rates), "", ""))
     console.print(f"Rows: {path}")
     report(path.parent.parent)
     if not found.complete:
@@ -79,13 +79,13 @@ def _run(
     request: Request,
     trials: int,
     base: Path,
-    blank: SelfTest,
+    empty: SelfTest,
     path: Path,
     console: Console,
     interrupted: Interrupt,
 ) -> SelfTest:
     """The record, saved after every trial; not complete if Ctrl-C or SIGTERM cut it short."""
-    found, begin, random = blank, monotonic(), Random(SEED)
+    found, begin, random = empty, monotonic(), Random(SEED)
     with (
         TemporaryDirectory(prefix="bench-regress-") as caches,
         console.status("trial 1") as status,

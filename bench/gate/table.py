@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench.gate.looks import Row
-from bench.report.terminal import blank
+from bench.report.terminal import empty_table
 from bench.report.units import change, changes, seconds
 
 STYLES = {"FASTER": "green", "SAME": "", "AMBIGUOUS": "yellow", "UNTIMED": "dim"}
@@ -18,7 +18,7 @@ COLUMNS = ("base", "head", "change", "interval", "margin", "rounds")
 def for_terminal(rows: Sequence[Row], title: str) -> Table:
     """One line a case; below it, why a case has no verdict."""
     remarks = [f"{row.item.case}: {row.reason}" for row in rows if row.reason]
-    table = blank(title, "\n".join(remarks))
+    table = empty_table(title, "\n".join(remarks))
     table.add_column("case")
     for head in COLUMNS:
         table.add_column(head, justify="right", no_wrap=True)

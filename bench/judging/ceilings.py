@@ -11,7 +11,7 @@ from bench.records.facts import Ceiling, Ceilings, Kind
 
 @dataclass(frozen=True)
 class Nearest:
-    """The ceiling that a case comes closest to: the seconds that it asks for at least."""
+    """The ceiling that a case comes closest to: the seconds that it needs at least."""
 
     name: Kind
     seconds: float
@@ -30,10 +30,10 @@ def merged(first: Ceilings, second: Ceilings) -> Ceilings:
 def nearest(ceilings: Ceilings, case: Case) -> Nearest | None:
     """The ceiling that leaves the case the most time; None where none was measured for it."""
     itemsize = FORMATS[case.dtype].itemsize
-    asked = (case.workload, case.scope, case.phase, itemsize)
-    moved = cost.compulsory_bytes(*asked)
+    cost_key = (case.workload, case.scope, case.phase, itemsize)
+    moved = cost.compulsory_bytes(*cost_key)
     demands = (
-        (cost.cost(*asked).flops, arithmetic(ceilings, case.dtype)),
+        (cost.cost(*cost_key).flops, arithmetic(ceilings, case.dtype)),
         (moved, bandwidth(ceilings, moved)),
         (case.workload.T, [each for each in ceilings if each.kind == "serial"]),
     )

@@ -1,11 +1,11 @@
-"""How well a median is known, and what makes a case's time not to be relied upon.
+"""How precise a median is, and what makes a case's time unreliable.
 
-Rounds of one turn share the machine's mood, so they are not independent; the medians of turns
-nearly are. The interval is Student's t on the logarithms of those medians: the method of batch
-means (Law, "Simulation Modeling and Analysis", 5th ed., 9.5.3; for benchmarks Georges, Buytaert &
-Eeckhout, "Statistically Rigorous Java Performance Evaluation", OOPSLA 2007). Stopping once it is
-narrow costs a little of its confidence: simulated with normal turns of 1 to 12 % spread, it holds
-the true median in 92 to 95 cases of 100.
+Rounds of one turn are correlated; the medians of turns nearly are independent. The interval is
+Student's t on the logarithms of those medians: the method of batch means (Law, "Simulation Modeling
+and Analysis", 5th ed., 9.5.3; for benchmarks Georges, Buytaert & Eeckhout, "Statistically Rigorous
+Java Performance Evaluation", OOPSLA 2007). Stopping once it is narrow costs a little of its
+confidence: simulated with normal turns of 1 to 12 % spread, it holds the true median in 92 to 95
+cases of 100.
 """
 
 from collections.abc import Iterator, Sequence
@@ -43,7 +43,7 @@ def half_width(low: float, high: float) -> float:
 
 
 def is_precise(turns: Turns) -> bool:
-    """Whether more turns would tell nothing that matters."""
+    """Whether more turns would add nothing that matters."""
     return half_width(*interval(turns)) <= PRECISE
 
 

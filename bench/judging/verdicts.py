@@ -1,10 +1,10 @@
-"""Faster, the same, slower, or not to be told: an interval on a log ratio against a margin.
+"""Faster, the same, slower, or undecided: an interval on a log ratio against a margin.
 
 Intervals belong to the Hodges-Lehmann estimate and come from inverting a rank test (Hodges &
 Lehmann, "Estimates of location based on rank tests", 1963; Hollander, Wolfe & Chicken,
 "Nonparametric Statistical Methods", 3rd ed., 3.2 to 3.3 and 4.2 to 4.3). Such an interval is exact
 for any number of samples, which a bootstrap's is not for the few that a process each allows, and
-an outlier cannot move it far. Where too few samples can support the error asked for, it is
+an outlier cannot move it far. Where too few samples can support the given error, it is
 unbounded: the verdict is then AMBIGUOUS, never a guess.
 
 Paired, the test is Wilcoxon's signed-rank test. It assumes that differences are symmetric, and in
@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import ConfigDict, with_config
 
-MARGIN = 0.05  # a change that matters, unless told otherwise
+MARGIN = 0.05  # a change that matters, by default
 PAIRED_ERROR = 0.05  # over all looks together, that an interval misses, on either side
 UNPAIRED_ERROR = 0.05  # four turns against four, the fewest of a run, support 2 / C(8, 4)
 

@@ -30,7 +30,7 @@ Report = Callable[[Path], None]  # renews the report of a machine's folder
 def run(request: Request, console: Console, report: Report, begin: Begin) -> int:
     """Measure every case and return the exit status: 1 if any is wrong, failed or impossible.
 
-    `begin` is told of every step before it begins. Raises ResultError if there is nothing to
+    `begin` is called before every step. Raises ResultError if there is nothing to
     measure, or no run to go on with.
     """
     request.require_cases()

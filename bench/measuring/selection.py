@@ -1,4 +1,4 @@
-"""What a run is asked to measure."""
+"""What a run measures."""
 
 from dataclasses import dataclass
 
@@ -22,13 +22,13 @@ class Selection:
 
     @property
     def cases(self) -> tuple[Case, ...]:
-        """Every case asked for, of the kernels that this machine has."""
+        """Every selected case, of the kernels that this machine has."""
         here = [name for name in self.kernels if registry.unavailable(name) is None]
         return cases(self.workloads, self.dtypes, here, self.phases, self.activation)
 
     @property
     def unavailable(self) -> dict[str, str]:
-        """The kernels asked for that this machine lacks, and why."""
+        """The selected kernels that this machine lacks, and why."""
         reasons = {name: registry.unavailable(name) for name in self.kernels}
         return {name: reason for name, reason in reasons.items() if reason}
 

@@ -33,8 +33,8 @@ from kernels.contract import current_platform
 class Session:
     """Takes each case from compiling to a finished `CaseResult`, saved at once.
 
-    A turn lasts `turn_s` seconds. The cases of a group end together, once each is known well
-    enough or the last block is done: turns that only some of them had would not compare.
+    A turn lasts `turn_s` seconds. The cases of a group end together, once each is precise
+    or the last block is done: turns that only some of them had would not compare.
     """
 
     def __init__(

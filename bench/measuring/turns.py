@@ -13,8 +13,8 @@ def turns(cases: Sequence[Case]) -> Iterator[tuple[Case, int]]:
     """(case, block): within a group kernels take turns, each block in the opposite order.
 
     A machine's speed drifts over seconds. Kernels that alternate see the same drift, so the ratio
-    of two of them is steadier than either time. A group that is known well enough lets the rest of
-    its turns pass.
+    of two of them is steadier than either time. A group that is precise enough skips the
+    rest of its turns.
     """
     groups: dict[Case, list[Case]] = {}
     for case in cases:

@@ -21,9 +21,9 @@ class CaseResult:
 
     status: "ok" timed; "wrong" outside its tolerance, so not timed; "emulated" correct, but its
     speed would mean nothing; "unsupported" does not run here; "failed" raised. Only "ok" has
-    samples: seconds a call, a list for every turn, made by the timer named; the interval in which
-    their median lies, and whether the turns ended because that was narrow or because the time for
-    them was spent.
+    samples: seconds a call, a list for every turn, measured by the timer named; the interval in
+    which their median lies, and whether the turns ended because that was narrow or because the
+    time for them was spent.
     """
 
     case: Case
@@ -60,7 +60,7 @@ class Origin:
 
     @property
     def whole(self) -> bool:
-        """Whether it speaks for its suite: all of it was asked for, and finished."""
+        """Whether it speaks for its suite: all of it was requested, and finished."""
         return not self.narrowed
 
 

@@ -17,7 +17,7 @@ from bench.records.run import SCHEMA, Origin, Run
 ROOT = Path("results")
 FILES = "[0-9]*T[0-9]*-*.json"  # as `create` names them
 LARGEST_FILE = 256 * 2**20  # bytes; a run of the default suite is a thousandth of it
-LONGEST_PLACE = 100  # characters, of where in a file something is amiss
+LONGEST_PLACE = 100  # characters, of where in a file something is invalid
 
 
 class ResultError(Exception):
@@ -33,7 +33,7 @@ adapter = lru_cache(TypeAdapter)
 
 
 def load[Kind: Origin](path: Path, kind: type[Kind] = Run) -> Kind:
-    """Read and check a result file. Raises ResultError, naming the file, for anything amiss."""
+    """Read and check a result file. Raises ResultError, naming the file, for anything invalid."""
     try:
         with path.open("rb") as file:
             text = file.read(LARGEST_FILE + 1)

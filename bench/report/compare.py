@@ -21,7 +21,7 @@ from bench.records import store
 from bench.records.facts import IDENTITY
 from bench.records.run import CaseResult, Run
 from bench.records.store import ResultError
-from bench.report.terminal import blank
+from bench.report.terminal import empty_table
 from bench.report.units import change, changes, seconds
 
 CIRCUMSTANCES = ("os", "driver", "xla_flags")  # of a run on it
@@ -40,7 +40,7 @@ def main(paths: Sequence[Path], console: Console) -> int:
     if len(paths) < 2:
         raise ResultError(f"compare got {len(paths)} result file; expected two or more")
     runs = [store.load(path) for path in paths]
-    _refuse_namesakes(paths, runs)
+    _check_unique_names(paths, runs)
     console.print(*_introductions(paths, runs), sep="\n", markup=False)
     console.print(_table(runs))
     return 0
@@ -72,7 +72,7 @@ def _differing(names: Sequence[str], first: Run, other: Run) -> list[str]:
     return [name for name, one, another in pairs if one != another]
 
 
-def _refuse_namesakes(paths: Sequence[Path], runs: Sequence[Run]) -> None:
+def _check_unique_names(paths: Sequence[Path], runs: Sequence[Run]) -> None:
     """One name with two shapes would put two problems on one line."""
     known: dict[str, tuple[object, Path]] = {}
     for path, run in zip(paths, runs, strict=True):
@@ -107,7 +107,7 @@ def _labels(runs: Sequence[Run]) -> list[str]:
 
 
 def _table(runs: Sequence[Run]) -> Table:
-    table = blank()
+    table = empty_table()
     table.add_column("case")
     for label, run in zip(_labels(runs), runs, strict=True):
         table.add_column(escape(f"{label}: {run.machine.name} ({run.machine.backend})"))

@@ -48,14 +48,14 @@ class Table:
 
     def starts(self) -> list[bool]:
         """For every row, whether `split` differs from the row before; never without `split`."""
-        told = self.rows[list(self.split)]
-        return (told != told.shift()).any(axis=1).tolist()
+        values = self.rows[list(self.split)]
+        return (values != values.shift()).any(axis=1).tolist()
 
     def whole(self) -> "Table":
         """One table that shows what `split` names, after the first column, where it varies."""
         first, *others = self.columns.items()
-        told = [(name, (name, str)) for name in self.split if self.rows[name].nunique() > 1]
-        return replace(self, columns=dict([first, *told, *others]), split=())
+        varying = [(name, (name, str)) for name in self.split if self.rows[name].nunique() > 1]
+        return replace(self, columns=dict([first, *varying, *others]), split=())
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from bench.judging.ceilings import Nearest, nearest
 from bench.records.facts import Ceilings
 from bench.records.run import CaseResult, Run
 from bench.report.section import Table
-from bench.report.terminal import blank
+from bench.report.terminal import empty_table
 from bench.report.units import digits, integer, mebibytes, percent, plus_minus, seconds
 
 GROUP = ["workload", "scope", "pass", "dtype", "activation"]
@@ -53,7 +53,7 @@ def frame(run: Run) -> pd.DataFrame:
     """One row a case, in the order of the run; times in seconds; NaN where nothing was timed.
 
     `speedup` is the baseline's median over the case's own, both from this run's interleaved turns.
-    `share` is the time that the nearest ceiling asks for over the median; `impossible` says that
+    `share` is the time that the nearest ceiling needs over the median; `impossible` says that
     even the slow end of the case's interval is faster, by more than the ceiling's own spread.
     """
     rows = pd.DataFrame([_row(case, run.ceilings) for case in run.cases])
@@ -69,8 +69,8 @@ def _row(result: CaseResult, ceilings: Ceilings) -> dict[str, object]:
     case, w = result.case, result.case.workload
     samples = [sample for block in result.samples_s for sample in block] or [np.nan]
     p20, median, p80 = np.quantile(samples, (0.2, 0.5, 0.8))
-    asked = (w, case.scope, case.phase, FORMATS[case.dtype].itemsize)
-    need, moved = cost.cost(*asked), cost.compulsory_bytes(*asked)
+    cost_key = (w, case.scope, case.phase, FORMATS[case.dtype].itemsize)
+    need, moved = cost.cost(*cost_key), cost.compulsory_bytes(*cost_key)
     row = {"workload": w.name, "T": w.T, "B": w.B, "I": w.I, "H": w.H, "O": w.O}
     row |= {"scope": case.scope, "pass": case.phase, "dtype": case.dtype}
     row |= {"activation": case.activation, "kernel": case.kernel}
@@ -89,8 +89,8 @@ def _trust(result: CaseResult, median: float, ceiling: Nearest | None) -> dict[s
     """How far a time is to be relied upon: its interval, its share of a ceiling, and all doubts."""
     if not result.samples_s:
         loud = result.status.upper() if result.status in ("wrong", "failed") else result.status
-        blank = {"half_width": np.nan, "share": np.nan, "ceiling": "", "impossible": False}
-        return {**blank, "doubt": "", "check": loud}
+        nothing = {"half_width": np.nan, "share": np.nan, "ceiling": "", "impossible": False}
+        return {**nothing, "doubt": "", "check": loud}
     low, high = result.interval_s or (median, median)
     doubts = list(precision.unstable(result))
     share = ceiling.seconds / median if ceiling else np.nan
@@ -138,7 +138,7 @@ def for_terminal(run: Run) -> Iterator[Printed]:
     for title, part in replace(every, columns=shown).parts():
         sizes = ", ".join(f"{axis} {part.rows[axis].iloc[0]}" for axis in "TBIHO")
         remarks = filter(None, map(_remark, part.rows.itertuples()))
-        yield printed(part, f"{title} ({sizes})", "\n".join(remarks))
+        yield terminal_table(part, f"{title} ({sizes})", "\n".join(remarks))
 
 
 def _remark(row: Any) -> str:
@@ -148,9 +148,9 @@ def _remark(row: Any) -> str:
     return f"{row.kernel}: {said}" if said else ""
 
 
-def printed(part: Table, title: str, caption: str) -> Printed:
+def terminal_table(part: Table, title: str, caption: str) -> Printed:
     """A table as the terminal shows it."""
-    table = blank(title, caption)
+    table = empty_table(title, caption)
     for head in part.columns:
         table.add_column(head, justify="right" if part.is_numeric(head) else "left")
     for row in part.cells.itertuples(index=False):

@@ -5,7 +5,7 @@ from rich.markup import escape
 from rich.table import Table
 
 
-def blank(title: str = "", caption: str = "") -> Table:
+def empty_table(title: str = "", caption: str = "") -> Table:
     """A table without columns yet; its title and caption are plain text, not markup."""
     return Table(
         title=escape(title),

@@ -1,4 +1,4 @@
-"""`python -m bench campaign --out DIR`: all that a GPU host is asked, most important first.
+"""`python -m bench campaign --out DIR`: all that a GPU host should measure, most important first.
 
 Correctness, then what the hardware's checkers say, then timings. Every step is a process of its
 own with a time limit, writes under DIR as it goes and is followed by the next whatever became of

@@ -54,7 +54,7 @@ def others(start: Moment, end: Moment, cores: int) -> float:
 
 
 def since(start: Moment, call: Callable[[], object], *, on_gpu: bool) -> Conditions:
-    """The conditions from `start` to now; a GPU is asked while `call` keeps it busy."""
+    """The conditions from `start` to now; a GPU is queried while `call` keeps it busy."""
     return Conditions(
         others=others(start, now(), len(psutil.Process().cpu_affinity())),
         load_average=psutil.getloadavg()[0],
@@ -74,12 +74,12 @@ def _cpu_mhz() -> float | None:
 def _gpu(call: Callable[[], object]) -> Gpu | None:
     command = ("nvidia-smi", f"--query-gpu={GPU_FIELDS}", "--format=csv,noheader", "--id=0")
     try:
-        asked = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        query = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     except OSError:
         return None
-    while asked.poll() is None:
+    while query.poll() is None:
         call()
-    return parse(asked.stdout.read())
+    return parse(query.stdout.read())
 
 
 def parse(line: str) -> Gpu | None:

@@ -14,7 +14,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM)
 
 @dataclass
 class Interrupt:
-    """The first signal that asked for the end, if one did."""
+    """The first signal that ended the command, if one did."""
 
     number: signal.Signals | None = None
 
@@ -39,8 +39,8 @@ def remembered(interrupt: Interrupt, *numbers: signal.Signals) -> Iterator[None]
         interrupt.number = interrupt.number or signal.Signals(number)
         signal.default_int_handler(number, frame)
 
-    heard = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, handle) for number in heard}
+    handled = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in handled}
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""A worker as its parent sees it: started, asked, stopped while it has no turn, ended."""
+"""A worker as its parent sees it: started, sent requests, stopped while it has no turn, ended."""
 
 import os
 import signal

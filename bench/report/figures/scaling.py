@@ -19,9 +19,9 @@ from bench.report.tables import GROUP, frame
 from bench.report.units import percent, seconds
 
 FEWEST = 3  # different T: through two, every line is perfect
-ALIKE = ["kernel", *(name for name in GROUP if name != "workload"), "B", "I", "H", "O"]
+FIT_KEYS = ["kernel", *(name for name in GROUP if name != "workload"), "B", "I", "H", "O"]
 COLUMNS = {
-    **{name: (name, str) for name in ALIKE},
+    **{name: (name, str) for name in FIT_KEYS},
     "fixed": ("fixed_s", seconds),
     "fixed, 95 %": ("fixed", str),
     "a step": ("step_s", seconds),
@@ -52,10 +52,10 @@ def fits(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _fits(timed: pd.DataFrame) -> Iterator[dict[str, object]]:
-    for alike, part in timed.groupby(ALIKE, sort=False):
+    for keys, part in timed.groupby(FIT_KEYS, sort=False):
         if part["T"].nunique() >= FEWEST:
             found = fit(part["T"].to_numpy(float), part.median_s.to_numpy(float))
-            yield dict(zip(ALIKE, alike, strict=True)) | {"points": len(part)} | found
+            yield dict(zip(FIT_KEYS, keys, strict=True)) | {"points": len(part)} | found
 
 
 def fit(steps: Float[np.ndarray, "N"], times: Float[np.ndarray, "N"]) -> dict[str, float | str]:

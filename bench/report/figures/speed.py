@@ -15,7 +15,7 @@ from bench.report.tables import BASELINE, GROUP, RANGE
 
 SWEEPS = {"T": "time steps T", "H": "hidden size H"}
 PANEL = ["scope", "pass", "dtype", "activation"]
-MARKERS = "osD^vPX<>*p"  # a kernel is told by shape as well as by colour
+MARKERS = "osD^vPX<>*p"  # a kernel has its own shape as well as its colour
 COLOURS = (
     "#000000",
     "#0072b2",

@@ -43,7 +43,7 @@ MEANINGS = {
     "WRONG; FAILED: it raised; emulated: correct, but its speed would mean nothing; unsupported: "
     "does not run here",
     "GFLOP/s": "the arithmetic that the problem needs, not what a kernel spends, over the median",
-    "of ceiling, nearest": "the time that the nearest ceiling asks for, over the median",
+    "of ceiling, nearest": "the time that the nearest ceiling allows at best, over the median",
     "per step": "the median over T",
     "fixed, a step": "of the line through the medians at three T or more: at T 0, and its slope",
     "largest misfit": "of a median from that line: where it is large, time is no straight line",

@@ -12,8 +12,8 @@ from bench.report.units import digits, mebibytes
 
 def section(origins: Sequence[Origin]) -> Section:
     """A column a file, a row for everything that any of them says."""
-    told = {origin.suite: _properties(origin) for origin in origins}
-    rows = pd.DataFrame(told).fillna("").rename_axis("property").reset_index()
+    properties = {origin.suite: _properties(origin) for origin in origins}
+    rows = pd.DataFrame(properties).fillna("").rename_axis("property").reset_index()
     return Section("Machine", table=Table(rows, {name: (name, str) for name in rows.columns}))
 
 
@@ -25,7 +25,7 @@ def not_whole(origin: Origin) -> list[str]:
 
 def _properties(origin: Origin) -> dict[str, str]:
     machine, source = origin.machine, origin.source
-    told = {
+    properties = {
         "device": machine.name,
         "CPU": f"{machine.cpu}, {machine.cores} cores",
         "memory": f"{mebibytes(machine.memory_bytes)} MiB",
@@ -39,4 +39,4 @@ def _properties(origin: Origin) -> dict[str, str]:
         "XLA_FLAGS": machine.xla_flags,
         **origin.versions,
     }
-    return {name: value for name, value in told.items() if value}
+    return {name: value for name, value in properties.items() if value}

@@ -11,7 +11,7 @@ from bench.report.figures import roofline, scaling, speed
 from bench.report.pages.markup import link
 from bench.report.parts import ceilings
 from bench.report.parts.origins import not_whole
-from bench.report.parts.summary import alike
+from bench.report.parts.summary import constant_columns
 from bench.report.section import Section, Table
 
 
@@ -23,7 +23,7 @@ def sections(run: Run, path: Path) -> list[Section]:
         prose.append("**Incomplete: the run was cut short.**")
     if rows.empty:
         return [Section(title, prose)]
-    prose += alike(rows, tables.GROUP)
+    prose += constant_columns(rows, tables.GROUP)
     drawn = (*speed.draw(rows, run.suite), *roofline.draw(rows, run.ceilings, run.suite))
     cases = Section(title, prose, drawn, tables.cases(rows))
     limits = [ceilings.section(run)] if run.ceilings else []

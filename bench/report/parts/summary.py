@@ -22,11 +22,11 @@ def sections(rows: pd.DataFrame) -> list[Section]:
     bullets = [*_headlines(problems), _correctness(rows)]
     return [
         Section("Summary", [listed(bullets)], table=_scores(scoreboard(rows, problems))),
-        Section("Who is fastest where", alike(rows, PROBLEM), table=_where(problems)),
+        Section("Who is fastest where", constant_columns(rows, PROBLEM), table=_where(problems)),
     ]
 
 
-def alike(rows: pd.DataFrame, names: Sequence[str]) -> list[str]:
+def constant_columns(rows: pd.DataFrame, names: Sequence[str]) -> list[str]:
     """A paragraph saying what these columns hold, of those that hold one value throughout."""
     same = [f"{name} {plain(rows[name].iloc[0])}" for name in names if rows[name].nunique() == 1]
     return [f"Throughout: {', '.join(same)}."] if same else []
@@ -47,8 +47,8 @@ def _best(part: pd.DataFrame) -> tuple:
     """BEST of one problem."""
     checked = part[part.status != "unsupported"]
     right = checked.status.isin(CORRECT)
-    amiss = ", ".join(checked.kernel[~right] + " " + checked.status[~right].str.upper())
-    correct = f"{right.sum()} of {len(right)}" + (f": {amiss}" if amiss else "")
+    incorrect = ", ".join(checked.kernel[~right] + " " + checked.status[~right].str.upper())
+    correct = f"{right.sum()} of {len(right)}" + (f": {incorrect}" if incorrect else "")
     timed = part[part.median_s.notna()].sort_values("median_s", kind="stable")
     if timed.empty:
         return ("", (), "none", np.nan, np.nan, np.nan, correct)
@@ -88,7 +88,7 @@ def scoreboard(rows: pd.DataFrame, problems: pd.DataFrame) -> pd.DataFrame:
 def _scores(scores: pd.DataFrame) -> Table:
     columns = {
         "kernel": ("kernel", str),
-        **_told(scores, FIELD),
+        **_varying_columns(scores, FIELD),
         "won": ("won", str),
         "tied": ("tied", str),
         "timed": ("timed", str),
@@ -103,7 +103,7 @@ def _scores(scores: pd.DataFrame) -> Table:
 
 def _where(problems: pd.DataFrame) -> Table:
     columns = {
-        **_told(problems, PROBLEM),
+        **_varying_columns(problems, PROBLEM),
         "fastest": ("fastest", str),
         "median": ("median_s", seconds),
         f"× {BASELINE}": ("speedup", digits),
@@ -119,15 +119,15 @@ def _in_words(leaders: Sequence[str], outcome: str) -> str:
     return ", ".join(leaders) + remark
 
 
-def _told(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, tuple[str, type[str]]]:
+def _varying_columns(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, tuple[str, type[str]]]:
     """Columns for those of the names that differ."""
     return {name: (name, str) for name in names if rows[name].nunique() > 1}
 
 
 def _headlines(problems: pd.DataFrame) -> Iterator[str]:
     """A sentence or two on every field."""
-    told = list(_told(problems, FIELD)) or ["pass"]
-    for field, part in problems.groupby(told, sort=False):
+    varying = list(_varying_columns(problems, FIELD)) or ["pass"]
+    for field, part in problems.groupby(varying, sort=False):
         yield f"**{plain(', '.join(field))}**: {_score(part)} {_gain(part)}".rstrip()
 
 
@@ -161,14 +161,15 @@ def _gain(part: pd.DataFrame) -> str:
 
 def _correctness(rows: pd.DataFrame) -> str:
     checked = rows[rows.status != "unsupported"]
-    amiss = checked[~checked.status.isin(CORRECT)]
+    incorrect = checked[~checked.status.isin(CORRECT)]
     if checked.empty:
         return "**correct**: nothing could be checked."
-    if amiss.empty:
+    if incorrect.empty:
         worst = percent((rows.error / rows.tolerance).max())
         return (
             f"**correct**: all {len(checked)} answers; no error is over {worst} of its tolerance."
         )
-    named = amiss.status.str.upper() + " " + amiss.kernel + " (" + amiss.workload + ", "
-    named += amiss.scope + ", " + amiss["pass"] + ", " + amiss.dtype + ")"
-    return f"**{len(amiss)} of {len(checked)} answers are not correct**: {plain('; '.join(named))}."
+    named = incorrect.status.str.upper() + " " + incorrect.kernel + " (" + incorrect.workload + ", "
+    named += incorrect.scope + ", " + incorrect["pass"] + ", " + incorrect.dtype + ")"
+    count = f"{len(incorrect)} of {len(checked)}"
+    return f"**{count} answers are not correct**: {plain('; '.join(named))}."

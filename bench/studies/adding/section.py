@@ -14,7 +14,7 @@ from bench.report.pages.markup import link
 from bench.report.section import Drawing, Section, Table
 from bench.report.units import digits, seconds
 from bench.studies.adding import task
-from bench.studies.adding.training import EARLY, STEPS_A_TURN, Training, verdicts
+from bench.studies.adding.training import COMPARED_STEPS, STEPS_A_TURN, Training, verdicts
 
 
 def section(training: Training, path: Path) -> Section:
@@ -23,8 +23,8 @@ def section(training: Training, path: Path) -> Section:
         f"The sum of two marked numbers in a sequence of {task.T}, batch {task.BATCH}, "
         f"hidden size {task.HIDDEN}, {len(training.curves[0].losses)} steps of Adam from one seed; "
         f"guessing loses {digits(task.TRIVIAL_LOSS)}. `difference` is the largest relative one "
-        f"from `{BASELINE}`'s loss over the first {EARLY} steps: later, training itself amplifies "
-        f"the last bit. Samples: {link(path.name, f'adding/{path.name}')}."
+        f"from `{BASELINE}`'s loss over the first {COMPARED_STEPS} steps: later, training itself "
+        f"amplifies the last bit. Samples: {link(path.name, f'adding/{path.name}')}."
     )
     alt = "Loss over training steps, and the time of a step, for every kernel"
     drawing = Drawing("adding-loss.svg", svg(_figure(training)), alt)

@@ -16,7 +16,7 @@ T, BATCH, HIDDEN = 100, 32, 32
 # Warming up: an early full step of Adam makes the relu states of a near-identity explode.
 LEARNING_RATE = optax.linear_schedule(0.0, 1e-3, transition_steps=300)
 NEAR_IDENTITY = 0.98  # just contracting
-QUIET = 0.3  # scale of the other weights
+WEIGHT_SCALE = 0.3  # scale of the other weights
 TRIVIAL_LOSS = 1 / 6
 SEED = 7
 
@@ -38,10 +38,10 @@ def start() -> State:
     """Parameters and optimiser state, the same for every kernel."""
     drawn = reference.init(jax.random.key(SEED), 2, HIDDEN, 1)
     params = Params(
-        w_xh=QUIET * drawn.w_xh,
+        w_xh=WEIGHT_SCALE * drawn.w_xh,
         w_hh=NEAR_IDENTITY * jnp.eye(HIDDEN),
         b_h=jnp.zeros_like(drawn.b_h),
-        w_ho=QUIET * drawn.w_ho,
+        w_ho=WEIGHT_SCALE * drawn.w_ho,
         b_o=jnp.zeros_like(drawn.b_o),
     )
     return params, _optimiser().init(params)

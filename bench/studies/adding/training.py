@@ -17,9 +17,9 @@ from kernels.contract import Problem, current_platform
 from kernels.registry import KERNELS, why_not
 
 STEPS_A_TURN, TURNS = 100, 15
-EARLY = 50  # steps over which training has not yet amplified the last bit
+COMPARED_STEPS = 50  # steps over which training has not yet amplified the last bit
 AGREEMENT = 1e-4  # relative, of a loss within those steps
-WELL_BELOW = 0.25  # of the trivial predictor's loss, by the last turn's mean
+MAX_LOSS_RATIO = 0.25  # of the trivial predictor's loss, by the last turn's mean
 
 
 @with_config(ConfigDict(ser_json_inf_nan="strings"))
@@ -90,8 +90,8 @@ class Verdict:
         """The verdict in words."""
         return (
             f"{self.kernel}: {'ok' if self.passed else 'FAILED'}; final loss "
-            f"{digits(self.final_loss)} (guessing: {digits(task.TRIVIAL_LOSS)}); first {EARLY} "
-            f"losses within {digits(self.early_difference)} of {BASELINE}'s; "
+            f"{digits(self.final_loss)} (guessing: {digits(task.TRIVIAL_LOSS)}); first "
+            f"{COMPARED_STEPS} losses within {digits(self.early_difference)} of {BASELINE}'s; "
             f"a step {seconds(self.step_s) or 'not timed'}"
         )
 
@@ -99,13 +99,13 @@ class Verdict:
 def verdicts(training: Training) -> list[Verdict]:
     """Every curve against the baseline's early losses, and against guessing."""
     by_name = {curve.kernel: np.array(curve.losses) for curve in training.curves}
-    baseline = by_name[BASELINE][:EARLY]
+    baseline = by_name[BASELINE][:COMPARED_STEPS]
     found = []
     for curve in training.curves:
         losses = by_name[curve.kernel]
-        difference = float(np.max(np.abs(losses[:EARLY] - baseline) / baseline))
+        difference = float(np.max(np.abs(losses[:COMPARED_STEPS] - baseline) / baseline))
         final = float(losses[-STEPS_A_TURN:].mean())
-        passed = difference <= AGREEMENT and final <= WELL_BELOW * task.TRIVIAL_LOSS
+        passed = difference <= AGREEMENT and final <= MAX_LOSS_RATIO * task.TRIVIAL_LOSS
         time = float(np.median(curve.step_s)) if curve.step_s else float("nan")
         found.append(Verdict(curve.kernel, difference, final, time, passed))
     return found

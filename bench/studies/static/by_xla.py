@@ -1,8 +1,8 @@
 """Any JAX program, compiled for the H200 by XLA without one.
 
 Two folders are watched meanwhile. XLA dumps the sequence of launches it settled on; and the ptxas
-it is told to use is a script of ours, which keeps a copy of the machine code. Mosaic GPU has an
-assembler of its own but dumps its assembly, if told where to before JAX is imported (`prepare`).
+it is given is a script of ours, which keeps a copy of the machine code. Mosaic GPU has an
+assembler of its own but dumps its assembly, to a folder set before JAX is imported (`prepare`).
 """
 
 import os
@@ -122,7 +122,7 @@ def _with_shared(built: dict[str, cubin.Usage], launched: thunks.Launches) -> It
 
 
 def _by_mosaic() -> Iterator[cubin.Usage]:
-    """What Mosaic GPU has dumped since it was last asked, assembled again for its instructions.
+    """What Mosaic GPU has dumped since the last call, assembled again for its instructions.
 
     Registers and spills are those that Mosaic's own assembler reports: another release of ptxas
     may allocate differently.

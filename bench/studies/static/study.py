@@ -50,7 +50,7 @@ class Row:
 
     @property
     def over_the_limit(self) -> bool:
-        """Whether it is our own kernel and spills, asks for more than an SM has, or fails."""
+        """Whether it is our own kernel and spills, needs more than an SM has, or fails."""
         too_much = self.spill_bytes > 0 or self.shared_bytes > cubin.SHARED_LIMIT
         return self.kernel not in BY_XLA and (too_much or bool(self.error))
 

@@ -17,7 +17,7 @@ NO_LAUNCH = {
 
 @dataclass(frozen=True)
 class Launches:
-    """How many kernels and copies a call launches, and what each kernel asks for."""
+    """How many kernels and copies a call launches, and what each kernel needs."""
 
     count: int
     shared_bytes: dict[str, int]
