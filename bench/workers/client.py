@@ -61,8 +61,9 @@ class Client:
         """Wait for the next answer. Raises WorkerDied."""
         late, limit_s = Event(), self._limits.popleft()
         watchdog = Timer(limit_s, self._give_up, [late])
-        watchdog.start()
+        watchdog.daemon = True  # an interrupt may come before it can be cancelled
         try:
+            watchdog.start()
             answer = receive(Answer, self._process.stdout)
         finally:
             watchdog.cancel()
