@@ -72,7 +72,7 @@ def lint(session: nox.Session) -> None:
 @shared
 def tests(session: nox.Session) -> None:
     """Correctness."""
-    run(session, "pytest", *(session.posargs or ["-n", "2"]))
+    run(session, "pytest", *(session.posargs or ["-n", "2", "--dist", "worksteal"]))
 
 
 @own

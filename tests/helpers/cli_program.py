@@ -1,13 +1,13 @@
 """The benchmark as a program of its own, on a machine whose ceilings are not measured.
 
-Measuring them would take most of a short run; `test_run.py` has one that does.
+Measuring them would take most of a short run; `SMALL_CEILINGS` does, with small programs.
 """
 
 CHILD = """
 import sys
-import bench.measuring.session
+from bench.measuring import session
 from bench.records.facts import Ceiling
-bench.measuring.session.measure = lambda dtypes: {ceilings}
+session.measure = lambda dtypes: {ceilings}
 {code}
 from bench.child import main
 sys.exit(main(sys.argv[1:]))
@@ -32,3 +32,11 @@ def program(child: str = "", parent: str = "", ceilings: str = "()") -> str:
 
 
 QUICK = program()
+SMALL_CEILINGS = program(
+    """
+from bench.timing import ceilings, probes
+probes.DOT_SIZES, probes.FOOTPRINTS, probes.TRAFFIC = (64,), (2**12,), 2**14
+ceilings.ROUND_S = 0.001
+session.measure = ceilings.measure
+"""
+)

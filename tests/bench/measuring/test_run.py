@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers.cli_program import QUICK, program
+from helpers.cli_program import QUICK, SMALL_CEILINGS, program
 
 from bench import cli, commands
 from bench.contenders import limits
@@ -55,8 +55,9 @@ def only_file(folder):
 
 def test_a_run_from_start_to_report(tmp_path):
     kernels = ("scan", "unrolled-full", "pallas")
-    done = bench("run", *SHAPE, "--pass", "train", "--kernels", *kernels, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    arguments = ("run", *SHAPE, "--pass", "train", "--kernels", *kernels)
+    done = bench(*arguments, program=("-c", SMALL_CEILINGS), cwd=tmp_path)
+    assert done.returncode in (0, 1), done.stderr  # 1: above a ceiling so low
     run = only_file(tmp_path)
     assert run.complete and run.suite == "shape-T2-B2-I3-H4-O2" and run.machine.cores >= 1
     statuses = {(case.case.kernel, case.case.scope): case.status for case in run.cases}
