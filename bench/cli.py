@@ -58,7 +58,8 @@ def _add_selection(
     parser: argparse.ArgumentParser, suite: str, kernels: Sequence[str], default: Sequence[str]
 ) -> None:
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--suite", choices=SUITES, default=suite, help=f"named shapes ({suite})")
+    suites = f"named shapes: {', '.join(SUITES)} (default: {suite})"
+    what.add_argument("--suite", choices=SUITES, default=suite, metavar="SUITE", help=suites)
     what.add_argument("--shape", type=shape, help="one shape: T=200,B=32,I=64,H=384,O=10")
     parser.add_argument(
         "--kernels",
@@ -68,8 +69,17 @@ def _add_selection(
         metavar="KERNEL",
         help=f"some of {', '.join(kernels)}",
     )
-    parser.add_argument("--pass", **SEVERAL, dest="phases", choices=PASSES, default=PASSES[::2])
-    parser.add_argument("--dtype", **SEVERAL, choices=MEASURED)
+    parser.add_argument(
+        "--pass",
+        **SEVERAL,
+        dest="phases",
+        choices=PASSES,
+        default=PASSES[::2],
+        metavar="PASS",
+        help=f"some of {', '.join(PASSES)} (default: {' '.join(PASSES[::2])})",
+    )
+    dtypes = f"some of {', '.join(MEASURED)} (default: float32, on a GPU bfloat16 too)"
+    parser.add_argument("--dtype", **SEVERAL, choices=MEASURED, metavar="DTYPE", help=dtypes)
     parser.add_argument("--activation", choices=ACTIVATIONS, default="relu")
     parser.add_argument("--publish", action="store_true", help=PUBLISH)
     parser.add_argument("--list", action="store_true", help="print the cases, measure nothing")

@@ -24,7 +24,9 @@ GROUP = ["workload", "scope", "pass", "dtype", "activation"]
 CORRECT = ("ok", "emulated")
 RANGE = ["p20_s", "p80_s"]  # two medians are level where these ranges overlap
 ON_A_GPU = {"span", "busy", "launches"}
-IN_REPORTS_ONLY = {"p20", "p80", "allowed", "variant"}  # a terminal is narrow
+# A terminal has 80 columns.
+IN_REPORTS_ONLY = {"p20", "p80", "GFLOP/s", "nearest", "per step", "busy", "temp MiB"}
+IN_REPORTS_ONLY |= {"error", "allowed", "variant"}
 # Heading of a printed column: (column of the frame, how to write it).
 COLUMNS = {
     "kernel": ("kernel", str),
@@ -128,17 +130,42 @@ def cases(rows: pd.DataFrame) -> Table:
     return Table(ordered, columns, split=GROUP)
 
 
-def for_terminal(run: Run) -> Iterator[Printed]:
-    """One table to print for every problem, with a remark on every case not timed, or in doubt."""
+def for_terminal(run: Run) -> Iterator[str | Printed]:
+    """What all problems share, then a table to print for every problem.
+
+    Below each table is a remark on every case that was not timed, or is in doubt.
+    """
     rows = frame(run)
     if rows.empty:
         return
-    every = cases(rows)
+    shared = [name for name in GROUP if rows[name].nunique() == 1]
+    if words := _described(rows, shared):
+        yield f"\nAll cases: {words}"
+    always = _always(rows)
+    yield from (f"{kernel}: {reason}" for kernel, reason in always.items())
+    every = cases(rows.assign(reason=rows.reason.where(~rows.kernel.isin(always), "")))
     shown = {head: how for head, how in every.columns.items() if head not in IN_REPORTS_ONLY}
-    for title, part in replace(every, columns=shown).parts():
-        sizes = ", ".join(f"{axis} {part.rows[axis].iloc[0]}" for axis in "TBIHO")
+    varying = [name for name in GROUP if name not in shared]
+    for _, part in replace(every, columns=shown, split=varying).parts():
         remarks = filter(None, map(_remark, part.rows.itertuples()))
-        yield terminal_table(part, f"{title} ({sizes})", "\n".join(remarks))
+        yield terminal_table(part, _described(part.rows, varying), "\n".join(remarks))
+
+
+def _always(rows: pd.DataFrame) -> dict[str, str]:
+    """Why a kernel has no time in any of several problems, where the reason is the same."""
+    reasons = rows.groupby("kernel", sort=False).reason.agg(["nunique", "count", "first"])
+    same = reasons[(reasons["nunique"] == 1) & (reasons["count"] > 1) & (reasons["first"] != "")]
+    return same["first"].to_dict()
+
+
+def _described(rows: pd.DataFrame, names: list[str]) -> str:
+    """The values of these columns in the first row, a workload's with its sizes."""
+    first = rows.iloc[0]
+    words = [str(first[name]) for name in names]
+    if "workload" in names:
+        sizes = ", ".join(f"{axis} {first[axis]}" for axis in "TBIHO")
+        words[names.index("workload")] += f" ({sizes})"
+    return ", ".join(words)
 
 
 def _remark(row: Any) -> str:

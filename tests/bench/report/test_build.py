@@ -1,9 +1,11 @@
 """What is printed and drawn from result files."""
 
 import dataclasses
+from io import StringIO
 
 import pytest
-from helpers.sample_runs import TYPICAL, report_of, run, timed
+from helpers.sample_runs import TYPICAL, report_of, run, timed, untimed
+from rich.console import Console
 
 from bench import cli
 from bench.cases.workloads import mission
@@ -38,15 +40,35 @@ def test_fastest_first_and_untimed_last():
 
 
 def test_the_terminal_says_why_a_case_has_no_time():
-    first = next(tables.for_terminal(TYPICAL))
-    assert "(T 50, B 50, I 128, H 256, O 128)" in first.title
+    shared, first, _ = tables.for_terminal(TYPICAL)
+    assert shared == "\nAll cases: model, forward, float32, relu"
+    assert first.title == "mission-T50 (T 50, B 50, I 128, H 256, O 128)"
     assert first.caption == "pallas: interpret mode | <script>"
+
+
+def test_what_holds_for_all_problems_is_said_once():
+    reason = "no compiler"
+    every = [untimed(mission(T), "native", "unsupported", reason) for T in (1, 2)]
+    printed = list(tables.for_terminal(run(*every, *TYPICAL.cases)))
+    assert printed[1] == f"native: {reason}"
+    assert not any(reason in table.caption for table in printed[2:])
+
+
+def test_a_table_fits_a_terminal_with_every_name_whole():
+    long = timed(mission(50), "unrolled-full", 123.0)
+    cases = long, untimed(mission(50), "onnxruntime", "unsupported", "does not train")
+    *_, table = tables.for_terminal(run(*cases))
+    console = Console(width=80, record=True, file=StringIO())
+    console.print(table)
+    lines = console.export_text().splitlines()
+    assert max(len(line.rstrip()) for line in lines) <= 80
+    assert any("unrolled-full" in line for line in lines)
 
 
 def test_the_variant_that_stands_for_the_baseline_is_named():
     best = dataclasses.replace(timed(mission(50), "scan", 4.0), variant="unhoisted, unroll 4")
     measured = run(best, timed(mission(50), "mosaic", 2.0))
-    (printed,) = tables.for_terminal(measured)
+    *_, printed = tables.for_terminal(measured)
     assert printed.caption == "scan: fastest as unhoisted, unroll 4"
     assert list(tables.cases(tables.frame(measured)).cells.variant) == ["", "unhoisted, unroll 4"]
     assert "variant" not in tables.cases(tables.frame(TYPICAL)).columns
