@@ -49,7 +49,8 @@ class Functions:
     rnn: Model
 
 
-def _functions(case: Case, kernel: Kernel) -> Functions:
+def functions(case: Case, kernel: Kernel) -> Functions:
+    """Those of a kernel of this tree, with the case's options."""
     options = {"activation": case.activation, "precision": FORMATS[case.dtype].precision}
     return Functions(
         partial(kernels.recurrence, kernel=kernel, **options),
@@ -57,11 +58,11 @@ def _functions(case: Case, kernel: Kernel) -> Functions:
     )
 
 
-def program(case: Case, kernel: Kernel | None = None) -> Program:
-    """The case on its seeded inputs, computed by its kernel, or by another in its place."""
+def program(case: Case, use: Functions | None = None) -> Program:
+    """The case on its seeded inputs, computed by its kernel, or by other functions in its place."""
     made = inputs.make(case.workload, case.dtype)
-    functions = _functions(case, kernel or KERNELS[case.kernel])
-    return _PROGRAMS[case.scope, case.phase](case, made, functions)
+    use = use or functions(case, KERNELS[case.kernel])
+    return _PROGRAMS[case.scope, case.phase](case, made, use)
 
 
 def _recurrence_forward(case: Case, made: Inputs, use: Functions) -> Program:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from bench.cases.case import Case
-from bench.cases.programs import program
+from bench.cases.programs import functions, program
 from bench.cases.tolerance import tolerance
 from bench.contenders import unhoisted_scan
 from bench.contenders.subject import Subject, compiled
@@ -55,7 +55,7 @@ def fastest(case: Case) -> Subject:
     every = list(variants(case))
 
     def make(variant: Variant) -> Subject:
-        return compiled(program(case, variant.kernel), variant=str(variant))
+        return compiled(program(case, functions(case, variant.kernel)), variant=str(variant))
 
     with ThreadPoolExecutor(host.cores()) as pool:
         subjects = list(pool.map(make, every))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol, runtime_checkable
 
 from bench.cases.case import Case
 from bench.cases.tolerance import tolerance
@@ -10,16 +11,35 @@ from bench.contenders.subject import Subject
 from bench.records.run import CaseResult
 
 
+@runtime_checkable
+class Contenders(Protocol):
+    """Who says what a case needs: `registry`, or another tree's kernels."""
+
+    def known(self, name: str) -> bool:
+        """Whether there is a kernel of this name."""
+
+    def unsupported(self, case: Case) -> str | None:
+        """Why it cannot run here, or None."""
+
+    def emulated(self, case: Case) -> str | None:
+        """Why timing it would mean nothing, or None."""
+
+    def prepare(self, case: Case) -> Subject:
+        """The case made runnable."""
+
+
 def checked(
-    case: Case, prepare: Callable[[Case], Subject] = registry.prepare
+    case: Case,
+    prepare: Callable[[Case], Subject] | None = None,
+    contenders: Contenders = registry,
 ) -> tuple[CaseResult, Subject | None]:
     """The case's result as far as it goes without timing, and its program if that may be timed.
 
     Raises whatever the program raises.
     """
-    if reason := registry.unsupported(case):
+    if reason := contenders.unsupported(case):
         return CaseResult(case, "unsupported", reason), None
-    subject = prepare(case)
+    subject = (prepare or contenders.prepare)(case)
     error = subject.error(subject.call())
     opened = CaseResult(
         case,
@@ -32,7 +52,7 @@ def checked(
         variant=subject.variant,
     )
     result = judged(opened, error)
-    if result.status == "ok" and (reason := registry.emulated(case)):
+    if result.status == "ok" and (reason := contenders.emulated(case)):
         result = replace(result, status="emulated", reason=reason)
     return result, subject if result.status == "ok" else None
 

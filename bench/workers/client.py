@@ -16,6 +16,10 @@ from bench.records.store import ResultError
 from bench.workers.messages import Answer, Request, Start, receive, send
 
 HARNESS = Path(__file__).parents[2]  # `bench` is always this tree's: it times every revision
+# -P keeps the current directory out of the search.
+SEARCH_PATH = {
+    "PYTHONPATH": os.pathsep.join(filter(None, (str(HARNESS), os.environ.get("PYTHONPATH"))))
+}
 # To answer. A native kernel may be built before a case is prepared.
 START_LIMIT_S = 300
 LIMITS_S = {"prepare": 900, "turn": 300, "check": 900, "forget": 60}
@@ -37,7 +41,7 @@ class Client:
         self._errors = TemporaryFile()  # noqa: SIM115 - closed by `end`
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "bench.workers.worker"],
-            env={**os.environ, **_search_path(start), **(environment or {})},
+            env={**os.environ, **SEARCH_PATH, **(environment or {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -121,12 +125,3 @@ class Client:
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
         return f"its process ended ({how}): {lines[-1] if lines else 'it said nothing'}"
-
-
-def _search_path(start: Start) -> dict[str, str]:
-    """`kernels` and `reference` come from the root, all else from this tree.
-
-    Another revision's root holds no `bench`; -P keeps the current directory out of the search.
-    """
-    path = filter(None, (start.root, str(HARNESS), os.environ.get("PYTHONPATH")))
-    return {"PYTHONPATH": os.pathsep.join(path)}

@@ -11,16 +11,15 @@ from pathlib import Path
 
 import jax
 
-import kernels
-import reference
 from bench.cases.case import Case
 from bench.contenders import registry
-from bench.contenders.checking import checked, judged
+from bench.contenders.checking import Contenders, checked, judged
 from bench.contenders.subject import Subject
 from bench.records.run import CaseResult
 from bench.timing import clock, free_cores
 from bench.timing.slowdown import slowed
 from bench.workers.messages import Answer, Item, Request, Start, die_with_parent, receive, send
+from bench.workers.revision import Revision
 
 
 class Program:
@@ -45,7 +44,8 @@ class Prepared:
 class Worker:
     """Compiles, checks and times items."""
 
-    def __init__(self):
+    def __init__(self, contenders: Contenders):
+        self._contenders = contenders
         self._opened: dict[Case, tuple[CaseResult, Subject | None]] = {}
         self._prepared: dict[Item, Prepared] = {}
         self._calls: dict[Item, Callable[[], object]] = {}
@@ -60,10 +60,8 @@ class Worker:
 
     def _prepare(self, request: Request) -> Answer:
         item, kernel = request.item, request.item.case.kernel
-        if not registry.known(kernel):
+        if not self._contenders.known(kernel):
             return Answer("absent", f"there is no kernel {kernel!r}")
-        if reason := registry.unavailable(kernel):
-            return Answer("unsupported", reason)
         result, subject = self._open(item.case)
         if subject is not None:
             self._prepared[item] = Prepared(result, subject, Program(subject))
@@ -72,7 +70,7 @@ class Worker:
     def _open(self, case: Case) -> tuple[CaseResult, Subject | None]:
         """Items of one case share its program."""
         if case not in self._opened:
-            self._opened[case] = checked(case)
+            self._opened[case] = checked(case, contenders=self._contenders)
         return self._opened[case]
 
     def _turn(self, request: Request) -> Answer:
@@ -113,20 +111,11 @@ def main() -> None:
     start = receive(Start, sys.stdin.buffer)
     if start is None:
         return
-    if start.root:
-        _check_import_root(Path(start.root))
     jax.config.update("jax_platforms", start.platform)
-    worker = Worker()
+    worker = Worker(Revision(Path(start.root)) if start.root else registry)
     send(Answer("ok"), answers)
     while request := receive(Request, sys.stdin.buffer):
         send(worker.answer(request), answers)
-
-
-def _check_import_root(root: Path) -> None:
-    """An installed copy must not pass for this side's own."""
-    for package in (kernels, reference):
-        if not Path(package.__file__).is_relative_to(root):
-            sys.exit(f"{package.__name__} was imported from {package.__file__}, not from {root}")
 
 
 if __name__ == "__main__":

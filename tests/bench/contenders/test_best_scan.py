@@ -4,7 +4,7 @@ import pytest
 
 import kernels.scan
 from bench.cases.case import Case
-from bench.cases.programs import program
+from bench.cases.programs import functions, program
 from bench.cases.tolerance import tolerance
 from bench.cases.workloads import Workload
 from bench.contenders import best_scan
@@ -45,14 +45,15 @@ def test_each_is_right(scope, phase, dtype, activation):
     case = case_of(scope, phase, dtype, activation)
     for variant in best_scan.variants(case):
         if variant.unroll in (1, 4):
-            subject = compiled(program(case, variant.kernel))
+            subject = compiled(program(case, functions(case, variant.kernel)))
             assert subject.error(subject.call()) <= tolerance(SHAPE, dtype, phase), variant
 
 
 def test_one_without_outputs_is_right():
     """As in DeepBench's list, which has no output layer."""
     shape = Workload("no-outputs", T=5, B=3, I=2, H=7, O=0)
-    subject = compiled(program(case_of(shape=shape), Variant(hoisted=False, unroll=1).kernel))
+    case = case_of(shape=shape)
+    subject = compiled(program(case, functions(case, Variant(hoisted=False, unroll=1).kernel)))
     assert subject.error(subject.call()) <= tolerance(shape, "float32", "train")
 
 

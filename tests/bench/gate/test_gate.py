@@ -1,6 +1,7 @@
 """The regression gate: single rounds between two trees, and the whole as a user runs it."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -65,6 +66,45 @@ def test_an_installed_copy_never_passes_for_a_side(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(WorkerDied, match=r"base: .*kernels was imported from .*, not from .*empty"):
         play(tmp_path, tmp_path / "empty", HARNESS, SCAN)
+
+
+# Every name of the kernels' contract but those of the face, which stay.
+RENAMED = (
+    "Problem",
+    "Kernel",
+    "why_not",
+    "unavailable",
+    "unsupported",
+    "KERNELS",
+    "current_platform",
+)
+
+
+def test_a_tree_with_another_contract_is_compared_all_the_same(tree, tmp_path):
+    head = tree("head")
+    for file in (head / "kernels").rglob("*.py"):
+        text = file.read_text()
+        for name in RENAMED:
+            text = re.sub(rf"(?<!def )\b{name}\b", f"{name}_renamed", text)
+            text = re.sub(rf"def {name}\b", f"def {name}_renamed", text)
+        if file.name == "face.py":
+            text = text.replace("def why_not_renamed(", "def why_not(")
+        file.write_text(text)
+    assert "class Kernel_renamed" in (head / "kernels" / "contract.py").read_text()
+    found = play(tmp_path, HARNESS, head, SCAN)
+    assert isinstance(found[SCAN], Times)
+
+
+def test_a_tree_from_before_there_were_faces_is_compared_too(tree, tmp_path):
+    base = tree("base")
+    (base / "kernels" / "face.py").unlink()
+    assert isinstance(play(tmp_path, base, HARNESS, SCAN)[SCAN], Times)
+
+
+def test_a_face_that_is_not_understood_is_named(tree, tmp_path):
+    head = tree("head", ("face.py", "VERSION = 1", "VERSION = 2"))
+    with pytest.raises(WorkerDied, match=r"head: .*has face 2; this gate understands 1"):
+        play(tmp_path, HARNESS, head, SCAN)
 
 
 # The whole gate, on a repository of its own.

@@ -18,6 +18,7 @@ from helpers.gate_rows import EQUAL, SCAN, SHAPE, TRAIN, UNROLLED, ended
 from rich.console import Console
 
 from bench.cli import main
+from bench.contenders import registry
 from bench.contenders.subject import Subject
 from bench.gate import looks, margins, revision, rounds, table
 from bench.gate.looks import interim_results
@@ -280,8 +281,8 @@ def test_outputs_that_went_wrong_in_the_turns_are_found(monkeypatch):
     given = [right]
     subject = Subject(lambda: given[0], lambda outputs: [(outputs, right, 1.0)])
     result = CaseResult(SCAN.case, "ok", error=0.0, tolerance=0.1)
-    monkeypatch.setattr(worker, "checked", lambda case: (result, subject))
-    answering = worker.Worker()
+    monkeypatch.setattr(worker, "checked", lambda case, contenders: (result, subject))
+    answering = worker.Worker(registry)
     assert answering.answer(Request("prepare", SCAN)).status == "ok"
     for outputs, status in ((right, "ok"), (right + 1, "wrong")):
         given[0] = outputs
@@ -290,11 +291,11 @@ def test_outputs_that_went_wrong_in_the_turns_are_found(monkeypatch):
 
 
 def test_what_a_program_raises_is_an_answer(monkeypatch):
-    def checked(case):
+    def checked(case, contenders):
         raise ValueError("no luck")
 
     monkeypatch.setattr(worker, "checked", checked)
-    answering = worker.Worker()
+    answering = worker.Worker(registry)
     assert answering.answer(Request("prepare", SCAN)) == Answer("failed", "ValueError: no luck")
 
 

@@ -1,0 +1,70 @@
+"""The kernels of any tree, through the face that it has: `kernels.face`.
+
+Inputs, programs, oracle and clock are this tree's, which are imported before: the other tree's
+`kernels` and `reference` then take the place of these in the list of modules.
+"""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from bench.cases.case import Case
+from bench.cases.dtypes import FORMATS
+from bench.cases.programs import Functions, program
+from bench.contenders import limits
+from bench.contenders.subject import Subject, compiled
+from bench.workers.faceless import Faceless
+
+PACKAGES = ("kernels", "reference")
+VERSION = 1  # of the faces that are understood here
+
+
+class Revision:
+    """The same questions as `bench.contenders.registry` answers, to the kernels of a tree."""
+
+    def __init__(self, root: Path):
+        """Import them. Raises ImportError if they are not the tree's, or have another face."""
+        self._face = _face(root)
+
+    def known(self, name: str) -> bool:
+        """Whether there is a kernel of this name."""
+        return name in self._face.names()
+
+    def unsupported(self, case: Case) -> str | None:
+        """Why it cannot run this case here, or None: it can, and is prepared."""
+        w, kind = case.workload, FORMATS[case.dtype]
+        sizes = {"T": w.T, "B": w.B, "H": w.H}
+        options = {"activation": case.activation, "precision": kind.precision}
+        reason = self._face.why_not(case.kernel, **sizes, dtype=kind.storage, **options)
+        return reason or limits.too_large(case)
+
+    def emulated(self, case: Case) -> str | None:
+        """Why timing it would mean nothing, or None."""
+        return self._face.emulated(case.kernel)
+
+    def prepare(self, case: Case) -> Subject:
+        """The case made runnable."""
+        options = {"activation": case.activation, "precision": FORMATS[case.dtype].precision}
+        functions = self._face.functions(case.kernel, **options)
+        return compiled(program(case, Functions(functions["recurrence"], functions["rnn"])))
+
+
+def _face(root: Path) -> ModuleType | Faceless:
+    for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
+        del sys.modules[name]
+    sys.path.insert(0, str(root))
+    for package in map(import_module, PACKAGES):
+        if not Path(package.__file__).is_relative_to(root):
+            raise ImportError(
+                f"{package.__name__} was imported from {package.__file__}, not from {root}"
+            )
+    try:
+        face = import_module("kernels.face")
+    except ModuleNotFoundError as error:
+        if error.name != "kernels.face":
+            raise
+        return Faceless()
+    if face.VERSION != VERSION:
+        raise ImportError(f"{root} has face {face.VERSION}; this gate understands {VERSION}")
+    return face
