@@ -236,6 +236,11 @@ def test_the_compilers_are_looked_for_in_order(tmp_path, monkeypatch):
     assert FIND() == str(tmp_path / "g++")
 
 
+def test_a_level_of_x86_is_compiled_for_and_no_other_machine():
+    assert compiler.options("x86-64-v3") == ["-std=c++17", "-O3", "-march=x86-64-v3"]
+    assert compiler.options("aarch64") == ["-std=c++17", "-O3"]
+
+
 @pytest.mark.parametrize("flags", ["flags\t\t: fpu avx2 : fma\nflags : no\n", "no such line\n"])
 def test_a_cpus_features_are_the_first_processors(flags, monkeypatch):
     monkeypatch.setattr(Path, "read_text", lambda self: f"processor : 0\n{flags}")
