@@ -361,6 +361,21 @@ def test_outputs_that_went_wrong_in_the_turns_are_found(monkeypatch):
         assert answering.answer(Request("check", SCAN)).status == status
 
 
+@pytest.mark.parametrize("extra", [0.0, 0.1])
+def test_a_turn_waits_for_cores_where_asked_and_only_extra_work_slows_it(extra, monkeypatch):
+    subject = Subject(lambda: None, lambda outputs: [])
+    result = CaseResult(SCAN.case, "ok", error=0.0, tolerance=0.1)
+    waited, slower = [], []
+    monkeypatch.setattr(worker, "checked", lambda case: (result, subject))
+    monkeypatch.setattr(worker.free_cores, "waiting", lambda: lambda: waited.append(None))
+    monkeypatch.setattr(worker, "slowed", lambda call, share: slower.append(share) or call)
+    answering, item = worker.Worker(), replace(SCAN, extra=extra)
+    answering.answer(Request("prepare", item))
+    for free_cores in (True, False, True):
+        assert answering.answer(Request("turn", item, free_cores=free_cores)).status == "ok"
+    assert len(waited) == 2 and slower == ([extra] if extra else [])
+
+
 def test_what_a_program_raises_is_an_answer(monkeypatch):
     def checked(case):
         raise ValueError("no luck")
