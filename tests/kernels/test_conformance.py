@@ -70,6 +70,9 @@ def test_no_steps(kernel, dtype, O):  # noqa: E741
     y, h_last = kernels.rnn(params, x, h0, kernel=kernel)
     assert y.shape == (0, 3, O)
     np.testing.assert_array_equal(h_last, h0)
+    y, h_last = kernels.rnn(params, x, h0, kernel=kernel, chunk=2)
+    assert y.shape == (0, 3, O)
+    np.testing.assert_array_equal(h_last, h0)
     gradient = jax.grad(lambda h0: kernels.rnn(params, x, h0, kernel=kernel)[1].sum())(h0)
     np.testing.assert_array_equal(gradient, jnp.ones((3, 4)))
 

@@ -274,6 +274,16 @@ def test_operands_divided_otherwise(model, made, hold):
     hold(jax.jit(model)(params, x, h0), want)
 
 
+@pytest.mark.parametrize("kernel", ["scan"])
+def test_a_state_divided_otherwise_than_its_sequence(model, made, hold):
+    """The rows of the batch then are where the state has them."""
+    mesh = jax.make_mesh((DEVICES,), ("batch",), axis_types=(AxisType.Explicit,))
+    h0 = jax.device_put(made.h0, NamedSharding(mesh, jax.P("batch")))
+    y, h_last = jax.jit(model)(made.params, made.x, h0)
+    hold((y, h_last), model(*arguments(made)))
+    assert y.sharding.spec[1] == h_last.sharding.spec[0] == "batch"
+
+
 WEIGHTS, SEQUENCE, STATE = zip(((64, 64), (3, 32, 64), (32, 64)), OVER_BATCH, strict=True)
 OPERANDS = {"forward": (SEQUENCE, WEIGHTS, STATE), "backward": (SEQUENCE, SEQUENCE, WEIGHTS)}
 

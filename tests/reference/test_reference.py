@@ -78,6 +78,7 @@ def test_init_is_a_contraction():
     singular = np.linalg.svd(params.w_hh, compute_uv=False)
     np.testing.assert_allclose(singular, 0.9, rtol=1e-5)
     assert all(leaf.std() > 0.05 for leaf in params)
+    assert all(bias.std() < 0.2 for bias in (params.b_h, params.b_o))
     assert {leaf.dtype for leaf in reference.init(jax.random.key(3), 2, 3, 1, jnp.bfloat16)} == {
         jnp.dtype("bfloat16")
     }

@@ -8,7 +8,7 @@ import pytest
 
 from bench.cases import inputs, programs
 from bench.cases.case import PASSES, SCOPES, Case
-from bench.cases.cost import compulsory_bytes, cost, memory
+from bench.cases.cost import checked_flops, checked_steps, compulsory_bytes, cost, memory
 from bench.cases.programs import program
 from bench.cases.workloads import Workload
 from bench.contenders.subject import Subject
@@ -146,3 +146,30 @@ def test_a_backward_model_needs_x_the_weights_of_its_states_and_what_comes_and_g
     gradients = I * H + H * H + H + H * O + O
     wanted = 2 * (arguments + gradients)
     assert compulsory_bytes(SMALL, "model", "backward", 2) == wanted
+
+
+@pytest.mark.parametrize(
+    ("phase", "itemsize", "host", "device"),
+    [
+        # 42 states, 96 elements of x and y, 179 parameters; in the device's sums 4 bytes at least.
+        ("forward", 2, 8 * (11 * 42 + 4 * 96 + 8 * 179), 2 * 718 + 4 * 2 * 42),
+        ("forward", 4, 8 * (11 * 42 + 4 * 96 + 8 * 179), 4 * 718 + 4 * 2 * 42),
+        ("train", 2, 8 * (13 * 42 + 4 * 96 + 8 * 179), 2 * 718 + 4 * 10 * 42),
+        ("train", 8, 8 * (13 * 42 + 4 * 96 + 8 * 179), 8 * 718 + 8 * 10 * 42),
+    ],
+)
+def test_memory_is_so_many_arrays(phase, itemsize, host, device):
+    found = memory(SMALL, phase, itemsize)
+    assert (found.host, found.device) == (host, device)
+
+
+def test_a_check_computes_the_pass_twice_and_an_orthogonal_matrix():
+    orthogonal = 8 * 7**3 // 3
+    forward, backward = 6 * 7 * 16, 6 * 7 * 16 + 2 * 7 * 6 * 7 + 2 * 3 * 7 * 7
+    assert checked_flops(SMALL, "recurrence", "forward") == 2 * forward + orthogonal == 2258
+    assert checked_flops(SMALL, "recurrence", "train") == 2 * (forward + backward) + orthogonal
+
+
+@pytest.mark.parametrize(("phase", "steps"), [("forward", 2), ("backward", 4), ("train", 4)])
+def test_a_backward_pass_is_checked_by_as_many_steps_again(phase, steps):
+    assert checked_steps(SMALL, phase) == steps

@@ -16,6 +16,7 @@ from bench.records.facts import Ceiling, Rate
         (fields.Seconds, [1e-12, 1e9], [0.0, 1e9 + 0.5, float("inf"), float("nan")]),
         (Rate, [1e-12, 1e30], [0.0, 1.01e30, float("inf"), float("nan")]),
         (fields.Name, ["", "n" * 200, "T=1_a-b+c.d"], ["n" * 201, "a/b", "a b", "\n"]),
+        (fields.Text, ["t" * 100_000], ["t" * 100_001]),
         (fields.FileName, ["n" * 200, "T1-B_2=3"], ["", "n" * 201, "a.b", "a/b"]),
     ],
 )

@@ -1,13 +1,12 @@
 """What the gate makes of rounds and of turns, on made-up times."""
 
-import os
 import re
 import signal
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from io import StringIO
 from itertools import chain, pairwise
-from math import exp, inf
+from math import exp, inf, log
 from pathlib import Path
 from random import Random
 from time import monotonic
@@ -31,7 +30,7 @@ from bench.records.run import CaseResult
 from bench.records.store import ResultError, adapter
 from bench.timing import clock, slowdown
 from bench.workers import worker
-from bench.workers.client import Client
+from bench.workers.client import Client, WorkerDied
 from bench.workers.messages import Answer, Request, Start, receive
 
 
@@ -92,6 +91,7 @@ def test_margins_are_for_all_cases_or_for_those_with_all_the_words():
     assert found.of(SCAN.case) == pytest.approx(0.04)
     assert found.of(UNROLLED.case) == pytest.approx(0.1)
     assert found.of(TRAIN.case) == pytest.approx(0.2)
+    assert margins.parse([f"{SCAN.case}=7"], [SCAN.case]).of(SCAN.case) == pytest.approx(0.07)
     assert margins.parse(["1000"], []).default == margins.LARGEST
 
 
@@ -104,10 +104,16 @@ def test_a_bad_margin_is_named(text):
 
 
 @pytest.mark.parametrize(
-    "texts", [("5", "6"), ("scan=5", "scan=6"), ("unrolled train=5", "train unrolled=5")]
+    ("texts", "same"),
+    [
+        (("5", "6"), "all"),
+        (("scan=5", "scan=6"), "scan"),
+        (("unrolled train=5", "train unrolled=5"), "train unrolled"),
+    ],
 )
-def test_two_margins_for_the_same_are_refused(texts):
-    with pytest.raises(ResultError, match=f"--margin is '{texts[1]}'; expected one margin for"):
+def test_two_margins_for_the_same_are_refused(texts, same):
+    sentence = f"--margin is '{texts[1]}'; expected one margin for {same}$"
+    with pytest.raises(ResultError, match=sentence):
         margins.parse(texts, [SCAN.case, TRAIN.case])
 
 
@@ -124,6 +130,9 @@ def test_the_table_has_times_and_the_verdict_or_the_reason():
     change = ["+100.0 %", "+100.0 % to +100.0 %"]
     assert cells[1] == [name, "1.00 ms", "2.00 ms", *change, "5 %", "8", "SLOWER"]
     assert cells[2] == [name, "WRONG"]
+    narrow = Console(width=80, record=True, file=StringIO())
+    narrow.print(table.for_terminal(rows, "Title"))
+    assert "SLOWER" in narrow.export_text()
 
 
 # Timing, on a clock that only the timed work moves.
@@ -202,6 +211,7 @@ def test_a_round_compares_what_all_turns_were_left_alone_for():
     base = FakeSide("base", [loud] * 9 + [quiet])
     head = FakeSide("head", [tuple(1.5 * each for each in quiet)] + [loud] * 9)
     assert times_of(base, head) == Times(1.0, 1.5)
+    assert Times(2.0, 1.0).log_ratio == pytest.approx(log(0.5))
 
 
 def test_only_the_head_has_extra_work(monkeypatch):
@@ -267,6 +277,68 @@ def test_who_begins_is_tossed_and_then_alternates():
     assert first == {"a", "b"}
 
 
+class DyingSide(FakeSide):
+    """Like `FakeSide`, but dies of the request named, of whatever has this kernel."""
+
+    dies_of = (None, None)
+
+    def __init__(self, name, start, environment):
+        super().__init__(name, [(1.0,)] * 4 * rounds.PAIRS)
+        self._dead = self.dies_of[0] == "start" and name == "head"
+
+    def ask(self, request):
+        super().ask(request)
+        self._dead |= (request.what, request.item.case.kernel) == self.dies_of
+
+    def answer(self):
+        if self._dead:
+            raise WorkerDied(f"{self.name}: gone")
+        return super().answer()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+
+@pytest.mark.parametrize("what", ["prepare", "turn", "check"])
+def test_a_process_dies_of_one_item_in_a_round_and_the_others_are_played(what, monkeypatch):
+    monkeypatch.setattr(rounds, "Client", DyingSide)
+    monkeypatch.setattr(DyingSide, "dies_of", (what, "scan"))
+    found = rounds.play(Setup(Path(), Path(), Path(), "cpu"), Random(1), [SCAN, UNROLLED, TRAIN])
+    assert found == {
+        SCAN: Obstacle("FAILED", "base: gone"),
+        UNROLLED: EQUAL,
+        TRAIN: EQUAL,
+    }
+
+
+def test_a_process_that_cannot_begin_a_round_ends_the_gate(monkeypatch):
+    monkeypatch.setattr(rounds, "Client", DyingSide)
+    monkeypatch.setattr(DyingSide, "dies_of", ("start", None))
+    with pytest.raises(WorkerDied, match="head: gone"):
+        rounds.play(Setup(Path(), Path(), Path(), "cpu"), Random(1), [SCAN])
+
+
+def test_items_of_a_round_take_turns_at_coming_first(monkeypatch):
+    """What an item's neighbours leave behind in the caches is then no bias."""
+    first = set()
+
+    class Noting(DyingSide):
+        def ask(self, request):
+            super().ask(request)
+            if request.what == "turn" and not order:
+                order.append(request.item)
+
+    monkeypatch.setattr(rounds, "Client", Noting)
+    for seed in range(8):
+        order = []
+        rounds.play(Setup(Path(), Path(), Path(), "cpu"), Random(seed), [SCAN, UNROLLED])
+        first |= set(order)
+    assert first == {SCAN, UNROLLED}
+
+
 def test_half_a_message_is_none(tmp_path):
     """Its sender died while writing it."""
     message = adapter(Request).dump_json(Request("turn", SCAN)).decode()
@@ -290,6 +362,21 @@ def test_outputs_that_went_wrong_in_the_turns_are_found(monkeypatch):
         assert answering.answer(Request("check", SCAN)).status == status
 
 
+@pytest.mark.parametrize("extra", [0.0, 0.1])
+def test_a_turn_waits_for_cores_where_asked_and_only_extra_work_slows_it(extra, monkeypatch):
+    subject = Subject(lambda: None, lambda outputs: [])
+    result = CaseResult(SCAN.case, "ok", error=0.0, tolerance=0.1)
+    waited, slower = [], []
+    monkeypatch.setattr(worker, "checked", lambda case: (result, subject))
+    monkeypatch.setattr(worker.free_cores, "waiting", lambda: lambda: waited.append(None))
+    monkeypatch.setattr(worker, "slowed", lambda call, share: slower.append(share) or call)
+    answering, item = worker.Worker(), replace(SCAN, extra=extra)
+    answering.answer(Request("prepare", item))
+    for free_cores in (True, False, True):
+        assert answering.answer(Request("turn", item, free_cores=free_cores)).status == "ok"
+    assert len(waited) == 2 and slower == ([extra] if extra else [])
+
+
 def test_what_a_program_raises_is_an_answer(monkeypatch):
     def checked(case, contenders):
         raise ValueError("no luck")
@@ -303,7 +390,7 @@ def test_what_a_program_raises_is_an_answer(monkeypatch):
 def gate(tmp_path, monkeypatch):
     """The exit status of `bench regress` on the tiny shape, with rounds that nobody played."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(revision, "commit", lambda *_: "0123abc")
+    monkeypatch.setattr(revision, "commit", lambda *_: "0123456789abcdef")
     monkeypatch.setattr(revision, "unpacked", lambda *_: nullcontext(tmp_path))
     arguments = ("regress", *SHAPE, "--kernels", "scan", "--pass", "forward", "--backend", "cpu")
 
@@ -316,11 +403,14 @@ def gate(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("words", "status"), [((), 0), (("--strict",), 1)])
 def test_strict_fails_what_stays_ambiguous(words, status, gate, tmp_path, capsys):
-    toss, filed = Random(0), []
+    toss, filed, blank = Random(0), [], []
 
     def play(setup, random, items):
         (path,) = tmp_path.glob("results/local/*/regress-*.json")
-        filed.append(len(store.load(path, Regression).rows))
+        record = store.load(path, Regression)
+        filed.append(len(record.rows))
+        if not record.rows:
+            blank.append((record.seconds, record.complete))
         return {item: Times(1.0, toss.choice([0.8, 1.25])) for item in items}
 
     begin = monotonic()
@@ -330,23 +420,30 @@ def test_strict_fails_what_stays_ambiguous(words, status, gate, tmp_path, capsys
     assert record.complete and 0 < record.seconds < monotonic() - begin
     assert {len(row.rounds) for row in record.rows} == {looks.LOOKS[-1]}
     assert filed == [0] * 8 + [2] * 16  # from the first look on
+    assert set(blank) == {(0.0, False)}
     out = capsys.readouterr().out
+    assert "The working tree against HEAD (0123456789ab)" in out
+    assert out.count(" s: 2 AMBIGUOUS") == len(looks.LOOKS)
     assert f"Times: {path.relative_to(tmp_path)}" in out and "round 24 of 24" in out
 
 
-def test_an_interrupted_gate_keeps_its_last_look(gate, tmp_path):
+@pytest.mark.parametrize("lost", [False, True])
+def test_an_interrupted_gate_keeps_its_last_look(gate, tmp_path, capsys, lost):
+    """Also where the exception was lost, as in a callback from C++."""
     toss, played = Random(0), []
 
     def play(setup, random, items):
         played.append(items)
         if len(played) == 10:
-            os.kill(os.getpid(), signal.SIGINT)
+            with suppress(KeyboardInterrupt) if lost else nullcontext():
+                signal.raise_signal(signal.SIGINT)
         return {item: Times(1.0, toss.choice([0.8, 1.25])) for item in items}
 
     assert gate(play) == 128 + signal.SIGINT
     (path,) = tmp_path.glob("results/local/*/regress-*.json")
     record = store.load(path, Regression)
     assert not record.complete and {len(row.rounds) for row in record.rows} == {8}
+    assert len(played) == 10 and "Cut short" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.2])
@@ -355,6 +452,17 @@ def test_planted_work_takes_its_share_of_the_call(taking, monkeypatch, share):
     monkeypatch.setattr(slowdown, "_work", lambda units: [unit() for _ in range(units)])
     slower = slowdown.slowed(taking(forever(1e-2)), share)  # one call is longer than a burst
     assert clock.seconds_a_call(slower, 3) == pytest.approx(1e-2 * (1 + share), rel=1e-3)
+
+
+@pytest.mark.parametrize(("call_s", "calls"), [(1e-3, 3), (1e-2, 1)])
+def test_a_burst_of_calls_takes_about_three_milliseconds(taking, monkeypatch, call_s, calls):
+    """And one call first, which says how many that are."""
+    worked, called, call = [], [], taking(forever(call_s))
+    unit = taking(forever(1e-6))
+    monkeypatch.setattr(slowdown, "_work", lambda units: (worked.append(units), unit()))
+    slowdown.slowed(lambda: (called.append(None), call()), 0.1)
+    assert len(called) == 1 + slowdown.BURSTS * calls
+    assert worked == [slowdown.UNITS] * slowdown.BURSTS
 
 
 def test_planted_work_is_real():

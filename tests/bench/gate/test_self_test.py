@@ -1,6 +1,8 @@
 """What the gate says of itself: rates of right and wrong verdicts."""
 
 import json
+import signal
+from contextlib import nullcontext, suppress
 from dataclasses import fields, replace
 from time import monotonic
 
@@ -42,18 +44,33 @@ def test_a_promise_is_broken_by_the_rates_and_not_kept_by_their_absence(rows, ke
 
 
 def test_the_figure_has_shares_in_percent_and_their_intervals(monkeypatch):
-    drawn, draw = {}, Axes.errorbar
+    drawn, draw, made = {}, Axes.errorbar, set()
 
     def errorbar(axes, *numbers, label, **options):
+        made.add(axes)
         drawn[label] = numbers
         return draw(axes, *numbers, label=label, **options)
 
     monkeypatch.setattr(Axes, "errorbar", errorbar)
     error_rates.figure(error_rates.rates([ended("SAME")] * 20 + [ended("SLOWER", 0.1)] * 20))
     sizes, shares, (below, above) = drawn[Verdict.SLOWER]
+    (axes,) = made
+    assert axes.get_xlabel() == "extra work planted, %"
+    assert axes.get_ylabel() == "comparisons given the verdict, %"
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == list(Verdict)
     end = 100 * (1 - 0.025 ** (1 / 20))  # Clopper and Pearson's, of none or all of 20
     assert (sizes, shares) == ([0.0, 10.0], [0.0, 100.0])
     assert below == pytest.approx([0.0, end]) and above == pytest.approx([end, 0.0])
+
+
+def test_the_table_counts_every_outcome_of_every_size():
+    """What failed has no estimate."""
+    rows = [ended("SAME"), ended("SAME"), ended("SLOWER"), ended("FAILED", 0.1)]
+    equals, planted = error_rates.table(error_rates.rates(rows)).cells.to_dict("records")
+    outcomes = ("comparisons", "SAME", "SLOWER", "FAILED")
+    assert [equals[name] for name in outcomes] == ["3", "2", "1", "0"]
+    assert [planted[name] for name in outcomes] == ["1", "0", "0", "1"]
+    assert (equals["measured"], planted["measured"]) == ("+0.0 %", "?")
 
 
 def test_every_case_is_tried_as_it_is_and_in_time_with_every_size():
@@ -65,6 +82,8 @@ def test_every_case_is_tried_as_it_is_and_in_time_with_every_size():
     for case in cases:
         sizes = {item.extra for items in trials for item in items if item.case == case}
         assert sizes == {0.0, 0.02, 0.05, 0.10, 0.20}
+    of_one = self_test.items(cases[:1], 0)  # tries the promised size at once
+    assert of_one == [SCAN, replace(SCAN, extra=error_rates.PROMISED)]
 
 
 def test_a_self_test_keeps_its_rows_and_draws_its_curve(tmp_path, monkeypatch, capsys):
@@ -83,9 +102,13 @@ def test_a_self_test_keeps_its_rows_and_draws_its_curve(tmp_path, monkeypatch, c
     arguments = ("regress", "--self-test", "--trials", "6", *SHAPE, "--backend", "cpu")
     assert main([*arguments, "--kernels", "scan"]) == 0
     out = capsys.readouterr().out
+    assert all(f"\ntrial {number} of 6, " in out for number in range(2, 7))
+    assert out.startswith("trial 1 of 6, ") and out.count(" s: 5 SAME, 1 SLOWER\n") == 3
+    assert "called SLOWER" in out.split("at most 1%")[0]  # the table's
     assert "at most 1% of equals called SLOWER: 0 of 24 (0.00 % to 14.2 %), kept" in out
     assert "at least 95% of +10% called SLOWER: 6 of 6 (54.1 % to 100 %), kept" in out
     (path,) = tmp_path.glob("results/local/*/gate/*.json")
+    assert f"Rows: {path.relative_to(tmp_path)}" in out
     record = store.load(path, SelfTest)
     assert record.complete and len(record.trials) == 6
     assert shown[0] == "trial 1, round 1 of 8" and shown[-1].startswith("trial 6, ")
@@ -99,6 +122,43 @@ def test_a_self_test_keeps_its_rows_and_draws_its_curve(tmp_path, monkeypatch, c
     assert main(["report"]) == 0  # finds the machine's folder by the gate's
     assert [page.read_bytes() for page in pages] == before
     assert json.loads(path.read_text())["suite"] == "self-test-shape-T3-B2-I3-H4-O2"
+
+
+@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize(
+    ("finished", "said"),
+    [
+        (0, "Cut short before the first trial was finished."),
+        (1, "Cut short: the rates are those of the trials that were finished."),
+    ],
+)
+def test_an_interrupted_self_test_keeps_what_was_finished(
+    finished, said, lost, tmp_path, monkeypatch, capsys
+):
+    """Also where the exception was lost, as in a callback from C++."""
+    from bench.cli import main
+
+    rounds, filed = [], []
+
+    def play(_, __, items):
+        (path,) = tmp_path.glob("results/local/*/gate/*.json")
+        filed.append(store.load(path, SelfTest))
+        rounds.append(items)
+        if len(rounds) == 8 * finished + 1:
+            with suppress(KeyboardInterrupt) if lost else nullcontext():
+                signal.raise_signal(signal.SIGINT)
+        return {item: Times(1.0, 1.0) for item in items}
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(self_test, "play", play)
+    arguments = ("regress", "--self-test", "--trials", "3", *SHAPE, "--backend", "cpu")
+    assert main([*arguments, "--kernels", "scan"]) == 128 + signal.SIGINT
+    assert said in capsys.readouterr().out
+    assert (filed[0].seconds, filed[0].complete, filed[0].trials) == (0.0, False, ())
+    (path,) = tmp_path.glob("results/local/*/gate/*.json")
+    record = store.load(path, SelfTest)
+    assert len(record.trials) == finished and not record.complete
+    assert record == filed[-1]
 
 
 def filed(tmp_path, *trials, complete=True, started="2026-01-02T03:04:05+00:00", narrowed=()):

@@ -41,6 +41,7 @@ def test_it_follows_turns_not_rounds():
 def test_a_single_turn_says_nothing():
     assert precision.interval([(1e-3, 1e-3)]) == (0.0, inf)
     assert precision.half_width(0.0, inf) == inf
+    assert precision.interval([(1.0,), (1.0,)]) == (1.0, 1.0)  # two that agree say something
 
 
 def test_the_interval_is_students():

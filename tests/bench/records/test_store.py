@@ -40,9 +40,28 @@ def test_what_is_published_can_be_read():
 
 def test_two_runs_of_one_second_get_two_files():
     first, second = (store.create(TYPICAL, publish=True) for _ in range(2))
-    assert first != second
+    assert first.name == "20260102T030405-default.json"
+    assert second.name == "20260102T030405-default-2.json"
     assert store.load(first) == store.load(second)
     assert "local" not in first.parts
+
+
+@pytest.mark.parametrize(
+    ("lesser", "whole"),
+    [({}, True), ({"complete": False}, False), ({"narrowed": ("--pass forward",)}, False)],
+)
+def test_a_run_is_whole_if_all_was_asked_for_and_finished(lesser, whole):
+    assert dataclasses.replace(TYPICAL, **lesser).whole == whole
+
+
+def test_a_file_may_be_as_large_as_is_said_and_no_larger(monkeypatch):
+    path = store.create(TYPICAL, publish=False)
+    size = path.stat().st_size
+    monkeypatch.setattr(store, "LARGEST_FILE", size)
+    assert store.load(path) == TYPICAL
+    monkeypatch.setattr(store, "LARGEST_FILE", size - 1)
+    with pytest.raises(ResultError, match="larger than any result file"):
+        store.load(path)
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(monkeypatch):

@@ -142,4 +142,7 @@ def test_one_file_is_nothing_to_compare():
 
 def test_a_name_from_a_file_is_no_markup(capsys):
     hostile = dataclasses.replace(HERE, name="[red]x[/red] CPU")
-    assert "[red]x[/red]" in printed(capsys, run(machine=hostile), run(machine=hostile))
+    out = printed(capsys, run(machine=hostile), run(machine=hostile))
+    introductions = re.findall(r"^[AB]: results/.*", out, re.M)
+    assert len(introductions) == 2 and out.count("[red]x[/red]") == 4
+    assert all("[red]x[/red] CPU (cpu)" in line for line in introductions)

@@ -49,6 +49,13 @@ def test_only_problems_with_three_t_are_fitted():
     assert scaling.sections(run(*two)) == []
 
 
+def test_lines_come_in_the_order_of_the_file():
+    cases = [
+        timed(mission(T), kernel, 1.0 + T) for kernel in ("unrolled", "scan") for T in (1, 10, 100)
+    ]
+    assert scaling.fits(frame(run(*cases))).kernel.tolist() == ["unrolled", "scan"]
+
+
 def test_the_interval_is_two_sided():
     """By hand: weighted least squares, with Student's t of two degrees of freedom."""
     steps = np.array([1.0, 10.0, 100.0, 1000.0])

@@ -92,6 +92,25 @@ def test_a_process_that_dies_says_how_and_is_replaced(outside, tmp_path, monkeyp
     assert placement.place(case_of("scan"))[0].status == "ok"
 
 
+@pytest.mark.parametrize(
+    ("script", "how"),
+    [
+        ("echo first >&2; echo last >&2; exit 0", "(status 0): last"),
+        ("exit 1", "(status 1): it said nothing"),
+        ("kill -HUP $$", "(killed by SIGHUP): it said nothing"),
+    ],
+)
+def test_how_a_process_ended_is_said(script, how, tmp_path, monkeypatch):
+    (tmp_path / "python").write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    with client.Client("scan", Start("cpu")) as worker, pytest.raises(WorkerDied) as caught:
+        worker.answer()
+    assert str(caught.value) == f"scan: its process ended {how}"
+    pipes = worker._process.stdin, worker._process.stdout
+    assert not worker.alive and all(pipe.closed for pipe in pipes)
+
+
 def test_a_late_answer_ends_the_process_with_all_it_started(outside, monkeypatch):
     monkeypatch.setitem(client.LIMITS_S, "prepare", 0.01)
     with pytest.raises(WorkerDied, match=r"scan: no answer within 0\.01 s"):

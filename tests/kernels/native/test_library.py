@@ -4,6 +4,7 @@ import _ctypes
 import fcntl
 import os
 import shutil
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from bench import cli
 from bench.cases import inputs
 from bench.cases.workloads import Workload
 from kernels.native import cache, compiler, library
+from kernels.native.compiler import BuildError
 from kernels.registry import KERNELS
 
 FIND = compiler.find.__wrapped__
@@ -168,9 +170,11 @@ def test_another_jaxlib_or_source_is_another_library(builds, monkeypatch, tmp_pa
     assert len(set(paths)) == len(paths)
 
 
-def test_another_compiler_builds_it_again(builds, monkeypatch):
+def test_another_compiler_builds_it_again(builds, monkeypatch, capsys):
     path = library.build(TARGET)
+    assert capsys.readouterr().err == ("Compiling the native CPU kernel (once, about 20 s) ...\n")
     assert library.build(TARGET) == path and builds == [TARGET]
+    assert capsys.readouterr().err == ""
     monkeypatch.setattr(compiler, "version", lambda compiler: "c++ 2")
     assert library.build(TARGET) == path and builds == [TARGET] * 2
 
@@ -188,16 +192,73 @@ def test_looking_builds_nothing(empty_cache, builds, capsys):
 
 def test_a_failed_build_is_one_sentence_and_auto_does_without(empty_cache, monkeypatch, tmp_path):
     broken = tmp_path / "broken-c++"
-    broken.write_text(
-        '#!/bin/sh\n[ "$1" = --version ] && exit 0\necho "error: no luck" >&2; exit 1\n'
-    )
-    broken.chmod(0o755)
+    write_compiler(broken, '[ "$1" = --version ] && exit 0; echo "error: no luck" >&2; exit 1')
     monkeypatch.setattr(compiler, "find", lambda: str(broken))
     assert kernels.available()["native"] is None
     with pytest.raises(ValueError, match=r"kernel 'native' cannot run this problem: .*no luck"):
         kernels.rnn(MADE.params, MADE.x, kernel="native")
     assert kernels.rnn(MADE.params, MADE.x)[0].shape == (2, 8, 5)
     assert names(empty_cache) == []
+
+
+def write_compiler(path, script):
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        (r"printf 'a note\nerror: first\nerror: second\n' >&2; exit 3", "failed: error: first"),
+        ("echo 'a note' >&2; exit 3", "failed: exit status 3"),
+    ],
+)
+def test_a_compilers_first_error_is_the_reason(tmp_path, script, sentence):
+    write_compiler(tmp_path / "c++", script)
+    with pytest.raises(BuildError) as caught:
+        compiler.version(str(tmp_path / "c++"))
+    assert str(caught.value) == f"{tmp_path / 'c++'} {sentence}"
+
+
+def test_a_compiler_that_does_not_run_is_one_sentence(tmp_path):
+    path = tmp_path / "c++"
+    path.touch()
+    with pytest.raises(BuildError) as caught:
+        compiler.version(str(path))
+    assert str(caught.value) == f"{path} does not run: Permission denied"
+
+
+def test_the_compilers_are_looked_for_in_order(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    write_compiler(tmp_path / "clang++", "exit 0")
+    assert FIND() == str(tmp_path / "clang++")
+    write_compiler(tmp_path / "g++", "exit 0")
+    assert FIND() == str(tmp_path / "g++")
+
+
+def test_a_level_of_x86_is_compiled_for_and_no_other_machine():
+    assert compiler.options("x86-64-v3") == ["-std=c++17", "-O3", "-march=x86-64-v3"]
+    assert compiler.options("aarch64") == ["-std=c++17", "-O3"]
+
+
+@pytest.mark.parametrize("flags", ["flags\t\t: fpu avx2 : fma\nflags : no\n", "no such line\n"])
+def test_a_cpus_features_are_the_first_processors(flags, monkeypatch):
+    monkeypatch.setattr(Path, "read_text", lambda self: f"processor : 0\n{flags}")
+    assert compiler._cpu_features() == ({"fpu", "avx2", ":", "fma"} if "fpu" in flags else set())
+
+
+def test_a_program_is_compiled_with_the_kernels_headers(tmp_path):
+    """Of its own folder and of the kernel's."""
+    try:
+        FIND()
+    except BuildError as error:
+        pytest.skip(str(error))
+    (tmp_path / "own.h").write_text("const int own = 4;")
+    (tmp_path / "program.cc").write_text(
+        '#include "own.h"\n#include "number.h"\nint main() { return own - MORE; }'
+    )
+    compiler.compile_program(tmp_path / "program.cc", tmp_path / "program", "-DMORE=1")
+    assert subprocess.run([tmp_path / "program"]).returncode == 3
 
 
 def test_without_a_compiler_the_rest_works(monkeypatch):
