@@ -64,8 +64,8 @@ def _check_shape(name: str, shape: tuple[int, ...], axes: str, sizes: Sizes) -> 
         expected += f" = ({', '.join(str(sizes.get(label, label)) for label in labels)})"
     if len(own) != len(labels) or not all(map(partial(_bind, sizes), labels, own)):
         raise ValueError(f"{name} has shape {tuple(shape)}; expected {expected}")
-    empty = [label for label, size in zip(labels, own, strict=True) if not size]
-    if set(empty) - MAY_BE_EMPTY:
+    sized = zip(labels, own, strict=True)
+    if empty := [label for label, size in sized if not size and label not in MAY_BE_EMPTY]:
         raise ValueError(f"{name} has shape {tuple(shape)}; expected {empty[0]} to be at least 1")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from math import exp, inf, sqrt
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from bench.records.run import CaseResult
 
@@ -32,7 +32,9 @@ def interval(turns: Turns) -> tuple[float, float]:
     if len(turns) < 2:
         return 0.0, inf
     logs = np.log([np.median(turn) for turn in turns])
-    reach = stats.t.ppf((1 + CONFIDENCE) / 2, len(logs) - 1) * stats.sem(logs)
+    # By the function behind scipy.stats, which takes every worker half a second to import.
+    quantile = float(stdtrit(len(logs) - 1, (1 + CONFIDENCE) / 2))
+    reach = quantile * float(np.std(logs, ddof=1)) / sqrt(len(logs))
     centre = float(logs.mean())
     return exp(centre - reach), exp(centre + reach)
 

@@ -27,6 +27,7 @@ def call(x=X, h0=None, options=None, **replaced):
     [
         ({"x": X[0]}, ValueError, "x has shape (4, 5); expected (T, B, I)"),
         ({"x": X[:, :0]}, ValueError, "x has shape (9, 0, 5); expected B to be at least 1"),
+        ({"x": X[:0, :0]}, ValueError, "x has shape (0, 0, 5); expected B to be at least 1"),
         ({"x": X[:, :0, :0]}, ValueError, "x has shape (9, 0, 0); expected B to be at least 1"),
         ({"x": X.astype(int)}, TypeError, "x has dtype int32; expected one of bfloat16, float16"),
         ({"x": [1.0]}, TypeError, "x is a list; expected an array"),

@@ -367,10 +367,10 @@ def test_a_turn_waits_for_cores_where_asked_and_only_extra_work_slows_it(extra, 
     subject = Subject(lambda: None, lambda outputs: [])
     result = CaseResult(SCAN.case, "ok", error=0.0, tolerance=0.1)
     waited, slower = [], []
-    monkeypatch.setattr(worker, "checked", lambda case: (result, subject))
+    monkeypatch.setattr(worker, "checked", lambda case, contenders: (result, subject))
     monkeypatch.setattr(worker.free_cores, "waiting", lambda: lambda: waited.append(None))
     monkeypatch.setattr(worker, "slowed", lambda call, share: slower.append(share) or call)
-    answering, item = worker.Worker(), replace(SCAN, extra=extra)
+    answering, item = worker.Worker(registry), replace(SCAN, extra=extra)
     answering.answer(Request("prepare", item))
     for free_cores in (True, False, True):
         assert answering.answer(Request("turn", item, free_cores=free_cores)).status == "ok"
