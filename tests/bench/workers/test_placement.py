@@ -97,7 +97,7 @@ def test_a_process_that_dies_says_how_and_is_replaced(outside, tmp_path, monkeyp
     [
         ("echo first >&2; echo last >&2; exit 0", "(status 0): last"),
         ("exit 1", "(status 1): it said nothing"),
-        ("kill -HUP $$", "(killed by SIGHUP): it said nothing"),
+        ("kill -USR1 $$", "(killed by SIGUSR1): it said nothing"),
     ],
 )
 def test_how_a_process_ended_is_said(script, how, tmp_path, monkeypatch):
