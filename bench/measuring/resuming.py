@@ -35,7 +35,7 @@ def _new(request: Request) -> Run:
 def _interrupted(now: Run, request: Request) -> tuple[Run, Path]:
     """The newest of its suite that was cut short."""
     folder = store.root(publish=request.publish) / now.machine.slug
-    paths = sorted(folder.glob(f"[0-9]*T[0-9]*-{now.suite}*.json"), reverse=True)
+    paths = sorted(folder.glob(store.FILES), key=lambda path: path.stat().st_mtime_ns, reverse=True)
     for run, path in ((store.load(path), path) for path in paths):
         if not run.complete and _belong_together(run, now, request):
             return run, path

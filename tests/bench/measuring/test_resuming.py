@@ -1,0 +1,100 @@
+"""With which run `--resume` goes on."""
+
+from dataclasses import replace
+
+import pytest
+from helpers.sample_runs import HERE, timed
+
+from bench.cases.workloads import Workload
+from bench.measuring import resuming
+from bench.measuring.selection import Request
+from bench.records import store
+from bench.records.facts import Source
+from bench.records.store import ResultError
+from bench.timing import host
+
+TINY = Workload("tiny", T=2, B=2, I=2, H=2, O=2)
+COMMIT = Source("0" * 40, dirty=False)
+
+
+@pytest.fixture(autouse=True)
+def circumstances(tmp_path, monkeypatch):
+    """A clean checkout on a machine that is always the same."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(host, "source", lambda: COMMIT)
+    monkeypatch.setattr(host, "machine", lambda: HERE)
+
+
+def request(resume=False, kernels=("scan", "unrolled"), narrowed=()):
+    return Request(
+        suite="tiny",
+        workloads=(TINY,),
+        dtypes=("float32",),
+        kernels=kernels,
+        phases=("forward",),
+        activation="relu",
+        seconds=0.1,
+        patience_s=300.0,
+        publish=False,
+        command="python -m bench run",
+        narrowed=narrowed,
+        resume=resume,
+    )
+
+
+def cut_short():
+    """The file of a run that finished one case."""
+    run, path = resuming.opened(request())
+    store.save(run.adding(timed(TINY, "scan", 1.0), 7.0), path)
+    return path
+
+
+def test_the_newest_that_was_cut_short():
+    older = cut_short()
+    path = cut_short()
+    run, found = resuming.opened(request(resume=True))
+    assert found == path != older and len(run.cases) == 1 and run.seconds == 7.0
+
+
+@pytest.mark.parametrize(
+    ("what", "other"),
+    [
+        ("source", Source("1" * 40, dirty=False)),
+        ("machine", replace(HERE, cores=4)),
+        ("versions", {"python": "3.99"}),
+    ],
+)
+def test_nothing_of_other_circumstances(what, other, monkeypatch):
+    cut_short()
+    monkeypatch.setattr(host, what, lambda: other)
+    with pytest.raises(ResultError, match=r"--resume found no run of tiny"):
+        resuming.opened(request(resume=True))
+
+
+def test_nothing_of_a_tree_with_local_changes(monkeypatch):
+    monkeypatch.setattr(host, "source", lambda: replace(COMMIT, dirty=True))
+    cut_short()
+    with pytest.raises(ResultError, match="without local changes"):
+        resuming.opened(request(resume=True))
+
+
+@pytest.mark.parametrize("options", [{"narrowed": ("--pass train",)}, {"kernels": ("unrolled",)}])
+def test_nothing_with_other_options(options):
+    cut_short()
+    with pytest.raises(ResultError, match="with these options"):
+        resuming.opened(request(resume=True, **options))
+
+
+def test_nothing_that_is_complete():
+    path = cut_short()
+    store.save(replace(store.load(path), complete=True), path)
+    with pytest.raises(ResultError, match="cut short"):
+        resuming.opened(request(resume=True))
+
+
+def test_a_file_that_is_given_is_taken_as_it_is(monkeypatch):
+    """By the supervisor, which has just seen its own child die."""
+    path = cut_short()
+    monkeypatch.setattr(host, "source", lambda: replace(COMMIT, dirty=True))
+    run, found = resuming.opened(replace(request(), resumed=str(path)))
+    assert found == path and len(run.cases) == 1
