@@ -23,7 +23,7 @@ def main(argv: Sequence[str]) -> int:
             send(step, steps)
 
         status = cli.run(command, lambda arguments: commands.measure(arguments, begin, resumed))
-        begin(Step("done"))
+        begin(Step("done", status=status))
     return status
 
 

@@ -4,6 +4,7 @@ Whatever a command needs is imported when it is called: JAX alone takes a second
 """
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -36,6 +37,8 @@ def run(argv: list[str], command: Command | None = None) -> int:
     arguments.argv = argv
     try:
         return (command or arguments.command)(arguments)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     except (ResultError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2

@@ -32,6 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.list:
         return _list(_selection(arguments, arguments.backend or host.backends()[-1]))
     backends = [arguments.backend] if arguments.backend else host.backends()
+    if arguments.resume and len(backends) > 1:
+        raise ResultError(f"--resume needs --backend here; expected one of {', '.join(backends)}")
     status, interrupt = 0, Interrupt()
     for backend in backends:  # a process each: a backend started is never wholly left
         named = () if arguments.backend else ("--backend", backend)

@@ -14,8 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.records.store import ResultError
-
-SIDE = ("kernels", "reference")  # what a side brings along; the harness is the head's
+from bench.workers.revision import PACKAGES
 
 
 def commit(repository: Path, revision: str) -> str:
@@ -33,9 +32,11 @@ def commit(repository: Path, revision: str) -> str:
 @contextmanager
 def unpacked(repository: Path, commit: str) -> Iterator[Path]:
     """A temporary folder with the kernels of this commit. Raises ResultError if it has none."""
-    archive = _git(repository, "archive", "--format=tar", commit, *SIDE)
+    archive = _git(repository, "archive", "--format=tar", commit, *PACKAGES)
     if archive is None:
-        raise ResultError(f"--base is {commit[:12]}; expected a commit with {' and '.join(SIDE)}")
+        raise ResultError(
+            f"--base is {commit[:12]}; expected a commit with {' and '.join(PACKAGES)}"
+        )
     with TemporaryDirectory(prefix="bench-regress-") as folder:
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             tar.extractall(folder, filter="data")
@@ -46,7 +47,7 @@ def unpacked(repository: Path, commit: str) -> Iterator[Path]:
 def copied(tree: Path) -> Iterator[Path]:
     """A temporary folder with the kernels of a working tree, as they stand."""
     with TemporaryDirectory(prefix="bench-regress-") as folder:
-        for package in SIDE:
+        for package in PACKAGES:
             shutil.copytree(tree / package, Path(folder, package))
         yield Path(folder).resolve()
 

@@ -96,7 +96,7 @@ def _run(
                 *_, rows = looks.interim_results(
                     *(items(request.cases, trial), request.margins, request.budget_s),
                     play=partial(play, setup, random),
-                    announce=partial(_tell, status, trial + 1),
+                    announce=partial(_show, status, trial + 1, interrupted),
                 )
                 raise_if(interrupted)
                 seconds = monotonic() - begin
@@ -110,5 +110,6 @@ def _run(
     return found
 
 
-def _tell(status: Status, trial: int, number: int, of: int) -> None:
+def _show(status: Status, trial: int, interrupted: Interrupt, number: int, of: int) -> None:
+    raise_if(interrupted)
     status.update(f"trial {trial}, round {number} of {of}")

@@ -1,4 +1,4 @@
-"""A run: its selection, turns, session and progress.
+"""A run: selection, supervisor, turns, session, progress.
 
 May import all rooms but gate and studies.
 """

@@ -1,5 +1,7 @@
 """The file that a run writes to: a new one, or that of a run that was cut short."""
 
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from bench.contenders import registry
@@ -13,11 +15,24 @@ def opened(request: Request) -> tuple[Run, Path]:
     """The run so far and its file. Raises ResultError for a --resume without one to go on with."""
     if request.resumed:
         path = Path(request.resumed)
-        return store.load(path), path
+        return _of_whole_groups(store.load(path), request), path
     run = _new(request)
     if request.resume:
-        return _interrupted(run, request)
+        run, path = _interrupted(run, request)
+        return _of_whole_groups(run, request), path
     return run, store.create(run, publish=request.publish)
+
+
+def _of_whole_groups(run: Run, request: Request) -> Run:
+    """Without times of a group that did not end: its cases only compare if they take turns."""
+    done = {result.case for result in run.cases}
+    open_groups = {case.group for case in request.cases if case not in done}
+    kept = [
+        result
+        for result in run.cases
+        if result.status != "ok" or result.case.group not in open_groups
+    ]
+    return replace(run, cases=tuple(kept))
 
 
 def _new(request: Request) -> Run:
@@ -36,9 +51,11 @@ def _interrupted(now: Run, request: Request) -> tuple[Run, Path]:
     """The newest of its suite that was cut short."""
     folder = store.root(publish=request.publish) / now.machine.slug
     paths = sorted(folder.glob(store.FILES), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    for run, path in ((store.load(path), path) for path in paths):
-        if not run.complete and _belong_together(run, now, request):
-            return run, path
+    for path in paths:
+        with suppress(store.ResultError):  # an older file that cannot be read
+            run = store.load(path)
+            if not run.complete and _belong_together(run, now, request):
+                return run, path
     raise store.ResultError(
         f"--resume found no run of {now.suite} in {folder} that was cut short on this machine, of "
         "this commit without local changes, with these options"
@@ -49,8 +66,17 @@ def _belong_together(run: Run, now: Run, request: Request) -> bool:
     """Whether the results of one may stand beside the other's."""
     return (
         run.source == now.source
-        and not now.source.dirty
-        and run.machine.identity == now.machine.identity
-        and (run.suite, run.versions, run.narrowed) == (now.suite, now.versions, now.narrowed)
+        and resumable(now)
+        and _circumstances(run) == _circumstances(now)
         and {result.case for result in run.cases} <= set(request.cases)
     )
+
+
+def resumable(run: Run) -> bool:
+    """Whether it is known what was measured: a commit, without local changes."""
+    return run.source.commit is not None and not run.source.dirty
+
+
+def _circumstances(run: Run) -> tuple[object, ...]:
+    machine, words = run.machine, set(run.command.split()) - {"--resume"}
+    return run.suite, machine.identity, machine.driver, machine.xla_flags, run.versions, words

@@ -14,7 +14,7 @@ from bench.measuring.session import Session
 from bench.measuring.steps import Begin, Step
 from bench.records import store
 from bench.report import tables
-from bench.timing.interrupts import ENDING, remembered
+from bench.timing.interrupts import ENDING, counted, remembered
 
 SAMPLER = Path(__file__).with_name("sampling.py")
 PYTEST_OPTIONS = (
@@ -48,7 +48,8 @@ def run(request: Request, console: Console, report: Report, begin: Begin) -> int
         session.run = replace(session.run, complete=True)
         session.saved()
     begin(Step("conclude", limit_s=300.0))
-    return _conclude(session, status, console, report)
+    with counted(session.interrupted, *ENDING):  # it concludes all the same
+        return _conclude(session, status, console, report)
 
 
 def _conclude(
@@ -63,10 +64,9 @@ def _conclude(
     if not session.finished:
         interrupted = session.interrupted
         why = "interrupted" if interrupted else f"pytest's exit status is {int(status)}"
-        console.print(
-            f"Cut short ({why}): the file holds the cases that were finished; the same command "
-            "with --resume goes on."
-        )
+        console.print(f"Cut short ({why}): the file holds the cases that were finished.")
+        if resuming.resumable(session.run):
+            console.print("The same command with --resume goes on.")
         return interrupted.status if interrupted else 1
     wrong = any(case.status in ("wrong", "failed") for case in session.run.cases)
     return int(wrong or tables.frame(session.run).impossible.any())

@@ -73,8 +73,9 @@ class Session:
         expected_s = limits.expected_seconds(case)
         if block == 0:
             self._announce(case, None)
-            self._begin(steps.prepare(case, expected_s, self._patience_s))
-            self._open(case)
+            step = steps.prepare(case, expected_s, self._patience_s)
+            self._begin(step)
+            self._open(case, step.limit_s)
         subject = self._subjects.get(case)
         if subject is not None:
             self._begin(steps.turn(case, expected_s, self.turn_s))
@@ -100,9 +101,11 @@ class Session:
         precise = {case: precision.is_precise(samples) for case, samples in turns.items()}
         if all(precise.values()) or block + 1 == MOST_BLOCKS:
             conditions = self._conditions()
-            for case in turns:
-                stopped = "precise" if precise[case] else "budget"
-                self._finish(case, self._concluded(case, stopped, conditions))
+            stopped = {case: "precise" if precise[case] else "budget" for case in turns}
+            # All are checked before the first is saved: what one dies of must not part the group.
+            ended = {case: self._concluded(case, stopped[case], conditions) for case in turns}
+            for case, result in ended.items():
+                self._finish(case, result)
 
     def _conditions(self) -> Conditions:
         """Since the group's first turn, while its first case still keeps the machine busy."""
@@ -129,8 +132,8 @@ class Session:
             device=device,
         )
 
-    def _open(self, case: Case) -> None:
-        result, subject = place(case)
+    def _open(self, case: Case, limit_s: float) -> None:
+        result, subject = place(case, limit_s)
         if subject is None:
             return self._finish(case, result)
         self._subjects[case], self._pending[case] = subject, result

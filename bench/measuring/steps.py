@@ -17,13 +17,15 @@ GENEROUS = 5  # times the seconds that `contenders.limits` expects of a slow mac
 class Step:
     """One step of a run, which may take `limit_s` seconds.
 
-    `path` is the run's file, once there is one; `case` is whose fault it is if the process dies.
+    `path` is the run's file, once there is one; `case` is whose fault it is if the process dies;
+    `status` is the run's exit status, once it is "done".
     """
 
     what: Literal["start", "ceilings", "prepare", "turn", "check", "conclude", "done"]
     limit_s: float = FLOOR_S
     path: str = ""
     case: Case | None = None
+    status: int = 0
 
 
 Begin = Callable[[Step], None]

@@ -21,7 +21,7 @@ from bench.measuring.steps import Step
 from bench.records import store
 from bench.records.run import CaseResult
 from bench.records.store import adapter
-from bench.timing.interrupts import ENDING, Interrupt, remembered
+from bench.timing.interrupts import ENDING, Interrupt, counted
 
 CHILD = (sys.executable, "-m", "bench.child")
 START = Step("start", limit_s=300.0)
@@ -45,39 +45,48 @@ def run(argv: Sequence[str], interrupt: Interrupt) -> int:
 
     After an interrupt no further child is started.
     """
-    resumed, filed = "", -1
-    while True:
-        ending = _Child(argv, resumed, interrupt).watched()
-        if not ending.reason:
-            return interrupt.status if interrupt else ending.status
-        where = f" of {ending.step.case}" if ending.step.case else ""
-        print(f"bench: the measuring process {ending.reason}{where}", file=sys.stderr, flush=True)
-        if interrupt:
-            return interrupt.status
-        count = _file_failure(ending)
-        if ending.step.case is None or count <= filed:
-            return 1
-        print("bench: the run goes on without it", file=sys.stderr, flush=True)
-        resumed, filed = ending.path, count
+    with counted(interrupt, *ENDING):
+        resumed = ""
+        while True:
+            ending = _Child(argv, resumed, interrupt).watched()
+            if ending.reason:
+                _say(f"the measuring process {ending.reason}", ending)
+            if interrupt:
+                return interrupt.status
+            if not ending.reason:
+                return ending.status
+            if not _filed(ending):
+                return 1
+            _say("the run goes on without it", ending)
+            resumed = ending.path
 
 
-def _file_failure(ending: Ending) -> int:
-    """Give the case its row; the number of rows then."""
-    if not ending.path:
-        return 0
-    run, case = store.load(Path(ending.path)), ending.step.case
-    if case is not None and all(result.case != case for result in run.cases):
-        reason = f"the process {ending.reason}"
-        run = replace(run, cases=(*run.cases, CaseResult(case, "failed", reason)))
-        store.save(run, Path(ending.path))
-    return len(run.cases)
+def _say(what: str, ending: Ending) -> None:
+    """On the terminal, which a killed child may have left without a cursor, in a bar's line."""
+    if sys.stdout.isatty():
+        print("\r\x1b[2K\x1b[?25h", end="", flush=True)
+    where = f" ({ending.step.case or ending.path})" if ending.path else ""
+    print(f"bench: {what}{where}", file=sys.stderr, flush=True)
+
+
+def _filed(ending: Ending) -> bool:
+    """Give the case its row; whether that was the first time."""
+    case = ending.step.case
+    if case is None:
+        return False
+    run = store.load(Path(ending.path))
+    if any(result.case == case for result in run.cases):
+        return False
+    failed = CaseResult(case, "failed", f"the process {ending.reason}")
+    store.save(replace(run, cases=(*run.cases, failed)), Path(ending.path))
+    return True
 
 
 class _Child:
     """One measuring process. In a group of its own, so that only the supervisor interrupts it."""
 
     def __init__(self, argv: Sequence[str], resumed: str, interrupt: Interrupt):
-        self._interrupt = interrupt
+        self._interrupt, self._seen = interrupt, interrupt.count
         self._steps, theirs = os.pipe()
         self._process = subprocess.Popen(
             [*CHILD, str(theirs), resumed, *argv], pass_fds=[theirs], process_group=0
@@ -89,25 +98,23 @@ class _Child:
 
     def watched(self) -> Ending:
         """Wait until it ends, or end it."""
-        with remembered(self._interrupt, *ENDING), selectors.DefaultSelector() as ready:
+        with selectors.DefaultSelector() as ready:
             ready.register(self._steps, selectors.EVENT_READ)
-            try:
-                reason = self._watch(ready)
-            finally:
-                os.close(self._steps)
-        status = self._process.wait()
-        return Ending(self._step, self._path, abs(status), reason or self._how(status))
+            reason = self._watch(ready)
+        os.close(self._steps)
+        status = self._wait()
+        done = self._step.what == "done"
+        reason = reason or ("" if done else self._how(status))
+        return Ending(self._step, self._path, self._step.status if done else 1, reason)
 
     def _watch(self, ready: selectors.BaseSelector) -> str:
         """Read its steps until there are no more; why it had to be ended, if it had."""
         while True:
-            try:
-                if ready.select(POLL_S) and not self._read():
-                    return ""
-                if reason := self._beyond_limits():
-                    return self._killed(reason)
-            except KeyboardInterrupt:
-                self._interrupted()
+            if ready.select(POLL_S) and not self._read():
+                return ""
+            if reason := self._ended_by_interrupt() or self._beyond_limits():
+                self._kill()
+                return f"{reason} {self._where()}"
 
     def _read(self) -> bool:
         """Take in what it has said; False once it has nothing more to say."""
@@ -120,34 +127,50 @@ class _Child:
                 self._deadline = monotonic() + self._step.limit_s
         return bool(text)
 
+    def _ended_by_interrupt(self) -> str:
+        """Hand on an interrupt, after which the child concludes; a second one ends it at once."""
+        if self._interrupt.count == self._seen:
+            return ""
+        self._seen = self._interrupt.count
+        if self._concluding:
+            return "was ended by a second interrupt"
+        self._deadline, self._concluding = monotonic() + GRACE_S, True
+        with suppress(ProcessLookupError):
+            os.kill(self._process.pid, self._interrupt.number)
+        return ""
+
     def _beyond_limits(self) -> str:
         if monotonic() > self._deadline:
             limit_s = GRACE_S if self._concluding else self._step.limit_s
             return f"did not end within {limit_s:.0f} s"
-        with suppress(psutil.NoSuchProcess):
-            if psutil.Process(self._process.pid).memory_info().rss > self._memory:
-                return f"took more than {self._memory / 2**30:.1f} GiB of memory"
+        if self._bytes() > self._memory:
+            return f"took more than {self._memory / 2**30:.1f} GiB of memory"
         return ""
 
-    def _killed(self, reason: str) -> str:
+    def _bytes(self) -> int:
+        """Memory of the child and of the peers' processes that it has started."""
+        with suppress(psutil.NoSuchProcess):
+            child = psutil.Process(self._process.pid)
+            return sum(each.memory_info().rss for each in (child, *child.children()))
+        return 0
+
+    def _wait(self) -> int:
+        """Its exit status; it has a while to end after its last step."""
+        try:
+            return self._process.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._kill()
+            return self._process.wait()
+
+    def _kill(self) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        return f"{reason} {self._where()}"
-
-    def _interrupted(self) -> None:
-        """Hand on an interrupt, after which the child concludes; a second one ends it at once."""
-        self._deadline = monotonic() + (0 if self._concluding else GRACE_S)
-        self._concluding = True
-        with suppress(ProcessLookupError):
-            os.kill(self._process.pid, self._interrupt.number)
 
     def _how(self, status: int) -> str:
-        """What it died of; "" if it ended by itself."""
-        if self._step.what == "done":
-            return ""
+        """What it died of, before it was done."""
         if status < 0:
             return f"was killed by {signal.Signals(-status).name} {self._where()}"
-        return f"ended with status {status} {self._where()}" if self._path else ""
+        return f"ended with status {status} {self._where()}"
 
     def _where(self) -> str:
         return f"at the step {self._step.what!r}"

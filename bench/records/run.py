@@ -20,8 +20,8 @@ class CaseResult:
     """What became of one case.
 
     status: "ok" timed; "wrong" outside its tolerance, so not timed; "emulated" correct, but its
-    speed would mean nothing; "unsupported" does not run here; "failed" raised. Only "ok" has
-    samples: seconds a call, a list for every turn, measured by the timer named; the interval in
+    speed would mean nothing; "unsupported" does not run here; "failed" raised or died. Only "ok"
+    has samples: seconds a call, a list for every turn, measured by the timer named; the interval in
     which their median lies, and whether the turns ended because that was narrow or because the
     time for them was spent.
     """

@@ -10,7 +10,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import cpuinfo
-import jax
 import psutil
 
 from bench.records.facts import Machine, Source
@@ -22,6 +21,8 @@ PACKAGES = ("jax", "jaxlib", "jax-triton", "triton", "numpy", "pytest-benchmark"
 
 def machine() -> Machine:
     """Describe this machine as the process sees it now."""
+    import jax  # here, for a run's supervisor does without
+
     device = jax.devices()[0]
     cpu = cpuinfo.get_cpu_info()["brand_raw"]
     on_gpu = device.platform == "gpu"
@@ -66,7 +67,7 @@ def source() -> Source:
     if not _git("ls-files", "--error-unmatch", Path(__file__).name):
         return Source(None, dirty=False)
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", *MEASURED_FROM)
-    return Source(_git("rev-parse", "HEAD"), dirty=bool(changed))
+    return Source(_git("rev-parse", "HEAD"), dirty=changed != "")  # None: git could not tell
 
 
 def _git(*arguments: str) -> str | None:
@@ -75,16 +76,16 @@ def _git(*arguments: str) -> str | None:
 
 
 def _nvidia_smi(fields: str) -> str | None:
-    return _output("nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader", "--id=0")
+    return _output("nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader", "--id=0") or None
 
 
 def _output(*command: str) -> str | None:
-    """What a command prints, or None if it is not there, fails or prints nothing."""
+    """What a command prints, or None if it is not there or fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip() or None
+    return done.stdout.strip()
 
 
 def origin(suite: str, command: str) -> dict[str, object]:

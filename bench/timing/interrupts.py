@@ -5,7 +5,7 @@ collection's callback: Python can only print it there. So it is remembered as we
 """
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ class Interrupt:
     """The first signal that ended the command, if one did."""
 
     number: signal.Signals | None = None
+    count: int = 0
 
     def __bool__(self) -> bool:
         return self.number is not None
@@ -25,6 +26,18 @@ class Interrupt:
     def status(self) -> int:
         """The exit status by which a shell knows it: 130 for Ctrl-C, 143 for SIGTERM."""
         return 128 + self.number
+
+
+@contextmanager
+def counted(interrupt: Interrupt, *numbers: signal.Signals) -> Iterator[None]:
+    """Signals of these numbers are kept and counted, and do nothing else."""
+
+    def handle(number, frame):
+        interrupt.number = interrupt.number or signal.Signals(number)
+        interrupt.count += 1
+
+    with _handled(handle, numbers):
+        yield
 
 
 @contextmanager
@@ -39,6 +52,13 @@ def remembered(interrupt: Interrupt, *numbers: signal.Signals) -> Iterator[None]
         interrupt.number = interrupt.number or signal.Signals(number)
         signal.default_int_handler(number, frame)
 
+    with _handled(handle, numbers):
+        yield
+
+
+@contextmanager
+def _handled(handle: Callable, numbers: Sequence[signal.Signals]) -> Iterator[None]:
+    """This handler for signals that are not ignored."""
     handled = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
     before = {number: signal.signal(number, handle) for number in handled}
     try:

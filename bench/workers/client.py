@@ -55,9 +55,12 @@ class Client:
         """Whether it can still answer."""
         return self._process.poll() is None
 
-    def ask(self, request: Request) -> None:
-        """Send without waiting. A worker that has gone is noticed by its missing answer."""
-        self._limits.append(LIMITS_S[request.what])
+    def ask(self, request: Request, limit_s: float | None = None) -> None:
+        """Send without waiting. A worker that has gone is noticed by its missing answer.
+
+        `limit_s` is for the answer, instead of what LIMITS_S says.
+        """
+        self._limits.append(limit_s or LIMITS_S[request.what] + 2 * request.turn_s)
         self._signal(signal.SIGCONT)
         self._send(request)
 

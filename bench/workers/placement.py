@@ -13,6 +13,8 @@ from bench.workers.client import Client
 from bench.workers.messages import Answer, Item, Request, Start
 from kernels.contract import current_platform
 
+PART_OF_LIMIT = 0.9
+
 
 class RemoteError(Exception):
     """What a case raised in its worker."""
@@ -39,15 +41,19 @@ class RemoteSubject:
         self.sample(0.0)
 
 
-def place(case: Case) -> tuple[CaseResult, Subject | RemoteSubject | None]:
-    """`checking.checked`, wherever the case belongs; the baseline is its fastest variant."""
+def place(case: Case, limit_s: float) -> tuple[CaseResult, Subject | RemoteSubject | None]:
+    """`checking.checked`, wherever the case belongs; the baseline is its fastest variant.
+
+    A worker has a little less than `limit_s` seconds: it then ends alone, not its parent too.
+    Raises WorkerDied.
+    """
     if current_platform() != "cpu" or not registry.has_threads(case.kernel):
         return checked(case, registry.prepare_best)
     if reason := registry.unsupported(case):
         return CaseResult(case, "unsupported", reason), None
     client, item = _client(case.kernel), Item(case)
     _forget(client)
-    client.ask(Request("prepare", item))
+    client.ask(Request("prepare", item), PART_OF_LIMIT * limit_s)
     answer = client.answer()
     if answer.result is None:
         return CaseResult(case, "failed", answer.reason), None
@@ -63,7 +69,10 @@ _held: dict[Client, Item] = {}
 
 def _client(kernel: str) -> Client:
     """The worker that a peer has to itself; a dead one is replaced."""
-    if kernel not in _clients or not _clients[kernel].alive:
+    if kernel in _clients and not _clients[kernel].alive:
+        _held.pop(_clients[kernel], None)
+        _clients.pop(kernel).end()
+    if kernel not in _clients:
         client = _clients[kernel] = Client(kernel, Start("cpu"))
         atexit.register(client.end)
         client.answer()

@@ -9,14 +9,16 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+import kernels
 from bench.cases.case import Case
 from bench.cases.dtypes import FORMATS
 from bench.cases.programs import Functions, program
 from bench.contenders import limits
 from bench.contenders.subject import Subject, compiled
 from bench.workers.faceless import Faceless
+from kernels.registry import KERNELS
 
-PACKAGES = ("kernels", "reference")
+PACKAGES = ("kernels", "reference")  # what a revision brings along
 VERSION = 1  # of the faces that are understood here
 
 
@@ -51,6 +53,9 @@ class Revision:
 
 
 def _face(root: Path) -> ModuleType | Faceless:
+    # What is left of our own kernels would now load the other tree's, by their names.
+    kernels.__getattr__ = _refuse
+    KERNELS.data.clear()
     for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
         del sys.modules[name]
     sys.path.insert(0, str(root))
@@ -68,3 +73,7 @@ def _face(root: Path) -> ModuleType | Faceless:
     if face.VERSION != VERSION:
         raise ImportError(f"{root} has face {face.VERSION}; this gate understands {VERSION}")
     return face
+
+
+def _refuse(name: str) -> object:
+    raise AttributeError(f"kernels.{name} is not to be used beside another tree's kernels")

@@ -2,13 +2,13 @@
 
 import shutil
 
-from bench.gate import revision
 from bench.workers.client import HARNESS
+from bench.workers.revision import PACKAGES
 
 
 def copy_of_kernels(folder, *edits):
     """The folder, with a copy of the kernels that edits change: (file, line, replacement)."""
-    for package in revision.SIDE:
+    for package in PACKAGES:
         shutil.copytree(HARNESS / package, folder / package)
     for file, line, replacement in edits:
         edit(folder / "kernels" / file, line, replacement)

@@ -41,7 +41,7 @@ def build(case: Case, device: str = "cuda", backend: str = "cuda_fused") -> Runn
 
 
 class _Model:
-    """An `in_torch.Model`. FlashRNN has no projections: they are PyTorch's.
+    """A `torch_model.Model`. FlashRNN has no projections: they are PyTorch's.
 
     Its arrays have axes of one gate and one head: Wx (T, B, 1, 1, H), R (1, 1, H, H) with the
     output before the input, b (1, 1, H), and of one state: (1, T, B, 1, H).

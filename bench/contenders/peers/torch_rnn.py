@@ -55,7 +55,7 @@ def build(case: Case, device: str) -> Runnable:
 
 
 class _Model:
-    """An `in_torch.Model`. torch's second bias stays zero, and is not trained."""
+    """A `torch_model.Model`. torch's second bias stays zero, and is not trained."""
 
     def __init__(self, case: Case, device: str):
         params = inputs.make(case.workload, case.dtype).params

@@ -12,7 +12,7 @@ from bench.timing import host
 
 SCHEMA = 1
 FOLDER = "nvidia-h200-static"
-TARGET = "NVIDIA H200 (sm_90a), described in bench/static/h200.txtpb; no device was present"
+TARGET = "NVIDIA H200 (sm_90a), described in bench/studies/static/h200.txtpb; no device was present"
 COLUMNS = (
     "kernel", "half", "problem", "registers", "spill B", "shared B", "matrix", "barriers",
     "launches", "a step", "compile s",

@@ -75,6 +75,6 @@ def test_one_that_is_not_installed_says_so(peer, monkeypatch):
 def test_a_peer_with_threads_is_timed_outside(peer):
     if reason := PEERS[peer].unavailable("cpu"):
         pytest.skip(reason)
-    result, subject = place(case_of(peer))
+    result, subject = place(case_of(peer), 300.0)
     assert isinstance(subject, RemoteSubject) and result.status == "ok"
     assert subject.sample(0.01) and subject.error() <= result.tolerance

@@ -19,6 +19,7 @@ from bench.gate.rounds import Obstacle, Setup, Times
 from bench.records import store
 from bench.records.store import ResultError
 from bench.workers.client import HARNESS, WorkerDied
+from bench.workers.revision import PACKAGES
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ def test_a_face_that_is_not_understood_is_named(tree, tmp_path):
 def repository(tmp_path):
     """The project's packages with one commit, and a folder for what is temporary."""
     folder = tmp_path / "repository"
-    for package in ("bench", *revision.SIDE):
+    for package in ("bench", *PACKAGES):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(HARNESS / package, folder / package, ignore=ignored)
     (tmp_path / "temporary").mkdir()

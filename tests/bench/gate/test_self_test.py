@@ -19,6 +19,7 @@ from bench.judging.verdicts import Verdict
 from bench.records import store
 from bench.records.run import Origin
 from bench.workers.client import HARNESS
+from bench.workers.revision import PACKAGES
 
 
 def test_rates_count_verdicts_by_the_size_that_was_planted():
@@ -212,7 +213,7 @@ def test_a_bad_number_of_trials_is_one_sentence(trials, capsys):
 
 def test_a_self_tests_base_is_the_working_tree():
     with revision.copied(HARNESS) as base:
-        assert sorted(path.name for path in base.iterdir()) == sorted(revision.SIDE)
-        for package in revision.SIDE:
+        assert sorted(path.name for path in base.iterdir()) == sorted(PACKAGES)
+        for package in PACKAGES:
             names = {path.relative_to(HARNESS) for path in (HARNESS / package).rglob("*.py")}
             assert {path.relative_to(base) for path in (base / package).rglob("*.py")} == names

@@ -25,7 +25,7 @@ def circumstances(tmp_path, monkeypatch):
     monkeypatch.setattr(host, "machine", lambda: HERE)
 
 
-def request(resume=False, kernels=("scan", "unrolled"), narrowed=()):
+def request(resume=False, kernels=("scan", "unrolled"), command="python -m bench run"):
     return Request(
         suite="tiny",
         workloads=(TINY,),
@@ -36,16 +36,19 @@ def request(resume=False, kernels=("scan", "unrolled"), narrowed=()):
         seconds=0.1,
         patience_s=300.0,
         publish=False,
-        command="python -m bench run",
-        narrowed=narrowed,
+        command=command,
+        narrowed=(),
         resume=resume,
     )
 
 
 def cut_short():
-    """The file of a run that finished one case."""
+    """The file of a run that finished one group, and of another one case."""
     run, path = resuming.opened(request())
-    store.save(run.adding(timed(TINY, "scan", 1.0), 7.0), path)
+    group = timed(TINY, "scan", 1.0), timed(TINY, "unrolled", 1.0)
+    for result in (*group, timed(TINY, "scan", 1.0, "recurrence")):
+        run = run.adding(result, 7.0)
+    store.save(run, path)
     return path
 
 
@@ -53,7 +56,8 @@ def test_the_newest_that_was_cut_short():
     older = cut_short()
     path = cut_short()
     run, found = resuming.opened(request(resume=True))
-    assert found == path != older and len(run.cases) == 1 and run.seconds == 7.0
+    assert found == path != older and run.seconds == 7.0
+    assert [result.case.scope for result in run.cases] == ["model", "model"]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +82,9 @@ def test_nothing_of_a_tree_with_local_changes(monkeypatch):
         resuming.opened(request(resume=True))
 
 
-@pytest.mark.parametrize("options", [{"narrowed": ("--pass train",)}, {"kernels": ("unrolled",)}])
+@pytest.mark.parametrize(
+    "options", [{"command": "python -m bench run --seconds 2"}, {"kernels": ("unrolled",)}]
+)
 def test_nothing_with_other_options(options):
     cut_short()
     with pytest.raises(ResultError, match="with these options"):
@@ -97,4 +103,4 @@ def test_a_file_that_is_given_is_taken_as_it_is(monkeypatch):
     path = cut_short()
     monkeypatch.setattr(host, "source", lambda: replace(COMMIT, dirty=True))
     run, found = resuming.opened(replace(request(), resumed=str(path)))
-    assert found == path and len(run.cases) == 1
+    assert found == path and len(run.cases) == 2

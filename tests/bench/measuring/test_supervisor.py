@@ -129,36 +129,34 @@ def test_a_second_interrupt_ends_what_the_first_could_not(tmp_path):
         assert process.wait(timeout=60) == 128 + signal.SIGINT
 
 
-# A child that believes in a clean checkout, for a run of a changed one cannot be resumed; it
-# measures the recurrence alone.
+# A child that believes in a clean checkout, for a run of a changed one cannot be resumed.
 CLEAN = """
-from bench.contenders import combinations
 from bench.records.facts import Source
 from bench.timing import host
 host.source = lambda: Source("0" * 40, dirty=False)
-combinations.SCOPES = ("recurrence",)
 """
 
 
-ONE_CASE = """
+ONE_GROUP = """
 from bench.measuring.session import Session
 finish = Session._finish
-def one(self, case, result):
+def one_group(self, case, result):
     finish(self, case, result)
-    raise KeyboardInterrupt
-Session._finish = one
+    if len(self.run.cases) == 2:
+        raise KeyboardInterrupt
+Session._finish = one_group
 """
 
 
 def test_an_interrupted_run_goes_on_where_it_was(tmp_path):
     arguments = ("--kernels", "unrolled", "unrolled-full", "--seconds", "0.05")
-    with start(tmp_path, program(CLEAN + ONE_CASE), *arguments) as process:
+    with start(tmp_path, program(CLEAN + ONE_GROUP), *arguments) as process:
         process.wait(timeout=120)
     first = only_file(tmp_path)
-    assert len(first.cases) == 1 and not first.complete
+    assert len(first.cases) == 2 and not first.complete
     with start(tmp_path, program(CLEAN), *arguments, "--resume") as process:
         assert process.wait(timeout=120) == 0
     second = only_file(tmp_path)
-    assert second.complete and len(second.cases) == 2
-    assert second.cases[:1] == first.cases
+    assert second.complete and len(second.cases) == 4
+    assert second.cases[:2] == first.cases
     assert second.started == first.started and second.seconds > first.seconds
