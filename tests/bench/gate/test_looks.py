@@ -225,6 +225,7 @@ def test_only_the_head_has_extra_work(monkeypatch):
         def ask(self, request):
             super().ask(request)
             items[self.name].add(request.item)
+            assert request.free_cores
 
         def __enter__(self):
             return self

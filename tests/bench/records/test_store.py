@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from helpers.sample_runs import TYPICAL, run
+from helpers.sample_runs import HERE, TYPICAL, run
 
 from bench.records import store
 from bench.records.facts import Ceiling, Conditions, Machine
@@ -25,6 +25,11 @@ def test_round_trip():
     path = store.create(TYPICAL, publish=False)
     assert store.load(path) == TYPICAL
     assert str(path) == "results/local/some-cpu-tm-2-cores/20260102T030405-default.json"
+
+
+def test_a_machine_of_one_core_has_results_too():
+    one = dataclasses.replace(TYPICAL, machine=dataclasses.replace(HERE, cores=1))
+    assert store.load(store.create(one, publish=False)) == one
 
 
 def test_an_infinite_error_survives():

@@ -26,10 +26,10 @@ MADE = inputs.make(Workload("small", T=2, B=8, I=3, H=64, O=5), "float32")
 @pytest.fixture(autouse=True)
 def empty_cache(monkeypatch, tmp_path):
     """A cache of its own, and nothing remembered from before."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "not" / "there"))
     for name in ("load", "missing"):
         monkeypatch.setattr(library, name, getattr(library, name).__wrapped__)
-    return tmp_path / "recurrent-kernels"
+    return tmp_path / "not" / "there" / "recurrent-kernels"
 
 
 def remove_compiler(monkeypatch):
