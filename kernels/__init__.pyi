@@ -5,4 +5,4 @@ from .convert import to_torch as to_torch
 from .layer import available as available
 from .layer import recurrence as recurrence
 from .layer import rnn as rnn
-from .native.library import custom_calls as custom_calls
+from .native import custom_calls as custom_calls

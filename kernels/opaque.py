@@ -121,6 +121,7 @@ def _divided(call: Call, rule: str, operands: Axes, results: Axes) -> Call:
     axes = dict.fromkeys(rule.replace(",", " ").replace("->", " ").split())  # Shardy's order
 
     def partition(mesh, arguments, outputs):
+        """The mesh, what each device runs, and where results and operands lie."""
         if mesh.empty:  # JAX names none where no argument of the program is divided over it
             mesh, batch = _line_of(arguments[0].sharding.device_set), ()
         else:

@@ -2,6 +2,7 @@
 
 from kernels.contract import Kernel, Layer, Problem
 from kernels.native import compiler, layer, library, recurrence
+from kernels.native.library import custom_calls as custom_calls
 
 
 def unavailable(platform: str) -> str | None:

@@ -49,7 +49,7 @@ def test_lowers_to_one_triton_kernel(half, activation, dtype, H, precision):
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("H", [20, pallas.TILE])
 def test_infinities_spread_as_in_scan(half, activation, H):
-    """Also where H is padded, to 64. Positive, lest an infinity meets its opposite: NaN."""
+    """Also where H is padded, to 64. Positive, so that no infinity meets its opposite: NaN."""
     draw = np.random.default_rng(0).random
     arrays = arguments(half, 5, 17, H, lambda shape: np.float32(draw(shape) / 10))
     arrays[0][[0, -1], 3, 2] = np.inf
