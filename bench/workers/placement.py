@@ -30,11 +30,11 @@ class RemoteSubject:
     def sample(self, turn_s: float) -> Samples:
         """A turn there. Raises RemoteError, or WorkerDied."""
         request = Request("turn", self.item, turn_s=turn_s, warm_s=WARM_S)
-        return _asked(self.client, request).seconds
+        return _answered(self.client, request).seconds
 
     def error(self, outputs: None = None) -> float:
         """The largest deviation of the last turn's outputs from what they must be."""
-        return _asked(self.client, Request("check", self.item)).error
+        return _answered(self.client, Request("check", self.item)).error
 
     def call(self) -> None:
         """The shortest turn."""
@@ -82,10 +82,10 @@ def _client(kernel: str) -> Client:
 def _forget(client: Client) -> None:
     """A worker holds one case at a time: the next may need the memory."""
     if item := _held.pop(client, None):
-        _asked(client, Request("forget", item))
+        _answered(client, Request("forget", item))
 
 
-def _asked(client: Client, request: Request) -> Answer:
+def _answered(client: Client, request: Request) -> Answer:
     client.ask(request)
     answer = client.answer()
     if answer.status == "failed":
