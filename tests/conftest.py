@@ -28,6 +28,10 @@ import kernels
 from kernels.registry import KERNELS
 
 jax.config.update("jax_num_cpu_devices", 4)  # for programs over several devices
+# Most of the suite's time is compiling, and a third of that LLVM's optimizations. XLA's own, which
+# decide what is fused, unrolled or sent between devices, stay as users have them, and the processes
+# that tests start optimize as always.
+jax.config.update("jax_disable_most_optimizations", True)
 
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=5)
 settings.load_profile("suite")

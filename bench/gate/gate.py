@@ -40,8 +40,8 @@ def main(request: Request, console: Console) -> int:
         )
         path = store.create(empty, publish=request.publish, kind="regress-")
         found = _compare(request, empty, base, path, console, interrupted)
-    title = f"The working tree against {request.base} ({commit[:12]})"
-    console.print(table.for_terminal(found.rows, title))
+    console.print(f"The working tree against {request.base} ({commit[:12]})")
+    console.print(*table.for_terminal(found.rows), sep="\n")
     console.print(f"Times: {path}")
     if not found.complete:
         console.print("Cut short: the verdicts are those of the last look.")

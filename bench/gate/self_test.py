@@ -54,7 +54,8 @@ def main(request: Request, trials: int, console: Console, report: Callable[[Path
         console.print("Cut short before the first trial was finished.")
         return interrupted.status
     found_rates = error_rates.rates(row for rows in found.trials for row in rows)
-    console.print(tables.terminal_table(error_rates.table(found_rates), "", ""))
+    shown = error_rates.table(found_rates).without("comparisons")
+    console.print(tables.terminal_table(shown, "", ""))
     console.print(f"Rows: {path}")
     report(path.parent.parent)
     if not found.complete:

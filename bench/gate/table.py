@@ -1,47 +1,65 @@
-"""The rows as a table to print."""
+"""The rows of a comparison as tables to print, one for every problem."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import nan
 from statistics import median
+from typing import Any
 
-from rich.markup import escape
-from rich.table import Table
+import pandas as pd
+from rich.table import Table as Printed
 
 from bench.gate.looks import Row
-from bench.report.terminal import empty_table
+from bench.report import tables
+from bench.report.section import Table
 from bench.report.units import change, changes, seconds
 
 STYLES = {"FASTER": "green", "SAME": "", "AMBIGUOUS": "yellow", "UNTIMED": "dim"}
-COLUMNS = ("base", "head", "change", "interval", "margin", "rounds")
+COLUMNS = {
+    "kernel": ("kernel", str),
+    "base": ("base_s", seconds),
+    "head": ("head_s", seconds),
+    "change": ("change", str),
+    "interval": ("interval", str),
+    "margin": ("margin", str),
+    "rounds": ("rounds", str),
+    "verdict": ("verdict", str),
+}
 
 
-def for_terminal(rows: Sequence[Row], title: str) -> Table:
-    """One line a case; below it, why a case has no verdict."""
-    remarks = [f"{row.item.case}: {row.reason}" for row in rows if row.reason]
-    table = empty_table(title, "\n".join(remarks))
-    table.add_column("case")
-    for head in COLUMNS:
-        table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    for row in rows:
-        style = STYLES.get(row.outcome, "red")
-        table.add_row(escape(str(row.item.case)), *_cells(row), row.outcome, style=style)
-    return table
+def for_terminal(rows: Sequence[Row]) -> Iterator[str | Printed]:
+    """One line a case, which fits 80 columns; below its table, why a case has no verdict."""
+    frame = pd.DataFrame(map(_row, rows))
+    table = Table(frame, COLUMNS)
+    if frame.margin.nunique() == 1:
+        table = table.without("margin")
+        yield f"Margin: {frame.margin[0]}"
+    yield from tables.by_problem(table, _remark)
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    if row.interval is None:
-        return ("",) * len(COLUMNS)
-    return (
-        _median(times.base_s for times in row.rounds),
-        _median(times.head_s for times in row.rounds),
-        change(row.interval.estimate),
-        changes(row.interval.low, row.interval.high),
-        f"{100 * row.margin:g} %",
-        str(len(row.rounds)),
-    )
+def _row(row: Row) -> dict[str, object]:
+    measured = dict.fromkeys(("change", "interval", "rounds"), "")
+    if row.interval:
+        measured = {
+            "change": change(row.interval.estimate),
+            "interval": changes(row.interval.low, row.interval.high),
+            "rounds": str(len(row.rounds)),
+        }
+    return {
+        **tables.names(row.item.case),
+        **measured,
+        "base_s": _median(times.base_s for times in row.rounds),
+        "head_s": _median(times.head_s for times in row.rounds),
+        "margin": f"{100 * row.margin:g} %",
+        "verdict": str(row.outcome),
+        "style": STYLES.get(row.outcome, "red"),
+        "reason": row.reason,
+    }
 
 
-def _median(rounds: Iterable[float]) -> str:
-    """Of all rounds; empty where none was played."""
-    return seconds(median([*rounds] or [nan]))
+def _median(rounds: Iterable[float]) -> float:
+    """Of all rounds; NaN where none was played."""
+    return median([*rounds] or [nan])
+
+
+def _remark(row: Any) -> str:
+    return f"{row.kernel}: {row.reason}" if row.reason else ""

@@ -51,6 +51,11 @@ class Table:
         values = self.rows[list(self.split)]
         return (values != values.shift()).any(axis=1).tolist()
 
+    def without(self, *headings: str) -> "Table":
+        """The table less these columns, for where there is little room."""
+        kept = {head: how for head, how in self.columns.items() if head not in headings}
+        return replace(self, columns=kept)
+
     def whole(self) -> "Table":
         """One table that shows what `split` names, after the first column, where it varies."""
         first, *others = self.columns.items()

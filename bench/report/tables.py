@@ -1,6 +1,6 @@
 """Result files as data frames: one row a case, every derived number in one place."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table as Printed
 
 from bench.cases import cost
-from bench.cases.case import BASELINE
+from bench.cases.case import BASELINE, Case
 from bench.cases.dtypes import FORMATS
 from bench.judging import precision
 from bench.judging.ceilings import Nearest, nearest
@@ -73,9 +73,7 @@ def _row(result: CaseResult, ceilings: Ceilings) -> dict[str, object]:
     p20, median, p80 = np.quantile(samples, (0.2, 0.5, 0.8))
     cost_key = (w, case.scope, case.phase, FORMATS[case.dtype].itemsize)
     need, moved = cost.cost(*cost_key), cost.compulsory_bytes(*cost_key)
-    row = {"workload": w.name, "T": w.T, "B": w.B, "I": w.I, "H": w.H, "O": w.O}
-    row |= {"scope": case.scope, "pass": case.phase, "dtype": case.dtype}
-    row |= {"activation": case.activation, "kernel": case.kernel}
+    row = names(case)
     row |= {"status": result.status, "reason": result.reason, "variant": result.variant}
     row |= _trust(result, median, nearest(ceilings, case))
     row |= {"median_s": median, "p20_s": p20, "p80_s": p80, "step_s": median / max(w.T, 1)}
@@ -85,6 +83,14 @@ def _row(result: CaseResult, ceilings: Ceilings) -> dict[str, object]:
     row |= {name: device.get(name, np.nan) for name in ("span_s", "busy_s", "launches")}
     numbers = ("temporary_bytes", "error", "tolerance")
     return row | {name: _or_nan(getattr(result, name)) for name in numbers}
+
+
+def names(case: Case) -> dict[str, object]:
+    """The columns by which a case is known."""
+    w = case.workload
+    row = {"workload": w.name, "T": w.T, "B": w.B, "I": w.I, "H": w.H, "O": w.O}
+    row |= {"scope": case.scope, "pass": case.phase, "dtype": case.dtype}
+    return row | {"activation": case.activation, "kernel": case.kernel}
 
 
 def _trust(result: CaseResult, median: float, ceiling: Nearest | None) -> dict[str, object]:
@@ -126,28 +132,31 @@ def cases(rows: pd.DataFrame) -> Table:
     ordered = rows.assign(problem=problem).sort_values(["problem", "median_s"], kind="stable")
     without = set() if rows.variant.any() else {"variant"}
     without |= ON_A_GPU if rows.span_s.isna().all() else set()
-    columns = {head: column for head, column in COLUMNS.items() if head not in without}
-    return Table(ordered, columns, split=GROUP)
+    return Table(ordered, COLUMNS, split=GROUP).without(*without)
 
 
 def for_terminal(run: Run) -> Iterator[str | Printed]:
-    """What all problems share, then a table to print for every problem.
+    """Why a kernel was timed nowhere, then a table for every problem.
 
     Below each table is a remark on every case that was not timed, or is in doubt.
     """
     rows = frame(run)
     if rows.empty:
         return
-    shared = [name for name in GROUP if rows[name].nunique() == 1]
-    if words := _described(rows, shared):
-        yield f"\nAll cases: {words}"
     always = _always(rows)
     yield from (f"{kernel}: {reason}" for kernel, reason in always.items())
     every = cases(rows.assign(reason=rows.reason.where(~rows.kernel.isin(always), "")))
-    shown = {head: how for head, how in every.columns.items() if head not in IN_REPORTS_ONLY}
+    yield from by_problem(every.without(*IN_REPORTS_ONLY), _remark)
+
+
+def by_problem(table: Table, remark: Callable[[Any], str]) -> Iterator[str | Printed]:
+    """What all problems share, then a table to print for each; below it its rows' remarks."""
+    shared = [name for name in GROUP if table.rows[name].nunique() == 1]
+    if words := _described(table.rows, shared):
+        yield f"\nAll cases: {words}"
     varying = [name for name in GROUP if name not in shared]
-    for _, part in replace(every, columns=shown, split=varying).parts():
-        remarks = filter(None, map(_remark, part.rows.itertuples()))
+    for _, part in replace(table, split=varying).parts():
+        remarks = filter(None, map(remark, part.rows.itertuples()))
         yield terminal_table(part, _described(part.rows, varying), "\n".join(remarks))
 
 
@@ -176,10 +185,11 @@ def _remark(row: Any) -> str:
 
 
 def terminal_table(part: Table, title: str, caption: str) -> Printed:
-    """A table as the terminal shows it."""
+    """A table as the terminal shows it; a column `style` of its rows is how to colour each."""
     table = empty_table(title, caption)
     for head in part.columns:
         table.add_column(head, justify="right" if part.is_numeric(head) else "left")
-    for row in part.cells.itertuples(index=False):
-        table.add_row(*map(escape, row))
+    styles = part.rows.get("style", [""] * len(part.rows))
+    for row, style in zip(part.cells.itertuples(index=False), styles, strict=True):
+        table.add_row(*map(escape, row), style=style)
     return table

@@ -65,7 +65,8 @@ def test_an_item_with_an_obstacle_is_not_played_again():
 def test_past_the_budget_no_round_begins():
     (rows,) = interim_results([SCAN], Margins(), 0, lambda items: pytest.fail("played"), print)
     assert [row.outcome for row in rows] == ["AMBIGUOUS"]
-    assert table.for_terminal(rows, "Nothing").row_count == 1
+    *_, printed = table.for_terminal(rows)
+    assert printed.row_count == 1
 
 
 def test_rounds_beyond_a_look_wait_for_the_next():
@@ -115,22 +116,30 @@ def test_two_margins_for_the_same_are_refused(texts, same):
         margins.parse(texts, [SCAN.case, TRAIN.case])
 
 
+def printed(rows):
+    """The lines of the table on a terminal of 80 columns, cut into cells."""
+    console = Console(width=80, record=True, file=StringIO())
+    console.print(*table.for_terminal(rows), sep="\n")
+    lines = [line.strip() for line in console.export_text().splitlines()]
+    return [re.split(r" {2,}", line) for line in lines if re.search(r"\w", line)]
+
+
 def test_the_table_has_times_and_the_verdict_or_the_reason():
-    rows = [looks.row(SCAN, 0.05, [Times(1e-3, 2e-3)] * 8), ended("WRONG")]
-    console = Console(width=200, record=True, file=StringIO())
-    console.print(table.for_terminal(rows, "Title"))
-    lines = [line for line in console.export_text().splitlines() if re.search(r"\w", line)]
-    title, head, slower, wrong, reason = lines
-    cells = [re.split(r" {2,}", line.strip()) for line in (head, slower, wrong)]
-    name = str(SCAN.case)
-    assert title.strip() == "Title" and reason.strip() == f"{name}: head: somehow"
-    assert cells[0] == ["case", *table.COLUMNS, "verdict"]
+    rows = [looks.row(UNROLLED, 0.05, [Times(1e-3, 2e-3)] * 8), ended("WRONG")]
+    margin, shared, head, slower, wrong, reason = printed(rows)
+    assert (margin, reason) == (["Margin: 5 %"], ["scan: head: somehow"])
+    assert shared == ["All cases: tiny (T 3, B 2, I 3, H 4, O 2), model, forward, float32, relu"]
+    assert head == ["kernel", "base", "head", "change", "interval", "rounds", "verdict"]
     change = ["+100.0 %", "+100.0 % to +100.0 %"]
-    assert cells[1] == [name, "1.00 ms", "2.00 ms", *change, "5 %", "8", "SLOWER"]
-    assert cells[2] == [name, "WRONG"]
-    narrow = Console(width=80, record=True, file=StringIO())
-    narrow.print(table.for_terminal(rows, "Title"))
-    assert "SLOWER" in narrow.export_text()
+    assert slower == ["unrolled", "1.00 ms", "2.00 ms", *change, "8", "SLOWER"]
+    assert wrong == ["scan", "WRONG"]
+
+
+def test_every_problem_has_a_table_and_every_margin_is_shown_if_they_differ():
+    rows = [looks.row(SCAN, 0.05, [EQUAL] * 8), looks.row(TRAIN, 0.2, [EQUAL] * 8)]
+    lines = printed(rows)
+    assert ["forward"] in lines and ["train"] in lines
+    assert [line[-3] for line in lines if line[-1] == "SAME"] == ["5 %", "20 %"]
 
 
 # Timing, on a clock that only the timed work moves.
