@@ -20,7 +20,7 @@ from kernels import mosaic, pallas, triton
 from kernels.registry import KERNELS
 from kernels.sharding import vary_alike
 
-SHAPE = Workload("eight rows", T=5, B=8, I=3, H=7, O=2)
+SHAPE = Workload("eight rows", T=3, B=8, I=3, H=7, O=2)
 DEVICES = 4
 
 
