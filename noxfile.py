@@ -159,4 +159,4 @@ def report(session: nox.Session) -> None:
 @shared
 def release(session: nox.Session) -> None:
     """Run every command that is too slow for .ci/run, before a release."""
-    session.run(sys.executable, ".ci/release.py", external=True)
+    session.run(sys.executable, ".ci/release.py", *session.posargs, external=True)

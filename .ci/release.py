@@ -3,12 +3,13 @@
 A command that fails does not stop the others; the exit status is 1 if any failed.
 """
 
+import argparse
 import shlex
 import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
@@ -29,6 +30,24 @@ class Outcome:
     def __str__(self) -> str:
         how = f"exit status {self.status}" if self.status else "ok"
         return f"{how:<15} {self.seconds:>6.0f} s  {self.command}"
+
+
+def selected(lists: Mapping[str, Sequence[str]], argv: Sequence[str]) -> list[str]:
+    """The commands to run, in order, by these words of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("words", nargs="*", help="run only commands that contain one of these")
+    parser.add_argument("--publish", action="store_true", help="file what is measured in results/")
+    request = parser.parse_args(argv)
+    published = map(_publishing, lists["published"]) if request.publish else lists["published"]
+    commands = [*lists["slow"], *published, *lists["last"]]
+    if not request.words:
+        return commands
+    return [each for each in commands if any(word in each for word in request.words)]
+
+
+def _publishing(command: str) -> str:
+    """nox hands on what comes after "--"."""
+    return f"{command} --publish" if " -- " in command else f"{command} -- --publish"
 
 
 def main(commands: Sequence[str]) -> int:
@@ -57,4 +76,4 @@ def _arguments(command: str) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(tomllib.loads(COMMANDS.read_text())["slow"]))
+    sys.exit(main(selected(tomllib.loads(COMMANDS.read_text()), sys.argv[1:])))

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-QUICK, SLOW = tomllib.loads((ROOT / ".ci" / "commands.toml").read_text()).values()
+LISTS = tomllib.loads((ROOT / ".ci" / "commands.toml").read_text())
+QUICK, EVERY = LISTS["quick"], [command for listed in LISTS.values() for command in listed]
 COMMAND = re.compile(r"(?:nox -s|python -m bench) \w[^`#\n]*\b")
 RUNNERS = {"suite", "release"}  # the sessions that run others, or are run by them
 
@@ -31,14 +32,15 @@ def has(listed, command):
 
 @pytest.mark.parametrize("text", ["README.md", "CONTRIBUTING.md"])
 def test_every_command_of_the_texts_is_run(text):
-    named = set(COMMAND.findall((ROOT / text).read_text())) - {"nox -s release"}
-    assert len(named) >= 6
-    assert [command for command in named if not has(QUICK + SLOW, command)] == []
+    named = set(COMMAND.findall((ROOT / text).read_text()))
+    listed = [command for command in named if not command.startswith("nox -s release")]
+    assert len(listed) >= 6
+    assert [command for command in listed if not has(EVERY, command)] == []
 
 
 def test_every_session_is_run():
     sessions = re.findall(r"^@(?:own|shared)\ndef (\w+)", (ROOT / "noxfile.py").read_text(), re.M)
-    run = {name.split()[-1] for name, _ in map(name_and_options, QUICK + SLOW) if "nox" in name}
+    run = {name.split()[-1] for name, _ in map(name_and_options, EVERY) if "nox" in name}
     assert run == set(sessions) - RUNNERS
 
 
@@ -52,6 +54,26 @@ def release():
     names = runpy.run_path(str(ROOT / ".ci" / "release.py"))
     names["PROGRAMS"]["python"] = (sys.executable,)
     return names
+
+
+def test_a_release_runs_all_that_ci_does_not(release):
+    commands = release["selected"](LISTS, [])
+    assert sorted(QUICK + commands) == sorted(EVERY)
+    assert not any("--publish" in command for command in commands)
+
+
+def test_a_release_publishes_what_is_to_be_published(release):
+    lists = {
+        "slow": ["nox -s static"],
+        "published": ["nox -s ladder", "nox -s regress -- --self-test"],
+        "last": ["nox -s report"],
+    }
+    commands = release["selected"](lists, ["--publish", "ladder", "self", "static"])
+    assert commands == [
+        "nox -s static",
+        "nox -s ladder -- --publish",
+        "nox -s regress -- --self-test --publish",
+    ]
 
 
 def test_a_release_goes_on_after_a_failure(release, capfd):
