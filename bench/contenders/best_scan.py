@@ -14,7 +14,7 @@ from bench.cases.programs import functions, program
 from bench.cases.tolerance import tolerance
 from bench.contenders import unhoisted_scan
 from bench.contenders.subject import Subject, compiled
-from bench.timing import host
+from bench.timing import processor
 from bench.timing.race import winner
 from kernels import scan
 from kernels.contract import Kernel
@@ -57,7 +57,7 @@ def fastest(case: Case) -> Subject:
     def make(variant: Variant) -> Subject:
         return compiled(program(case, functions(case, variant.kernel)), variant=str(variant))
 
-    with ThreadPoolExecutor(host.cores()) as pool:
+    with ThreadPoolExecutor(processor.threads()) as pool:
         subjects = list(pool.map(make, every))
     plain = subjects[0]
     if plain.error(plain.call()) > tolerance(case.workload, case.dtype, case.phase):

@@ -13,7 +13,7 @@ import psutil
 from bench.cases import cost
 from bench.cases.case import Case
 from bench.cases.dtypes import FORMATS
-from bench.timing import host
+from bench.timing import processor
 from kernels.contract import current_platform
 
 # A core's rate in float64 products with few rows, of which AVX2 allows ten times as much.
@@ -61,8 +61,8 @@ def _too_long(case: Case) -> str | None:
     flops = cost.checked_flops(case.workload, case.scope, case.phase)
     return (
         f"needs {flops / 1e12:,.3g} TFLOP and {case.workload.T:,} steps with its check, perhaps "
-        f"{seconds / 60:,.0f} minutes on {host.cores()} cores; at most {LONGEST_S // 60} may "
-        "pass without a result"
+        f"{seconds / 60:,.0f} minutes on {processor.threads()} threads; at most "
+        f"{LONGEST_S // 60} may pass without a result"
     )
 
 
@@ -70,4 +70,4 @@ def expected_seconds(case: Case) -> float:
     """Of the case's inputs, one call and its check, on slow cores."""
     flops = cost.checked_flops(case.workload, case.scope, case.phase)
     steps = cost.checked_steps(case.workload, case.phase)
-    return flops / (SLOW_FLOPS * host.cores()) + steps * cost.SLOW_STEP_S
+    return flops / (SLOW_FLOPS * processor.threads()) + steps * cost.SLOW_STEP_S

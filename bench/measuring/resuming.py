@@ -49,7 +49,7 @@ def _new(request: Request) -> Run:
 
 def _interrupted(now: Run, request: Request) -> tuple[Run, Path]:
     """The newest of its suite that was cut short."""
-    folder = store.root(publish=request.publish) / now.machine.slug
+    folder = store.root(publish=request.publish) / now.machine.folder
     paths = sorted(folder.glob(store.FILES), key=lambda path: path.stat().st_mtime_ns, reverse=True)
     for path in paths:
         with suppress(store.ResultError):  # an older file that cannot be read
@@ -79,4 +79,4 @@ def resumable(run: Run) -> bool:
 
 def _circumstances(run: Run) -> tuple[object, ...]:
     machine, words = run.machine, set(run.command.split()) - {"--resume"}
-    return run.suite, machine.identity, machine.driver, machine.xla_flags, run.versions, words
+    return run.suite, machine.identity, machine.xla_flags, run.versions, words

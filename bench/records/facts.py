@@ -1,6 +1,5 @@
-"""What is noted about a run beside its samples: machine, source, conditions, ceilings."""
+"""What is noted about a run beside its samples and its machine: source, conditions, ceilings."""
 
-import re
 from dataclasses import dataclass
 from statistics import median
 from typing import Annotated, Literal
@@ -9,35 +8,8 @@ from pydantic import Field
 
 from bench.cases.fields import Count, Quantity, Text
 
-IDENTITY = ("name", "backend", "cpu", "cores", "memory_bytes")  # of a machine
 Kind = Literal["arithmetic", "bandwidth", "serial"]
 Rate = Annotated[float, Field(gt=0, le=1e30, allow_inf_nan=False)]
-
-
-@dataclass(frozen=True)
-class Machine:
-    """The device that ran, and its host."""
-
-    name: Text  # of the device: what results are filed under
-    backend: Literal["cpu", "gpu"]
-    cpu: Text
-    cores: Annotated[Count, Field(ge=1)]
-    memory_bytes: Count
-    driver: Text | None  # of an NVIDIA GPU
-    clocks: Text | None  # likewise, as its tool prints them
-    os: Text
-    load_average: Quantity | None  # over one minute, at the start
-    xla_flags: Text
-
-    @property
-    def identity(self) -> dict[str, object]:
-        """What tells it from other machines, but not from itself on another day."""
-        return {name: getattr(self, name) for name in IDENTITY}
-
-    @property
-    def slug(self) -> str:
-        """A folder's name."""
-        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
 
 
 @dataclass(frozen=True)
@@ -49,7 +21,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Gpu:
+class GpuConditions:
     """An NVIDIA GPU at work: its clocks as its tool prints them, and what holds them back."""
 
     clocks: Text
@@ -69,7 +41,7 @@ class Conditions:
     others: Quantity
     load_average: Quantity
     cpu_mhz: Quantity | None
-    gpu: Gpu | None
+    gpu: GpuConditions | None
     waited_s: Quantity | None = None
 
 

@@ -7,9 +7,10 @@ from pydantic import ConfigDict, Field, with_config
 
 from bench.cases.case import Case
 from bench.cases.fields import Count, FileName, Message, Quantity, Seconds, Text, Timestamp
-from bench.records.facts import Ceilings, Conditions, DeviceTime, Machine, Source
+from bench.records.facts import Ceilings, Conditions, DeviceTime, Source
+from bench.records.machine import Machine
 
-SCHEMA = 2
+SCHEMA = 3
 
 Error = Annotated[float, Field(ge=0)]  # infinite where an output was not finite
 

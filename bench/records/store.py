@@ -69,7 +69,7 @@ def create(run: Origin, *, publish: bool, folder: str = "", kind: str = "") -> P
 
     `kind` comes first in the name of a file that is no `Run`.
     """
-    folder = root(publish=publish) / run.machine.slug / folder
+    folder = root(publish=publish) / run.machine.folder / folder
     stem = f"{kind}{run.started[:19].replace(':', '').replace('-', '')}-{run.suite}"
     for attempt in range(1, 1000):
         path = folder / f"{stem}{f'-{attempt}' if attempt > 1 else ''}.json"

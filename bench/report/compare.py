@@ -18,13 +18,12 @@ from rich.table import Table
 from bench.cases.case import Case
 from bench.judging.verdicts import MARGIN, UNPAIRED_ERROR, Interval, Verdict, unpaired, verdict
 from bench.records import store
-from bench.records.facts import IDENTITY
 from bench.records.run import CaseResult, Run
 from bench.records.store import ResultError
 from bench.report.terminal import empty_table
 from bench.report.units import change, changes, seconds
 
-CIRCUMSTANCES = ("os", "driver", "xla_flags")  # of a run on it
+CIRCUMSTANCES = ("os", "xla_flags")  # of a run on it
 
 
 @dataclass(frozen=True)
@@ -64,12 +63,7 @@ def compared(first: CaseResult | None, other: CaseResult | None) -> Comparison |
 
 def same_machine(first: Run, other: Run) -> bool:
     """Whether a verdict would speak of the code, not of two machines."""
-    return not _differing(IDENTITY, first, other)
-
-
-def _differing(names: Sequence[str], first: Run, other: Run) -> list[str]:
-    pairs = ((name, getattr(first.machine, name), getattr(other.machine, name)) for name in names)
-    return [name for name, one, another in pairs if one != another]
+    return not first.machine.differing(other.machine)
 
 
 def _check_unique_names(paths: Sequence[Path], runs: Sequence[Run]) -> None:
@@ -93,11 +87,14 @@ def _introductions(paths: Sequence[Path], runs: Sequence[Run]) -> Iterator[str]:
 
 
 def _apart(first: Run, run: Run) -> str:
-    if differing := _differing(IDENTITY, first, run):
+    if differing := first.machine.differing(run.machine):
         return f"; another machine ({', '.join(differing)}): no verdict"
+    circumstances = [
+        name for name in CIRCUMSTANCES if getattr(first.machine, name) != getattr(run.machine, name)
+    ]
     packages = first.versions.keys() | run.versions.keys()
     changed = [p for p in packages if first.versions.get(p) != run.versions.get(p)]
-    differing = [*_differing(CIRCUMSTANCES, first, run), *sorted(changed)]
+    differing = [*circumstances, *sorted(changed)]
     return f"; differs in {', '.join(differing)}" if differing else ""
 
 

@@ -7,7 +7,7 @@ from time import perf_counter
 
 import psutil
 
-from bench.records.facts import Conditions, Gpu
+from bench.records.facts import Conditions, GpuConditions
 
 # Bits of clocks_throttle_reasons.active (nvml.h, nvmlClocksThrottleReasons). Left out are an idle
 # GPU, clocks that someone set and the display's: none of them is held back by a limit.
@@ -71,7 +71,7 @@ def _cpu_mhz() -> float | None:
     return frequency.current if frequency and frequency.current else None
 
 
-def _gpu(call: Callable[[], object]) -> Gpu | None:
+def _gpu(call: Callable[[], object]) -> GpuConditions | None:
     command = ("nvidia-smi", f"--query-gpu={GPU_FIELDS}", "--format=csv,noheader", "--id=0")
     try:
         query = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -82,11 +82,11 @@ def _gpu(call: Callable[[], object]) -> Gpu | None:
     return parse(query.stdout.read())
 
 
-def parse(line: str) -> Gpu | None:
+def parse(line: str) -> GpuConditions | None:
     """The tool's answer, "1980 MHz, 2619 MHz, 0x0000000000000004"; None if it is none."""
     clocks, _, mask = line.strip().rpartition(", ")
     try:
         active = int(mask, 16)
     except ValueError:
         return None
-    return Gpu(clocks, tuple(name for bit, name in THROTTLED.items() if active & bit))
+    return GpuConditions(clocks, tuple(name for bit, name in THROTTLED.items() if active & bit))

@@ -9,11 +9,12 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-import cpuinfo
 import psutil
 
-from bench.records.facts import Machine, Source
+from bench.records.facts import Source
+from bench.records.machine import Gpu, Machine
 from bench.records.run import SCHEMA
+from bench.timing import processor
 
 MEASURED_FROM = (":/", ":(top,exclude)results")  # a report made anew changes no kernel
 PACKAGES = ("jax", "jaxlib", "jax-triton", "triton", "numpy", "pytest-benchmark")
@@ -24,25 +25,25 @@ def machine() -> Machine:
     import jax  # here, for a run's supervisor does without
 
     device = jax.devices()[0]
-    cpu = cpuinfo.get_cpu_info()["brand_raw"]
-    on_gpu = device.platform == "gpu"
     return Machine(
-        name=device.device_kind if on_gpu else f"{cpu} {cores()} cores",
         backend=device.platform,
-        cpu=cpu,
-        cores=cores(),
+        cpu=processor.describe(),
         memory_bytes=psutil.virtual_memory().total,
-        driver=_nvidia_smi("driver_version") if on_gpu else None,
-        clocks=_nvidia_smi("clocks.sm,clocks.mem,clocks.max.sm") if on_gpu else None,
+        gpu=_gpu(device.device_kind) if device.platform == "gpu" else None,
         os=platform.platform(),
         load_average=psutil.getloadavg()[0],
         xla_flags=os.environ.get("XLA_FLAGS", ""),
     )
 
 
-def cores() -> int:
-    """Those that this process may use: as many threads has every library, JAX among them."""
-    return len(os.sched_getaffinity(0))
+def _gpu(name: str) -> Gpu:
+    mebibytes = _nvidia_smi("memory.total")
+    return Gpu(
+        name=name,
+        memory_bytes=int(mebibytes) * 2**20 if mebibytes and mebibytes.isdigit() else None,
+        driver=_nvidia_smi("driver_version"),
+        clocks=_nvidia_smi("clocks.sm,clocks.mem,clocks.max.sm"),
+    )
 
 
 def backends() -> tuple[str, ...]:
@@ -76,7 +77,10 @@ def _git(*arguments: str) -> str | None:
 
 
 def _nvidia_smi(fields: str) -> str | None:
-    return _output("nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader", "--id=0") or None
+    return (
+        _output("nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader,nounits", "--id=0")
+        or None
+    )
 
 
 def _output(*command: str) -> str | None:

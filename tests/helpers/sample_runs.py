@@ -1,24 +1,45 @@
 """A run that nobody measured, for tests of what is done with one."""
 
+from dataclasses import replace
+
 from bench import commands
 from bench.cases.case import Case
 from bench.cases.workloads import Workload, mission
-from bench.records.facts import Machine, Source
+from bench.records.facts import Source
+from bench.records.machine import Cpu, Machine
 from bench.records.run import SCHEMA, CaseResult, Run
 from bench.report import build
 
-HERE = Machine(
-    name="Some CPU (TM) 2 cores",
-    backend="cpu",
-    cpu="Some CPU (TM)",
+CPU = Cpu(
+    name="Some CPU (TM)",
+    vendor="AuthenticAMD",
+    family="25",
+    model="17",
+    stepping="1",
+    microarchitecture="zen4",
+    features=("avx2", "fma"),
+    cache_bytes={"L1d": 2**15, "L2": 2**20, "L3": 2**25},
     cores=2,
-    memory_bytes=2**34,
-    driver=None,
-    clocks=None,
-    os="Linux",
-    load_average=0.5,
-    xla_flags="",
+    threads=2,
 )
+
+
+def machine(**changed: object) -> Machine:
+    """A machine with these fields, of itself or of its processor."""
+    of_cpu = {name: changed.pop(name) for name in CPU.__dataclass_fields__.keys() & changed}
+    fields = {
+        "backend": "cpu",
+        "cpu": replace(CPU, **of_cpu),
+        "memory_bytes": 2**34,
+        "gpu": None,
+        "os": "Linux",
+        "load_average": 0.5,
+        "xla_flags": "",
+    }
+    return Machine(**{**fields, **changed})
+
+
+HERE = machine()
 
 
 def timed(workload: Workload, kernel: str, millis: float, scope: str = "model") -> CaseResult:

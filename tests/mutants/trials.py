@@ -24,7 +24,7 @@ IMPORTED = (
     *("numpy", "scipy.stats", "scipy.optimize", "pandas", "matplotlib.figure", "matplotlib.pyplot"),
     *("pytest", "pytest_benchmark.plugin", "pytest_timeout", "xdist", "optax", "tabulate"),
     *("pydantic", "jinja2", "markdown_it", "rich.console", "rich.table", "rich.progress"),
-    *("cpuinfo", "triton"),
+    *("archspec.cpu", "triton"),
 )
 OPTIONS = ("-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-p", "no:unraisableexception")
 SLOWER = 3.0  # times what the unmutated module takes, and then its tests hang

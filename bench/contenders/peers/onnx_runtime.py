@@ -17,7 +17,7 @@ from bench.cases.inputs import Inputs
 from bench.contenders.peers import peer
 from bench.contenders.peers.peer import Outputs, Peer, Runnable
 from bench.contenders.subject import Subject
-from bench.timing import host
+from bench.timing import processor
 
 # The first that squeezes along axes given as an input, and the format's version of those days.
 OPSET, IR_VERSION = 14, 7
@@ -50,7 +50,7 @@ def build(case: Case) -> Runnable:
 
     made = inputs.make(case.workload, case.dtype)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = host.cores(), 1
+    options.intra_op_num_threads, options.inter_op_num_threads = processor.threads(), 1
     start = perf_counter()
     session = onnxruntime.InferenceSession(
         model(case, made), options, providers=["CPUExecutionProvider"]
@@ -123,7 +123,7 @@ def versions() -> dict[str, str]:
     """The runtime's, and its number of threads."""
     return {
         "onnxruntime": version("onnxruntime"),
-        "onnxruntime threads": str(host.cores()),
+        "onnxruntime threads": str(processor.threads()),
     }
 
 

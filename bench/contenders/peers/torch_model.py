@@ -11,7 +11,7 @@ from bench.cases import inputs
 from bench.cases.case import Case
 from bench.cases.dtypes import FORMATS
 from bench.contenders.peers.peer import Outputs, Runnable
-from bench.timing import host
+from bench.timing import processor
 from kernels import convert
 
 
@@ -32,7 +32,7 @@ def runnable(case: Case, model: Model, device: str) -> Runnable:
     import torch
 
     if device == "cpu":
-        torch.set_num_threads(host.cores())
+        torch.set_num_threads(processor.threads())
     allowed = FORMATS[case.dtype].precision == "tf32"
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = allowed
     made = inputs.make(case.workload, case.dtype)

@@ -12,7 +12,7 @@ from bench.cases.case import Case
 from bench.contenders.peers import peer, torch_model
 from bench.contenders.peers.peer import Peer, Runnable
 from bench.contenders.subject import Subject
-from bench.timing import host
+from bench.timing import processor
 from kernels import convert
 from kernels.contract import current_platform
 
@@ -79,7 +79,7 @@ class _Model:
 def versions() -> dict[str, str]:
     """torch's; on a GPU cuDNN's as torch reports it, on a CPU the number of threads."""
     if current_platform() != "gpu":
-        return {"torch": version("torch"), "torch threads": str(host.cores())}
+        return {"torch": version("torch"), "torch threads": str(processor.threads())}
     import torch
 
     return {"torch": torch.__version__, "cudnn": str(torch.backends.cudnn.version())}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from bench.records.machine import Machine
 from bench.records.run import Origin
 from bench.report.pages.markup import plain
 from bench.report.section import Section, Table
@@ -26,11 +27,7 @@ def not_whole(origin: Origin) -> list[str]:
 def _properties(origin: Origin) -> dict[str, str]:
     machine, source = origin.machine, origin.source
     properties = {
-        "device": machine.name,
-        "CPU": f"{machine.cpu}, {machine.cores} cores",
-        "memory": f"{mebibytes(machine.memory_bytes)} MiB",
-        "driver": machine.driver,
-        "clocks": machine.clocks,
+        **_hardware(machine),
         "system": machine.os,
         "load at the start": None if machine.load_average is None else digits(machine.load_average),
         "measured": origin.started,
@@ -40,3 +37,22 @@ def _properties(origin: Origin) -> dict[str, str]:
         **origin.versions,
     }
     return {name: value for name, value in properties.items() if value}
+
+
+def _hardware(machine: Machine) -> dict[str, str | None]:
+    cpu, gpu = machine.cpu, machine.gpu
+    properties = {
+        "CPU": str(cpu),
+        "vendor, family, model, stepping": ", ".join(
+            each for each in (cpu.vendor, cpu.family, cpu.model, cpu.stepping) if each
+        ),
+        "instruction sets": ", ".join(cpu.features),
+        "caches": ", ".join(f"{k} {mebibytes(size)} MiB" for k, size in cpu.cache_bytes.items()),
+        "memory": f"{mebibytes(machine.memory_bytes)} MiB",
+        "fingerprint": machine.fingerprint,
+    }
+    if gpu:
+        memory = gpu.memory_bytes and f"{mebibytes(gpu.memory_bytes)} MiB"
+        properties |= {"GPU": gpu.name, "GPU memory": memory}
+        properties |= {"driver": gpu.driver, "clocks": gpu.clocks}
+    return properties

@@ -8,7 +8,7 @@ from bench.cases.case import PASSES, SCOPES, Case
 from bench.cases.workloads import SUITES, mission
 from bench.contenders import limits, registry
 from bench.contenders.limits import GIB, too_large
-from bench.timing import host
+from bench.timing import processor
 
 CASE = Case(mission(500), "model", "forward", "float32", "relu", "scan")
 
@@ -16,7 +16,7 @@ CASE = Case(mission(500), "model", "forward", "float32", "relu", "scan")
 @pytest.fixture(autouse=True)
 def small_machine(monkeypatch):
     monkeypatch.setattr(limits, "available_bytes", lambda: 12 * GIB)
-    monkeypatch.setattr(host, "cores", lambda: 2)
+    monkeypatch.setattr(processor, "threads", lambda: 2)
 
 
 def shaped(**sizes):
@@ -71,7 +71,7 @@ def test_a_gpus_memory_is_its_own(monkeypatch):
 )
 def test_minutes_without_a_result_are_refused(sizes, monkeypatch):
     monkeypatch.setattr(limits, "available_bytes", lambda: 2**60)
-    assert "minutes on 2 cores; at most 2 may pass without a result" in too_large(shaped(**sizes))
+    assert "minutes on 2 threads; at most 2 may pass without a result" in too_large(shaped(**sizes))
     halves = {axis: -(-size // 2) for axis, size in sizes.items()}
     assert too_large(shaped(**halves)) is None
 
@@ -80,5 +80,5 @@ def test_more_cores_do_more_in_that_time(monkeypatch):
     long = shaped(T=500, B=512, I=1, H=1600, O=1)
     monkeypatch.setattr(limits, "available_bytes", lambda: 2**60)
     assert too_large(long)
-    monkeypatch.setattr(host, "cores", lambda: 16)
+    monkeypatch.setattr(processor, "threads", lambda: 16)
     assert too_large(long) is None

@@ -9,7 +9,7 @@ from helpers.sample_runs import timed
 
 from bench.cases.workloads import mission
 from bench.judging import precision
-from bench.records.facts import Conditions, Gpu
+from bench.records.facts import Conditions, GpuConditions
 
 QUIET = Conditions(others=0.0, load_average=2.0, cpu_mhz=3000.0, gpu=None)
 
@@ -75,7 +75,7 @@ def test_beyond_ten_percent_a_time_is_in_doubt(width, doubts):
             "other processes took 30% of the cores",
         ),
         (
-            {"conditions": dataclasses.replace(QUIET, gpu=Gpu("1 MHz", ("power cap",)))},
+            {"conditions": dataclasses.replace(QUIET, gpu=GpuConditions("1 MHz", ("power cap",)))},
             "the GPU held its clocks back: power cap",
         ),
     ],

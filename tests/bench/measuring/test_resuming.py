@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from helpers.sample_runs import HERE, timed
+from helpers.sample_runs import HERE, machine, timed
 
 from bench.cases.workloads import Workload
 from bench.measuring import resuming
@@ -64,7 +64,7 @@ def test_the_newest_that_was_cut_short():
     ("what", "other"),
     [
         ("source", Source("1" * 40, dirty=False)),
-        ("machine", replace(HERE, cores=4)),
+        ("machine", machine(cores=4)),
         ("versions", {"python": "3.99"}),
     ],
 )

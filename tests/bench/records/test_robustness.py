@@ -148,6 +148,12 @@ def with_shape(**fields):
 
 
 MACHINE = json.loads(store._dump(WHOLE))["machine"]
+
+
+def with_cpu(**fields):
+    return changed(machine={**MACHINE, "cpu": {**MACHINE["cpu"], **fields}})
+
+
 HOSTILE = {
     "an axis of a googol": (with_shape(T=10**100), "workload.T"),
     "an axis of 5000 digits": (with_shape(T=1).replace('"T": 1', '"T": ' + "9" * 5000), "file"),
@@ -156,9 +162,10 @@ HOSTILE = {
     "no batch": (with_shape(B=0), "workload.B"),
     "a fractional axis": (with_shape(H=1.5), "workload.H"),
     "an axis in words": (with_shape(H="many"), "workload.H"),
-    "cores without number": (changed(machine={**MACHINE, "cores": 10**30}), "machine.cores"),
+    "cores without number": (with_cpu(cores=10**30), "cpu.cores"),
     "a machine that is a list": (changed(machine=[]), "machine"),
-    "no cores": (changed(machine={**MACHINE, "cores": 0}), "machine.cores"),
+    "no cores": (with_cpu(cores=0), "cpu.cores"),
+    "another machine's fingerprint": (with_cpu(cores=1), "fingerprint"),
     "an unknown backend": (changed(machine={**MACHINE, "backend": "abacus"}), "machine.backend"),
     "a book for a command": (changed(command="run " * 10**6), "command"),
     "no time": (with_case(samples_s=[[0.0]]), "samples_s"),

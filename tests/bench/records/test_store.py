@@ -8,10 +8,11 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from helpers.sample_runs import HERE, TYPICAL, run
+from helpers.sample_runs import HERE, TYPICAL, machine, run
 
 from bench.records import store
-from bench.records.facts import Ceiling, Conditions, Machine
+from bench.records.facts import Ceiling, Conditions
+from bench.records.machine import Cpu, Gpu, Machine
 from bench.records.run import SCHEMA, CaseResult, Run
 from bench.records.store import ResultError
 
@@ -24,11 +25,11 @@ def elsewhere(tmp_path, monkeypatch):
 def test_round_trip():
     path = store.create(TYPICAL, publish=False)
     assert store.load(path) == TYPICAL
-    assert str(path) == "results/local/some-cpu-tm-2-cores/20260102T030405-default.json"
+    assert path == Path("results/local", HERE.folder, "20260102T030405-default.json")
 
 
 def test_a_machine_of_one_core_has_results_too():
-    one = dataclasses.replace(TYPICAL, machine=dataclasses.replace(HERE, cores=1))
+    one = dataclasses.replace(TYPICAL, machine=machine(cores=1))
     assert store.load(store.create(one, publish=False)) == one
 
 
@@ -134,6 +135,8 @@ def test_a_missing_file_is_named(tmp_path):
     [
         ("A run", Run),
         ("Its machine", Machine),
+        ("Its processor", Cpu),
+        ("Its GPU", Gpu),
         ("A ceiling", Ceiling),
         ("A case", CaseResult),
         ("Its conditions", Conditions),

@@ -6,13 +6,14 @@ import string
 from math import log
 
 import pytest
-from helpers.sample_runs import HERE, TYPICAL, run, timed
+from helpers.sample_runs import TYPICAL, machine, run, timed
 from rich.console import Console
 
 from bench.cases.case import Case
 from bench.cases.workloads import mission
 from bench.records import store
 from bench.records.facts import Source
+from bench.records.machine import Gpu
 from bench.records.run import SCHEMA
 from bench.records.store import ResultError
 from bench.report import compare
@@ -92,14 +93,18 @@ def test_files_are_lettered_and_then_numbered(capsys):
     "difference",
     [
         {"name": "Another CPU"},
-        {"backend": "gpu", "name": "NVIDIA X"},
-        {"cores": 64},
-        {"cpu": "Another CPU of one name"},
+        {"backend": "gpu", "gpu": Gpu("NVIDIA X", 2**36, "580", None)},
+        {"cores": 64, "threads": 64},
+        {"cores": 1},
+        {"microarchitecture": "zen5"},
+        {"family": "26", "model": "68"},
+        {"features": ("avx2", "avx512f", "fma")},
+        {"cache_bytes": {"L1d": 2**15, "L2": 2**21}},
         {"memory_bytes": 2**40},
     ],
 )
 def test_different_machines_are_labelled_and_never_judged(difference, capsys):
-    other = run(scaled(2.0), machine=dataclasses.replace(HERE, **difference))
+    other = run(scaled(2.0), machine=machine(**difference))
     out = printed(capsys, run(scaled(1.0)), other)
     assert "another machine" in out and "no verdict" in out
     assert f"({other.machine.backend})" in out
@@ -107,8 +112,8 @@ def test_different_machines_are_labelled_and_never_judged(difference, capsys):
 
 
 def test_a_busier_hour_is_the_same_machine_and_other_circumstances_are_named(capsys):
-    busier = dataclasses.replace(HERE, load_average=7.0)
-    other = run(scaled(2.0), machine=dataclasses.replace(busier, os="Linux 9"))
+    busier = machine(load_average=7.0, os="Linux 9", memory_bytes=2**34 + 2**22)
+    other = run(scaled(2.0), machine=busier)
     other = dataclasses.replace(other, versions={"jax": "9", "flax": "1"})
     out = printed(capsys, run(scaled(1.0)), other)
     assert "SLOWER" in out and out.count("differs in") == 1
@@ -141,8 +146,8 @@ def test_one_file_is_nothing_to_compare():
 
 
 def test_a_name_from_a_file_is_no_markup(capsys):
-    hostile = dataclasses.replace(HERE, name="[red]x[/red] CPU")
+    hostile = machine(name="[red]x[/red] CPU")
     out = printed(capsys, run(machine=hostile), run(machine=hostile))
     introductions = re.findall(r"^[AB]: results/.*", out, re.M)
     assert len(introductions) == 2 and out.count("[red]x[/red]") == 4
-    assert all("[red]x[/red] CPU (cpu)" in line for line in introductions)
+    assert all("[red]x[/red] CPU (zen4), 2 cores (cpu)" in line for line in introductions)

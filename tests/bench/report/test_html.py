@@ -1,12 +1,11 @@
 """report.html: whole, safe and usable, as its text says and as a browser shows it."""
 
-import dataclasses
 import re
 from html.parser import HTMLParser
 
 import pytest
 from helpers import browser
-from helpers.sample_runs import HERE, report_of, run, timed, untimed
+from helpers.sample_runs import HERE, machine, report_of, run, timed, untimed
 
 from bench.cases.case import Case
 from bench.cases.workloads import Workload, mission
@@ -50,7 +49,7 @@ def hostile():
     cases.append(CaseResult(case, "failed", HOSTILE))
     return run(
         *cases,
-        machine=dataclasses.replace(HERE, name=HOSTILE, os=HOSTILE),
+        machine=machine(name=HOSTILE, os=HOSTILE),
         suite=f"../{HOSTILE}",
         command=HOSTILE,
         versions={HOSTILE: HOSTILE},
@@ -117,7 +116,7 @@ def test_ids_are_unique_and_anchors_lead_to_them(page):
     targets = [a["href"] for a in page.named("a")]
     assert {t.removeprefix("#") for t in targets if t.startswith("#")} <= set(ids)
     files = [target for target in targets if not target.startswith("#")]
-    assert files and all((store.ROOT / HERE.slug / file).exists() for file in files)
+    assert files and all((store.ROOT / HERE.folder / file).exists() for file in files)
 
 
 def test_tables_have_headings_and_images_words(page):

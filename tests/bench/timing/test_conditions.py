@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from bench.records.facts import Gpu
+from bench.records.facts import GpuConditions
 from bench.timing import conditions
 from bench.timing.conditions import Moment, others, parse
 
@@ -52,7 +52,7 @@ def test_a_gpu_is_asked_while_it_works(tmp_path, monkeypatch):
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     found = conditions.since(conditions.now(), seen.touch, on_gpu=True)
-    assert found.gpu == Gpu("1980 MHz, 2619 MHz", ("power cap",))
+    assert found.gpu == GpuConditions("1980 MHz, 2619 MHz", ("power cap",))
 
 
 @pytest.mark.parametrize("line", ["", "No devices were found", "1980 MHz, [N/A]"])
@@ -61,7 +61,7 @@ def test_an_answer_that_is_none(line):
 
 
 def test_an_idle_gpu_is_not_held_back():
-    assert parse("210 MHz, 405 MHz, 0x0000000000000001\n") == Gpu("210 MHz, 405 MHz", ())
+    assert parse("210 MHz, 405 MHz, 0x0000000000000001\n") == GpuConditions("210 MHz, 405 MHz", ())
 
 
 def test_a_process_of_ours_is_no_stranger():
