@@ -61,7 +61,7 @@ class Backward(Protocol):
 
 
 class LayerOutputs(NamedTuple):
-    """What a layer's forward pass gives; h is (0, B, H) where no states were asked for."""
+    """What a layer's forward pass gives; h is (0, B, H) where states are not kept."""
 
     y: Float[Array, "T B O"]
     h_last: Float[Array, "B H"]
@@ -69,7 +69,7 @@ class LayerOutputs(NamedTuple):
 
 
 class LayerGradients(NamedTuple):
-    """Of a layer's parameters, inputs (None where not asked for) and initial state."""
+    """Of a layer's parameters, inputs (None where it is not needed) and initial state."""
 
     params: Params
     x: Float[Array, "T B I"] | None
@@ -113,13 +113,13 @@ class LayerBackward(Protocol):
 
 @dataclass(frozen=True)
 class Layer:
-    """The whole layer in the kernel's own hands, both ways."""
+    """The whole layer by the kernel itself, both ways."""
 
     forward: LayerForward
     backward: LayerBackward
 
 
-def never(*_: object) -> None:
+def no_objection(*_: object) -> None:
     """No reason against it."""
 
 
@@ -133,10 +133,14 @@ class Kernel:
 
     forward: Forward
     backward: Backward | None  # None: JAX differentiates the forward half itself
-    unavailable: Callable[[str], str | None] = never  # on this platform, whatever the problem
-    unsupported: Callable[[Problem], str | None] = never  # this problem, where it is available
-    emulated: Callable[[str], str | None] = never  # it runs, but its speed means nothing
-    prepare: Callable[[], str | None] = never  # to run here, once chosen: None, or why not
+    unavailable: Callable[[str], str | None] = (
+        no_objection  # on this platform, whatever the problem
+    )
+    unsupported: Callable[[Problem], str | None] = (
+        no_objection  # this problem, where it is available
+    )
+    emulated: Callable[[str], str | None] = no_objection  # it runs, but its speed means nothing
+    prepare: Callable[[], str | None] = no_objection  # to run here, once chosen: None, or why not
     layer: Layer | None = None  # None: the layer is composed from the two halves and XLA's products
 
 

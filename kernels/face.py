@@ -1,7 +1,7 @@
 """What the regression gate calls, in this revision and in every other one that it compares.
 
 A later gate times these kernels through this module alone, so the functions keep their meaning;
-whoever has to change it counts VERSION up and teaches `bench.workers.revision` both.
+a change of their meaning counts VERSION up, and `bench.workers.revision` then knows both.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,8 +9,8 @@ from functools import partial
 
 import jax.numpy as jnp
 
+from kernels.api import recurrence, rnn
 from kernels.contract import Problem, current_platform
-from kernels.layer import recurrence, rnn
 from kernels.registry import KERNELS
 from kernels.registry import why_not as _why_not
 

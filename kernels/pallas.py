@@ -16,11 +16,12 @@ from jax.experimental import pallas as pl
 from jaxtyping import Array, Float
 
 from kernels import scan
+from kernels.common.numerics import dot
+from kernels.common.opaque import BACKWARD, FORWARD, opaque
+from kernels.common.padding import pad, power_of_two_units
+from kernels.common.sharding import result_like, varying
 from kernels.contract import Kernel, Problem
-from kernels.numerics import activate, dot, slope
-from kernels.opaque import BACKWARD, FORWARD, opaque
-from kernels.sharding import result_like, varying
-from kernels.triton.config import padded
+from reference.cells.elman import activate, slope
 
 try:
     from jax.experimental.pallas import triton as backend
@@ -57,7 +58,7 @@ def backward(
     return opaque(BACKWARD)(lambda dh, h, w_hh: _launch(kernel, w_hh, dh, h))(dh, h, w_hh)[0]
 
 
-# What the next step needs is asked for before the product of this one, lest each wait for memory.
+# Each step loads what the next one needs before its own product, so that none waits for memory.
 
 
 def _forward_kernel(w_ref, z_ref, h0_ref, h_ref, *, H: int, activation: str, precision: str):
@@ -67,7 +68,7 @@ def _forward_kernel(w_ref, z_ref, h0_ref, h_ref, *, H: int, activation: str, pre
         state, z_t = carry
         ahead = z_ref[jnp.minimum(t + 1, T - 1)]
         state = activate(z_t + dot(state, w, precision), activation)
-        h_ref[t] = state = _existing(state, H).astype(h_ref.dtype)
+        h_ref[t] = state = _mask_padding(state, H).astype(h_ref.dtype)
         return state, ahead
 
     jax.lax.fori_loop(0, T, step, (h0_ref[...], z_ref[0]))
@@ -82,14 +83,14 @@ def _backward_kernel(w_ref, dh_ref, h_ref, dz_ref, *, H: int, activation: str, p
         before = jnp.maximum(t - 1, 0)
         ahead = dh_ref[before], h_ref[before]
         state = slope(dh_t + dot(state, w, precision), h_t, activation)
-        dz_ref[t] = state = _existing(state, H).astype(dz_ref.dtype)
+        dz_ref[t] = state = _mask_padding(state, H).astype(dz_ref.dtype)
         return state, *ahead
 
     last = dh_ref[T - 1], h_ref[T - 1]
     jax.lax.fori_loop(0, T, step, (jnp.zeros_like(last[0]), *last))
 
 
-def _existing(state: Float[Array, "tile units"], H: int) -> Float[Array, "tile units"]:
+def _mask_padding(state: Float[Array, "tile units"], H: int) -> Float[Array, "tile units"]:
     """Zero in the padding: Inf times a zero of padded W_hh is NaN, and would spread from there."""
     if state.shape[1] == H:
         return state
@@ -101,9 +102,10 @@ def _launch(
 ) -> tuple[Float[Array, "T B H"]]:
     """A program for every tile of the batch, over arrays (..., B, H) padded to what it takes."""
     _, B, H = sequence.shape
-    rows, units = -(-B // TILE) * TILE, padded(H)
-    w_hh = _grown(w_hh, units, units)
-    sequence, other = _grown(sequence, rows, units), _grown(other, rows, units)
+    rows, units = -(-B // TILE) * TILE, power_of_two_units(H)
+    w_hh = pad(w_hh, (units, units))
+    sequence = pad(sequence, (*sequence.shape[:-2], rows, units))
+    other = pad(other, (*other.shape[:-2], rows, units))
     call = partial(
         pl.pallas_call,
         kernel,
@@ -136,11 +138,6 @@ def _compiler_params(units: int):
     return backend.CompilerParams(num_warps=units // 16, num_stages=1)
 
 
-def _grown(array: Array, rows: int, units: int) -> Array:
-    more = (rows - array.shape[-2], units - array.shape[-1])
-    return jnp.pad(array, [*[(0, 0)] * (array.ndim - 2), *[(0, n) for n in more]])
-
-
 def _tile(array: Array) -> pl.BlockSpec:
     *steps, _, units = array.shape
     return pl.BlockSpec((*steps, TILE, units), lambda tile: (*[0] * len(steps), tile, 0))
@@ -167,7 +164,7 @@ def unsupported(problem: Problem) -> str | None:
 
 
 def _too_large(problem: Problem) -> str | None:
-    H, units = problem.H, padded(problem.H)
+    H, units = problem.H, power_of_two_units(problem.H)
     kib = units**2 * problem.dtype.itemsize // 1024
     if kib >= SHARED:
         return f"H {H} needs {kib} KiB for W_hh (as {units} x {units}); one SM holds {SHARED} KiB"

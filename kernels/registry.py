@@ -37,7 +37,7 @@ def fastest(problem: Problem) -> str:
 
 
 def choose(kernel: str | Kernel, problem: Problem) -> Kernel:
-    """The kernel asked for, or for "auto" the fastest that can run the problem.
+    """The kernel of this name, or for "auto" the fastest that can run the problem.
 
     A kernel that is no name is itself, registered or not.
 

@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from kernels.common.numerics import dot
 from kernels.contract import Kernel, Problem
-from kernels.numerics import activate, dot, slope
+from reference.cells.elman import activate, slope
 
 
 def forward(

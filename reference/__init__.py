@@ -3,9 +3,9 @@
 Axes: T time steps, B batch, I input size, H hidden size, O output size; time-major everywhere.
 """
 
-from reference.elman import ACTIVATIONS as ACTIVATIONS
-from reference.elman import RECURRENT_GAIN as RECURRENT_GAIN
-from reference.elman import Params as Params
-from reference.elman import cell as cell
-from reference.elman import init as init
-from reference.elman import rnn as rnn
+from reference.cells.elman import ACTIVATIONS as ACTIVATIONS
+from reference.rnn import RECURRENT_GAIN as RECURRENT_GAIN
+from reference.rnn import Params as Params
+from reference.rnn import init as init
+from reference.rnn import rnn as rnn
+from reference.rnn import step as step

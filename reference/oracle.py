@@ -1,4 +1,4 @@
-"""The same RNN once more, in NumPy float64 and by hand: it shares no code with `elman`.
+"""The same RNN once more, in NumPy float64 and by hand: it shares no code with `rnn`.
 
 Arguments may be of any floating dtype; they are widened exactly. Axes as in `reference`.
 """

@@ -7,7 +7,7 @@ import signal
 import tempfile
 
 # The GPU interpreter blocks a thread of XLA's for each warpgroup. XLA has as many as there are
-# cores, and waits for ever if that is too few; it asks once, when the first array is made.
+# cores, and waits for ever if that is too few; it reads it once, for the first array.
 os.environ.setdefault("NPROC", "64")
 # Tests, and the processes that they start, compile many programs that are the same.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:

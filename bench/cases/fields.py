@@ -1,4 +1,4 @@
-"""What a value in a result file may be. Checked when a file is read, by whoever wrote it."""
+"""What a value in a result file may be. Checked when a file is read, whatever wrote it."""
 
 import re
 from datetime import datetime

@@ -40,7 +40,7 @@ class Inputs:
 
 
 @lru_cache(maxsize=2)
-def make(workload: Workload, dtype: str) -> Inputs:
+def make_inputs(workload: Workload, dtype: str) -> Inputs:
     """Draw x and targets from N(0, 1), h0 from N(0, 1/4), weights as `reference.init` does.
 
     By NumPy: `jax.random` would compile a program for every shape, in a second a workload.

@@ -18,20 +18,19 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
 import kernels
-from bench.cases import inputs
 from bench.cases.case import Case
 from bench.cases.dtypes import FORMATS
-from bench.cases.inputs import Inputs
+from bench.cases.inputs import Inputs, check_alive, make_inputs
 from kernels.contract import Kernel
 from kernels.registry import KERNELS
 from reference import oracle
 
-Pairs = list[tuple[Any, Any, float]]  # got, wanted, and the scale below which errors are absolute
+Pairs = list[tuple[Any, Any, float]]  # got, expected, and the scale below which errors are absolute
 
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """A function to compile, its arguments, and its results beside those wanted."""
+    """A function to compile, its arguments, and its results beside those expected."""
 
     run: Callable[..., PyTree]
     arguments: tuple[Any, ...]
@@ -60,20 +59,20 @@ def functions(case: Case, kernel: Kernel) -> Functions:
 
 def program(case: Case, use: Functions | None = None) -> Program:
     """The case on its seeded inputs, computed by its kernel, or by other functions in its place."""
-    made = inputs.make(case.workload, case.dtype)
+    inputs = make_inputs(case.workload, case.dtype)
     use = use or functions(case, KERNELS[case.kernel])
-    return _PROGRAMS[case.scope, case.phase](case, made, use)
+    return _PROGRAMS[case.scope, case.phase](case, inputs, use)
 
 
-def _recurrence_forward(case: Case, made: Inputs, use: Functions) -> Program:
+def _recurrence_forward(case: Case, inputs: Inputs, use: Functions) -> Program:
     def pairs(h):
         return [(h, _oracle(case.group).h, 1.0)]
 
-    return Program(use.recurrence, (made.z, made.params.w_hh, made.h0), pairs)
+    return Program(use.recurrence, (inputs.z, inputs.params.w_hh, inputs.h0), pairs)
 
 
-def _model_forward(case: Case, made: Inputs, use: Functions) -> Program:
-    return Program(use.rnn, (made.params, made.x, made.h0), partial(forward_pairs, case))
+def _model_forward(case: Case, inputs: Inputs, use: Functions) -> Program:
+    return Program(use.rnn, (inputs.params, inputs.x, inputs.h0), partial(forward_pairs, case))
 
 
 def forward_pairs(case: Case, outputs: tuple[Any, Any]) -> Pairs:
@@ -82,67 +81,67 @@ def forward_pairs(case: Case, outputs: tuple[Any, Any]) -> Pairs:
     return [(outputs[0], want.y, 1.0), (outputs[1], want.h[-1], 1.0)]
 
 
-def _recurrence_backward(case: Case, made: Inputs, use: Functions) -> Program:
-    arguments = made.z, made.params.w_hh, made.h0
+def _recurrence_backward(case: Case, inputs: Inputs, use: Functions) -> Program:
+    arguments = inputs.z, inputs.params.w_hh, inputs.h0
     h, vjp = jax.vjp(use.recurrence, *arguments)
-    dh = made.targets.h
+    dh = inputs.targets.h
 
     def pairs(gradients):
-        return _against(gradients, _recurrence_bptt(case, made, h, dh))
+        return _against(gradients, _recurrence_bptt(case, inputs, h, dh))
 
     return Program(lambda vjp, dh: vjp(dh), (vjp, dh), pairs)
 
 
-def _model_backward(case: Case, made: Inputs, use: Functions) -> Program:
-    _, vjp = jax.vjp(lambda params: use.rnn(params, made.x, made.h0), made.params)
-    cotangents = made.targets.y, made.targets.h[-1]
+def _model_backward(case: Case, inputs: Inputs, use: Functions) -> Program:
+    _, vjp = jax.vjp(lambda params: use.rnn(params, inputs.x, inputs.h0), inputs.params)
+    cotangents = inputs.targets.y, inputs.targets.h[-1]
 
     def pairs(gradients):
-        wanted = _model_bptt(case, made, _states(made, use.rnn), *cotangents)
-        return _against(gradients[0], wanted)
+        expected = _model_bptt(case, inputs, _states(inputs, use.rnn), *cotangents)
+        return _against(gradients[0], expected)
 
     return Program(lambda vjp, cotangents: vjp(cotangents), (vjp, cotangents), pairs)
 
 
-def _recurrence_train(case: Case, made: Inputs, use: Functions) -> Program:
+def _recurrence_train(case: Case, inputs: Inputs, use: Functions) -> Program:
     def loss(z, w_hh, h0, target):
         h = use.recurrence(z, w_hh, h0)
         return half_mean_square(h, target), h
 
     def pairs(results):
         (_, h), gradients = results
-        dh = _slope_of_loss(h, made.targets.h)
+        dh = _slope_of_loss(h, inputs.targets.h)
         return [
             (h, _oracle(case.group).h, 1.0),
-            *_against(gradients, _recurrence_bptt(case, made, h, dh)),
+            *_against(gradients, _recurrence_bptt(case, inputs, h, dh)),
         ]
 
     run = jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True)
-    return Program(run, (made.z, made.params.w_hh, made.h0, made.targets.h), pairs)
+    return Program(run, (inputs.z, inputs.params.w_hh, inputs.h0, inputs.targets.h), pairs)
 
 
-def _model_train(case: Case, made: Inputs, use: Functions) -> Program:
+def _model_train(case: Case, inputs: Inputs, use: Functions) -> Program:
     def loss(params, x, h0, y_target, h_target):
         outputs = y, h_last = use.rnn(params, x, h0)
         return half_mean_square(y, y_target) + half_mean_square(h_last, h_target), outputs
 
     def pairs(results):
         (_, outputs), gradients = results
-        return train_pairs(case, made, outputs, _states(made, use.rnn), gradients)
+        return train_pairs(case, inputs, outputs, _states(inputs, use.rnn), gradients)
 
     run = jax.value_and_grad(loss, has_aux=True)
-    arguments = made.params, made.x, made.h0, made.targets.y, made.targets.h[-1]
+    arguments = inputs.params, inputs.x, inputs.h0, inputs.targets.y, inputs.targets.h[-1]
     return Program(run, arguments, pairs)
 
 
 def train_pairs(
-    case: Case, made: Inputs, outputs: tuple[Any, Any], h: Any, gradients: Any
+    case: Case, inputs: Inputs, outputs: tuple[Any, Any], h: Any, gradients: Any
 ) -> Pairs:
     """Outputs beside the oracle's, and five gradients beside BPTT at the states h (T, B, H)."""
     y, h_last = outputs
-    slopes = _slope_of_loss(y, made.targets.y), _slope_of_loss(h_last, made.targets.h[-1])
-    wanted = _model_bptt(case, made, h, *slopes)
-    return [*forward_pairs(case, outputs), *_against(gradients, wanted)]
+    slopes = _slope_of_loss(y, inputs.targets.y), _slope_of_loss(h_last, inputs.targets.h[-1])
+    expected = _model_bptt(case, inputs, h, *slopes)
+    return [*forward_pairs(case, outputs), *_against(gradients, expected)]
 
 
 _PROGRAMS = {
@@ -169,38 +168,40 @@ def _slope_of_loss(
     return oracle.wide(slope.astype(got.dtype))
 
 
-def _against(gradients: PyTree, wanted: PyTree) -> Pairs:
-    leaves = zip(jax.tree.leaves(gradients), jax.tree.leaves(wanted), strict=True)
+def _against(gradients: PyTree, expected: PyTree) -> Pairs:
+    leaves = zip(jax.tree.leaves(gradients), jax.tree.leaves(expected), strict=True)
     return [(got, want, 0.0) for got, want in leaves]
 
 
-def _recurrence_bptt(case: Case, made: Inputs, h: Any, dh: Any) -> tuple[Any, ...]:
-    return oracle.recurrence_gradients(dh, h, made.params.w_hh, made.h0, activation=case.activation)
+def _recurrence_bptt(case: Case, inputs: Inputs, h: Any, dh: Any) -> tuple[Any, ...]:
+    return oracle.recurrence_gradients(
+        dh, h, inputs.params.w_hh, inputs.h0, activation=case.activation
+    )
 
 
-def _states(made: Inputs, rnn: Model) -> Float[Array, "T B H"]:
+def _states(inputs: Inputs, rnn: Model) -> Float[Array, "T B H"]:
     """The kernel's own, from the model itself: read out by the identity."""
-    H, dtype = made.params.w_hh.shape[0], made.x.dtype
-    seeing = made.params._replace(w_ho=jnp.eye(H, dtype=dtype), b_o=jnp.zeros(H, dtype))
-    return rnn(seeing, made.x, made.h0)[0]
+    H, dtype = inputs.params.w_hh.shape[0], inputs.x.dtype
+    seeing = inputs.params._replace(w_ho=jnp.eye(H, dtype=dtype), b_o=jnp.zeros(H, dtype))
+    return rnn(seeing, inputs.x, inputs.h0)[0]
 
 
-def _model_bptt(case: Case, made: Inputs, h: Any, dy: Any, dh_last: Any) -> tuple[Any, ...]:
+def _model_bptt(case: Case, inputs: Inputs, h: Any, dy: Any, dh_last: Any) -> tuple[Any, ...]:
     """With respect to the parameters alone."""
     gradients = oracle.backward(
-        made.params, made.x, made.h0, h, dy, dh_last, activation=case.activation
+        inputs.params, inputs.x, inputs.h0, h, dy, dh_last, activation=case.activation
     )
-    return gradients[: len(made.params)]
+    return gradients[: len(inputs.params)]
 
 
 @lru_cache(maxsize=2)
 def _oracle(group: Case) -> oracle.Forward:
     """States and outputs in float64; the recurrence's from the rounded z."""
-    made, activation = inputs.make(group.workload, group.dtype), group.activation
+    inputs, activation = make_inputs(group.workload, group.dtype), group.activation
     if group.scope == "model":
-        want = oracle.forward(made.params, made.x, made.h0, activation=activation)
+        want = oracle.forward(inputs.params, inputs.x, inputs.h0, activation=activation)
     else:
-        h = oracle.recurrence(made.z, made.params.w_hh, made.h0, activation=activation)
+        h = oracle.recurrence(inputs.z, inputs.params.w_hh, inputs.h0, activation=activation)
         want = oracle.Forward(h, h[..., :0])
-    inputs.check_alive(want.h, activation)
+    check_alive(want.h, activation)
     return want

@@ -30,7 +30,7 @@ from jaxtyping import ArrayLike
 
 from bench.cases.dtypes import FORMATS
 from bench.cases.workloads import Workload
-from reference.elman import RECURRENT_GAIN
+from reference import RECURRENT_GAIN
 from reference.oracle import wide
 
 

@@ -52,18 +52,18 @@ def _copied(outputs: PyTree) -> list[np.ndarray]:
     return [np.array(leaf) for leaf in leaves] if known else []
 
 
-def compiled(made: Program, variant: str = "") -> Subject:
+def compiled(program: Program, variant: str = "") -> Subject:
     """Lower and compile a program, each timed."""
     start = perf_counter()
-    lowered = jax.jit(made.run).lower(*made.arguments)
+    lowered = jax.jit(program.run).lower(*program.arguments)
     lowered_at = perf_counter()
     executable = lowered.compile()
     compiled_at = perf_counter()
     memory = executable.memory_analysis()
     return Subject(
         # JAX returns before the work is done.
-        call=lambda: jax.block_until_ready(executable(*made.arguments)),
-        pairs=made.pairs,
+        call=lambda: jax.block_until_ready(executable(*program.arguments)),
+        pairs=program.pairs,
         lower_s=lowered_at - start,
         compile_s=compiled_at - lowered_at,
         temporary_bytes=memory.temp_size_in_bytes if memory else None,

@@ -7,9 +7,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from kernels import scan
+from kernels.common.numerics import dot, sum_of_outer
 from kernels.contract import Layer, LayerGradients, LayerOutputs
-from kernels.numerics import activate, dot, sum_of_outer
 from reference import Params
+from reference.cells.elman import activate
 
 
 def layer(unroll: int) -> Layer:

@@ -55,7 +55,7 @@ class Promise:
 
 
 def rates(rows: Iterable[Row]) -> list[Rate]:
-    """One for every size, the equals first. What nobody times here was not compared."""
+    """One for every size, the equals first. What is not timed here was not compared."""
     sizes: dict[float, list[Row]] = {}
     for row in rows:
         if row.outcome != "UNTIMED":

@@ -28,6 +28,8 @@ COLUMNS = {
 
 def for_terminal(rows: Sequence[Row]) -> Iterator[str | Printed]:
     """One line a case, which fits 80 columns; below its table, why a case has no verdict."""
+    if not rows:  # interrupted before the first look
+        return
     frame = pd.DataFrame(map(_row, rows))
     table = Table(frame, COLUMNS)
     if frame.margin.nunique() == 1:

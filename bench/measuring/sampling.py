@@ -10,7 +10,7 @@ def test_turn(case, block, session: Session, benchmark):
     subject = session.prepare(case, block)
     if subject is None:
         return
-    if isinstance(subject, RemoteSubject):  # its calls are made in another process, and timed there
+    if isinstance(subject, RemoteSubject):  # it calls and times in another process
         session.sampled(case, subject.sample(session.turn_s), None)
         return
     call_s = clock.shortest(subject.call, clock.WARM_S)

@@ -82,10 +82,10 @@ class Machine:
     fingerprint: Text = ""
 
     def __post_init__(self) -> None:
-        made = hashlib.sha256(json.dumps(self.identity).encode()).hexdigest()[:16]
-        if self.fingerprint not in ("", made):
-            raise ValueError(f"fingerprint {self.fingerprint}; that of this machine is {made}")
-        object.__setattr__(self, "fingerprint", made)
+        own = hashlib.sha256(json.dumps(self.identity).encode()).hexdigest()[:16]
+        if self.fingerprint not in ("", own):
+            raise ValueError(f"fingerprint {self.fingerprint}; that of this machine is {own}")
+        object.__setattr__(self, "fingerprint", own)
 
     @property
     def identity(self) -> dict[str, object]:

@@ -36,7 +36,7 @@ def now() -> Moment:
     process = psutil.Process()
     cores, times = set(process.cpu_affinity()), psutil.cpu_times(percpu=True)
     busy = sum(map(_busy, (each for core, each in enumerate(times) if core in cores)))
-    own = (process, *process.children())  # a peer's process is no stranger
+    own = (process, *process.children())  # a peer's process is ours
     return Moment(perf_counter(), busy, sum(sum(each.cpu_times()[:4]) for each in own))
 
 

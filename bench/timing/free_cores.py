@@ -1,10 +1,10 @@
 """Waiting, before a turn on a CPU, until its cores are whole.
 
 A host that is shared may run two virtual cores on one of its own for tenths of a second, and after
-a pause the operating system may wake two threads on one core. Either halves the speed of whoever
-uses both and hardly touches whoever uses one: noise that takes sides. So multiply-adds in
-registers, on all of XLA's threads, must first run as fast as they have been seen to. They know
-nothing of what is timed next, and every contender waits by the same rule.
+a pause the operating system may wake two threads on one core. Either halves the speed of a kernel
+that uses both and hardly touches one that uses one: noise that favours some kernels. So
+multiply-adds in registers, on all of XLA's threads, must first run as fast as they have been seen
+to. They know nothing of what is timed next, and every contender waits by the same rule.
 """
 
 from collections.abc import Callable

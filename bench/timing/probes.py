@@ -14,8 +14,8 @@ from jaxtyping import Array, Float
 
 from bench.cases.dtypes import FORMATS
 from bench.records.facts import Ceiling
+from kernels.common.numerics import dot
 from kernels.contract import current_platform
-from kernels.numerics import dot
 
 DOT_SIZES = tuple(2**power for power in range(9, 14))
 LONGEST_CALL_S = 0.1  # a size expected to take longer is left out

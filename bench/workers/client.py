@@ -33,7 +33,7 @@ class Client:
     """A running worker that answers in the order of the requests.
 
     It is stopped by a signal from each answer to the next request: libraries keep their threads
-    spinning between calls, which would slow down whoever has the next turn.
+    spinning between calls, which would slow down the next turn.
     """
 
     def __init__(self, name: str, start: Start, environment: Mapping[str, str] | None = None):
@@ -87,7 +87,7 @@ class Client:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._errors):
-            with suppress(BrokenPipeError):  # a request that nobody is left to read
+            with suppress(BrokenPipeError):  # a request to a process that has ended
                 stream.close()
 
     def __enter__(self) -> "Client":

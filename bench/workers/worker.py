@@ -83,7 +83,7 @@ class Worker:
         return Answer("ok", seconds=clock.sample(call, request.turn_s, request.warm_s))
 
     def _call(self, item: Item) -> Callable[[], object]:
-        """The program, slowed if it is to be: made in the first turn, while the other side waits.
+        """The program, slowed down on request: built in the first turn, while the other side waits.
 
         Beside another's work extra work would come out too large.
         """

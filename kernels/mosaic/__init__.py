@@ -17,9 +17,8 @@ wgmma's register operands, `setmaxnreg`, the error of TF32, and the speed.
 import jax
 
 from kernels.contract import Kernel
-from kernels.mosaic.backward import backward
+from kernels.mosaic.calls import backward, forward
 from kernels.mosaic.config import Config, choices, heuristic, unsupported
-from kernels.mosaic.forward import forward
 
 __all__ = [
     "KERNEL",

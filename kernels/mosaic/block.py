@@ -4,7 +4,7 @@
 
 A warpgroup computes 64 units of the state for a tile of the batch, as W's rows times the
 transposed state. One more warpgroup moves every tile between global and shared memory. They meet
-in three rings of barriers, one barrier to a slot, so that nobody can fall a whole phase behind:
+in three rings of barriers, one barrier to a slot, so that none can fall a whole phase behind:
 
     inputs_ready   copy -> compute   the inputs of step k have arrived
     state_ready    compute -> all    every warpgroup has written state_k, and is done with the

@@ -8,11 +8,12 @@ from jax.experimental import pallas as pl
 from jax.experimental.pallas import mosaic_gpu as plgpu
 from jaxtyping import Array, Float
 
+from kernels.common.padding import pad
+from kernels.common.sharding import result_like
 from kernels.mosaic.block import Block, Recurrence
 from kernels.mosaic.computing import compute
 from kernels.mosaic.config import Config, padded_units, warpgroups
 from kernels.mosaic.copying import copy
-from kernels.sharding import result_like
 
 
 def launch(
@@ -31,9 +32,9 @@ def launch(
     states = result_like(inputs[0], (T, rows, units))
     kernel = _kernel(recurrence, config, len(inputs), states)
     padded = kernel(
-        *(_pad(array, (T, rows, units)) for array in inputs),
-        _pad(weights, (units, units)),
-        _pad(initial, (rows, units)),
+        *(pad(array, (T, rows, units)) for array in inputs),
+        pad(weights, (units, units)),
+        pad(initial, (rows, units)),
     )
     return padded[:, :B, :H]
 
@@ -46,7 +47,7 @@ def _kernel(
 
     def body(*refs, **scratch):
         *arrays, weights, initial, output = refs
-        # Asked for once: each time costs a shuffle among the threads.
+        # Read once: each time costs a shuffle among the threads.
         tile, warpgroup = jax.lax.axis_index("tile"), jax.lax.axis_index("warpgroup")
         operands = tuple(arrays), weights, initial, output
         block = Block(recurrence, config, tile, warpgroup, *operands, **scratch)
@@ -90,8 +91,3 @@ def _swizzled(shape: tuple[int, ...], dtype: jnp.dtype) -> Any:
     """Shared memory as wgmma wants it: 8 rows of 128 bytes, swizzled against bank conflicts."""
     tiling = plgpu.TilingTransform((8, 128 // dtype.itemsize))
     return plgpu.SMEM(shape, dtype, transforms=(tiling, plgpu.SwizzleTransform(128)))
-
-
-def _pad(array: Float[Array, "..."], shape: tuple[int, ...]) -> Float[Array, "..."]:
-    """Zeros up to `shape`."""
-    return jnp.pad(array, [(0, to - size) for size, to in zip(array.shape, shape, strict=True)])

@@ -1,7 +1,7 @@
 """`native`: C++ through XLA's FFI, for CPUs. The recurrence, and the whole layer in one call."""
 
 from kernels.contract import Kernel, Layer, Problem
-from kernels.native import compiler, layer, library, recurrence
+from kernels.native import calls, compiler, library
 from kernels.native.library import custom_calls as custom_calls
 
 
@@ -27,9 +27,9 @@ def unsupported(problem: Problem) -> str | None:
 
 
 KERNEL = Kernel(
-    recurrence.forward,
-    recurrence.backward,
-    layer=Layer(layer.forward, layer.backward),
+    calls.forward,
+    calls.backward,
+    layer=Layer(calls.layer_forward, calls.layer_backward),
     unavailable=unavailable,
     unsupported=unsupported,
     prepare=prepare,

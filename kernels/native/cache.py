@@ -20,7 +20,7 @@ def folder() -> Path:
 
 
 def made_by(path: Path) -> str | None:
-    """What made the file at this path, or None if it is missing or is not what was put there."""
+    """The compiler of the file at this path; None if it is missing or not what was put there."""
     try:
         content, manifest = path.read_bytes(), _manifest(path).read_text(errors="replace")
     except OSError:
@@ -36,17 +36,17 @@ def put(path: Path, make: Callable[[Path], None], made_by: str) -> None:
     Raises what `make` raises, and OSError.
     """
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-        made, manifest = Path(scratch, path.name), Path(scratch, "manifest")
-        make(made)
-        manifest.write_text(f"{_sum(made.read_bytes())}\n{made_by}")
-        for source, target in ((made, path), (manifest, _manifest(path))):
+        built, manifest = Path(scratch, path.name), Path(scratch, "manifest")
+        make(built)
+        manifest.write_text(f"{_sum(built.read_bytes())}\n{made_by}")
+        for source, target in ((built, path), (manifest, _manifest(path))):
             _write_out(source)
             source.replace(target)
 
 
 @contextmanager
-def only_one() -> Iterator[None]:
-    """One process at a time; the system lets go of the lock of one that dies."""
+def locked() -> Iterator[None]:
+    """One process at a time; the system releases the lock of one that dies."""
     folder().mkdir(parents=True, exist_ok=True, mode=0o700)
     with (folder() / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

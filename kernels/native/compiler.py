@@ -74,7 +74,7 @@ def compile_library(target: str, output: Path) -> None:
 
     Raises BuildError, with the compiler's first error.
     """
-    headers = ["-isystem", jax.ffi.include_dir()]
+    headers = [f"-I{SOURCE}", "-isystem", jax.ffi.include_dir()]
     shared = ["-shared", "-fPIC", "-fvisibility=hidden"]
     source = str(SOURCE / "handlers.cc")
     _output([find(), *options(target), *shared, *headers, source, "-o", str(output)])
@@ -86,8 +86,8 @@ def compile_program(source: Path, output: Path, *extra: str) -> None:
     Raises BuildError, with the compiler's first error.
     """
     folders = [f"-I{source.parent}", f"-I{SOURCE}"]
-    made = [str(source), "-o", str(output), "-pthread"]
-    _output([find(), *options(target()), *folders, *extra, *made])
+    program = [str(source), "-o", str(output), "-pthread"]
+    _output([find(), *options(target()), *folders, *extra, *program])
 
 
 def _output(command: list[str]) -> str:

@@ -30,7 +30,7 @@ def handler_name(handler: str, dtype: str, target: str) -> str:
 
 
 def custom_calls() -> list[str]:
-    """What programs with the native kernel call, as `jax.export` must be told to allow.
+    """What programs with the native kernel call, each of which `jax.export` has to be allowed.
 
     A process that runs such a program, exported by another on a CPU of the same instruction set,
     calls this first: it builds and loads the library. Empty where the kernel does not run.
@@ -70,7 +70,7 @@ def build(target: str) -> Path:
     """
     path = _path(target)
     if not _usable(path):
-        with files.only_one():
+        with files.locked():
             if not _usable(path):  # another process may have built it meanwhile
                 _build_at(path, target)
     return path
@@ -92,8 +92,8 @@ def _build_at(path: Path, target: str) -> None:
 
 def _path(target: str) -> Path:
     parts = [target, *compiler.options(target), jaxlib.__version__]
-    for source in sorted(compiler.SOURCE.iterdir()):
-        parts += [source.name, source.read_text()]
+    for source in sorted(compiler.SOURCE.rglob("*.*")):
+        parts += [str(source.relative_to(compiler.SOURCE)), source.read_text()]
     return files.folder() / f"native-{sha256('\0'.join(parts).encode()).hexdigest()[:20]}.so"
 
 

@@ -33,7 +33,7 @@ def unavailable(platform: str) -> str | None:
 
 
 def _import():
-    """jax_triton, imported only when it is asked for: most machines have no use for it."""
+    """jax_triton, imported only when it is used: most machines have no use for it."""
     jax_triton = importlib.import_module("jax_triton")
     # jax-triton 0.4.1's rule for unused calls has the signature of jax < 0.12 and raises; without
     # it JAX's default rule applies, which is right for a call without side effects.

@@ -4,8 +4,8 @@ from functools import partial
 
 from jaxtyping import Array, Float
 
-from kernels.opaque import BACKWARD, FORWARD, opaque
-from kernels.sharding import result_like
+from kernels.common.opaque import BACKWARD, FORWARD, opaque
+from kernels.common.sharding import result_like
 from kernels.triton.bridge import triton_call
 from kernels.triton.config import Config, choose, constants
 

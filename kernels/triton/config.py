@@ -1,12 +1,12 @@
-"""How one launch is cut up, and what fits: no Triton needed to ask."""
+"""How one launch is cut up, and what fits; it imports no Triton."""
 
 from dataclasses import dataclass
 
 import jax.numpy as jnp
 
+from kernels.common.padding import power_of_two_units
 from kernels.contract import Problem
 
-LEAST_ROWS = 64  # of one wgmma, and of one warpgroup
 REGISTER_FILE = 256  # KiB of one streaming multiprocessor
 
 
@@ -23,17 +23,12 @@ def choose(H: int) -> Config:
 
     A step is latency, so the narrowest tile is the fastest; 32 rows spill at H 256.
     """
-    return Config(tile=16, warps=padded(H) // 16)
-
-
-def padded(H: int) -> int:
-    """Triton's blocks are powers of two: the size in which W_hh and the state are held."""
-    return max(LEAST_ROWS, 1 << (H - 1).bit_length())
+    return Config(tile=16, warps=power_of_two_units(H) // 16)
 
 
 def constants(H: int, config: Config, activation: str) -> dict[str, int | str]:
     """The compile-time arguments of the programs."""
-    return {"H": H, "ROWS": padded(H), "TILE": config.tile, "ACTIVATION": activation}
+    return {"H": H, "ROWS": power_of_two_units(H), "TILE": config.tile, "ACTIVATION": activation}
 
 
 def unsupported(problem: Problem) -> str | None:
@@ -46,7 +41,7 @@ def unsupported(problem: Problem) -> str | None:
 
 
 def _too_large(H: int, itemsize: int) -> str | None:
-    size = padded(H)
+    size = power_of_two_units(H)
     kib = size * size * itemsize // 1024
     if 2 * kib <= REGISTER_FILE:
         return None

@@ -1,4 +1,4 @@
-"""What tests of the gate compare: kernels on a tiny problem, and rows that nobody measured."""
+"""What tests of the gate compare: kernels on a tiny problem, and invented rows."""
 
 from bench.cases.case import Case
 from bench.cases.workloads import Workload

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import kernels
-from bench.cases import inputs
 from bench.cases.case import Case
 from bench.cases.dtypes import FORMATS
+from bench.cases.inputs import make_inputs
 from bench.cases.tolerance import deviation, tolerance
 from bench.contenders.registry import problem_of
 from kernels.contract import Problem, current_platform
@@ -22,20 +22,20 @@ def hold(workload, dtype, activation, kernel, with_h0=True):
         kernel, problem_of(Case(workload, "model", "forward", dtype, activation, kernel))
     ):
         pytest.skip(reason)
-    made = inputs.make(workload, dtype)
-    h0 = made.h0 if with_h0 else None
-    expected_h0 = made.h0 if with_h0 else np.zeros(made.h0.shape)
+    inputs = make_inputs(workload, dtype)
+    h0 = inputs.h0 if with_h0 else None
+    expected_h0 = inputs.h0 if with_h0 else np.zeros(inputs.h0.shape)
     allowed = tolerance(workload, dtype)
 
     options = {"activation": activation, "kernel": kernel, "precision": FORMATS[dtype].precision}
-    h = kernels.recurrence(made.z, made.params.w_hh, h0, **options)
-    want = oracle.recurrence(made.z, made.params.w_hh, expected_h0, activation=activation)
-    assert h.dtype == made.z.dtype
+    h = kernels.recurrence(inputs.z, inputs.params.w_hh, h0, **options)
+    want = oracle.recurrence(inputs.z, inputs.params.w_hh, expected_h0, activation=activation)
+    assert h.dtype == inputs.z.dtype
     assert deviation(h, want) <= allowed
 
-    y, h_last = kernels.rnn(made.params, made.x, h0, **options)
-    want = oracle.forward(made.params, made.x, expected_h0, activation=activation)
-    assert (y.dtype, h_last.dtype) == (made.z.dtype, made.z.dtype)
+    y, h_last = kernels.rnn(inputs.params, inputs.x, h0, **options)
+    want = oracle.forward(inputs.params, inputs.x, expected_h0, activation=activation)
+    assert (y.dtype, h_last.dtype) == (inputs.z.dtype, inputs.z.dtype)
     assert deviation(y, want.y) <= allowed
     assert deviation(h_last, want.h[-1]) <= allowed
 

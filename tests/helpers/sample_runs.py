@@ -1,4 +1,4 @@
-"""A run that nobody measured, for tests of what is done with one."""
+"""An invented run, for tests of what is done with one."""
 
 from dataclasses import replace
 

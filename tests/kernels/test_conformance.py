@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import kernels
 import reference
-from bench.cases import inputs
+from bench.cases.inputs import make_inputs
 from bench.cases.tolerance import deviation, tolerance
 from bench.cases.workloads import Workload, mission
 from kernels.registry import KERNELS
@@ -80,27 +80,27 @@ def test_no_steps(kernel, dtype, O):  # noqa: E741
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
 def test_nan_and_inf_spread_as_in_the_reference(kernel, dtype, activation, poison):
-    made = inputs.make(AWKWARD, dtype)
-    x = made.x.at[2, 1, 0].set(poison)
-    got = kernels.rnn(made.params, x, made.h0, activation=activation, kernel=kernel)
-    want = reference.rnn(made.params, x, made.h0, activation=activation)
+    inputs = make_inputs(AWKWARD, dtype)
+    x = inputs.x.at[2, 1, 0].set(poison)
+    got = kernels.rnn(inputs.params, x, inputs.h0, activation=activation, kernel=kernel)
+    want = reference.rnn(inputs.params, x, inputs.h0, activation=activation)
     for ours, theirs in zip(got, want, strict=True):
         for kind in (np.isnan, np.isposinf, np.isneginf):
             np.testing.assert_array_equal(kind(oracle.wide(ours)), kind(oracle.wide(theirs)))
 
 
 def test_biases_of_one_row(kernel, dtype):
-    made = inputs.make(AWKWARD, dtype)
-    as_rows = made.params._replace(b_h=made.params.b_h[None], b_o=made.params.b_o[None])
-    got = kernels.rnn(as_rows, made.x, kernel=kernel)
-    for one, other in zip(got, kernels.rnn(made.params, made.x, kernel=kernel), strict=True):
+    inputs = make_inputs(AWKWARD, dtype)
+    as_rows = inputs.params._replace(b_h=inputs.params.b_h[None], b_o=inputs.params.b_o[None])
+    got = kernels.rnn(as_rows, inputs.x, kernel=kernel)
+    for one, other in zip(got, kernels.rnn(inputs.params, inputs.x, kernel=kernel), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_auto_runs():
-    made = inputs.make(AWKWARD, "float32")
-    y, _ = kernels.rnn(made.params, made.x, made.h0)
-    want = oracle.forward(made.params, made.x, made.h0, activation="relu").y
+    inputs = make_inputs(AWKWARD, "float32")
+    y, _ = kernels.rnn(inputs.params, inputs.x, inputs.h0)
+    want = oracle.forward(inputs.params, inputs.x, inputs.h0, activation="relu").y
     assert deviation(y, want) <= tolerance(AWKWARD, "float32")
 
 

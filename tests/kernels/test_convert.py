@@ -17,7 +17,7 @@ X = jax.random.normal(jax.random.key(4), (6, 2, 5))
 CLOSE = {"rtol": 0, "atol": 1e-5}
 
 
-def wanted(params, activation, x=X):
+def expected(params, activation, x=X):
     h0 = np.zeros((x.shape[1], params.w_hh.shape[0]))
     return oracle.forward(params, x, h0, activation=activation)
 
@@ -61,7 +61,7 @@ def test_ours_gives_the_same_outputs_in_torch(activation):
     rnn, linear = kernels.to_torch(PARAMS, activation)
     with torch.no_grad():
         y = linear(rnn(convert.tensor(X))[0])
-    np.testing.assert_allclose(y, wanted(PARAMS, activation).y, **CLOSE)
+    np.testing.assert_allclose(y, expected(PARAMS, activation).y, **CLOSE)
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
@@ -80,7 +80,7 @@ def test_a_layer_made_by_flax_gives_the_same_outputs(activation, use_bias):
 def test_ours_gives_the_same_outputs_in_flax(activation):
     pytest.importorskip("flax")
     rnn, linear = kernels.to_flax(PARAMS, activation)
-    np.testing.assert_allclose(linear(rnn(X)), wanted(PARAMS, activation).y, **CLOSE)
+    np.testing.assert_allclose(linear(rnn(X)), expected(PARAMS, activation).y, **CLOSE)
 
 
 def test_what_torch_layers_are_refused():

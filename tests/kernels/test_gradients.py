@@ -8,8 +8,8 @@ from jax.test_util import check_grads
 
 import kernels
 import reference
-from bench.cases import inputs
 from bench.cases.case import Case
+from bench.cases.inputs import make_inputs
 from bench.cases.programs import program
 from bench.cases.tolerance import deviation, tolerance
 from bench.cases.workloads import Workload, mission
@@ -58,8 +58,8 @@ def hold_close(got, want, dtype):
 
 @pytest.mark.parametrize(("activation", "with_h0"), [("relu", True), ("tanh", False)])
 def test_against_jax(kernel, dtype, activation, with_h0):
-    made = inputs.make(AWKWARD, dtype)
-    arguments = made.params, made.x, made.h0 if with_h0 else None
+    inputs = make_inputs(AWKWARD, dtype)
+    arguments = inputs.params, inputs.x, inputs.h0 if with_h0 else None
 
     def ours(*arguments):
         return kernels.rnn(*arguments, kernel=kernel, activation=activation)
@@ -67,8 +67,8 @@ def test_against_jax(kernel, dtype, activation, with_h0):
     def theirs(*arguments):
         return reference.rnn(*arguments, activation=activation)
 
-    wanted = range(2 + with_h0)
-    got, want = (jax.grad(loss(rnn), wanted)(*arguments) for rnn in (ours, theirs))
+    expected = range(2 + with_h0)
+    got, want = (jax.grad(loss(rnn), expected)(*arguments) for rnn in (ours, theirs))
     hold_close(got, want, dtype)
 
 
@@ -76,24 +76,25 @@ def test_against_differences(kernel, float64):
     case = Case(AWKWARD, "model", "train", "float64", "tanh", kernel)
     if reason := why_not(kernel, problem_of(case)):
         pytest.skip(reason)
-    made = inputs.make(AWKWARD, "float64")
+    inputs = make_inputs(AWKWARD, "float64")
 
     def f(params, x, h0):
         return kernels.rnn(params, x, h0, kernel=kernel, activation="tanh")
 
-    check_grads(f, (made.params, made.x, made.h0), order=1, modes=["rev"], rtol=1e-6, atol=1e-6)
+    operands = inputs.params, inputs.x, inputs.h0
+    check_grads(f, operands, order=1, modes=["rev"], rtol=1e-6, atol=1e-6)
 
 
 def test_all_states_count(kernel, dtype):
     """A loss on the states themselves, not only on what the model makes of them."""
-    made = inputs.make(AWKWARD, dtype)
-    weights = jnp.cos(jnp.arange(made.z.size)).reshape(made.z.shape)
+    inputs = make_inputs(AWKWARD, dtype)
+    weights = jnp.cos(jnp.arange(inputs.z.size)).reshape(inputs.z.shape)
 
     def weighted(z, kernel):
-        h = kernels.recurrence(z, made.params.w_hh, made.h0, kernel=kernel)
+        h = kernels.recurrence(z, inputs.params.w_hh, inputs.h0, kernel=kernel)
         return jnp.sum(h * weights)
 
-    got, want = (jax.grad(weighted)(made.z, name) for name in (kernel, "scan-autodiff"))
+    got, want = (jax.grad(weighted)(inputs.z, name) for name in (kernel, "scan-autodiff"))
     hold_close(got, want, dtype)
 
 
@@ -114,8 +115,8 @@ def test_no_size_of_chunk_changes_anything(chunk):
 
 
 def hold_in_chunks(kernel, dtype, chunk):
-    made = inputs.make(AWKWARD, dtype)
-    arguments = made.params, made.x, made.h0
+    inputs = make_inputs(AWKWARD, dtype)
+    arguments = inputs.params, inputs.x, inputs.h0
 
     def plain(*arguments):
         return kernels.rnn(*arguments, kernel=kernel)
@@ -149,6 +150,6 @@ def test_chunks_bound_the_memory_of_a_long_sequence():
 
 @pytest.mark.parametrize("chunk", [0, -3, 2.0, "8"])
 def test_not_a_chunk(chunk):
-    made = inputs.make(AWKWARD, "float32")
+    inputs = make_inputs(AWKWARD, "float32")
     with pytest.raises(ValueError, match=r"chunk is .* expected a whole number of at least 1"):
-        kernels.rnn(made.params, made.x, chunk=chunk)
+        kernels.rnn(inputs.params, inputs.x, chunk=chunk)

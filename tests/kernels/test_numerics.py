@@ -1,10 +1,10 @@
-"""How products accumulate: what the compiler is asked for, which a CPU's numbers do not show."""
+"""How products accumulate, by what the compiler is given: a CPU's numbers do not show it."""
 
 import jax
 import jax.numpy as jnp
 import pytest
 
-from kernels.numerics import dot, sum_of_outer
+from kernels.common.numerics import dot, sum_of_outer
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_only_float32_is_multiplied_in_tf32_and_only_where_wanted(
     a = jnp.ones((2, 3, 4), dtype)
     for product, operands in ((dot, (a, a[0].T)), (sum_of_outer, (a, a))):
         (equation,) = jax.make_jaxpr(lambda *x, p=product: p(*x, precision))(*operands).eqns
-        wanted = equation.params["precision"]
-        assert (wanted == jax.lax.DotAlgorithmPreset.TF32_TF32_F32) == tf32
-        assert tf32 or set(wanted) == {jax.lax.Precision.HIGHEST}
+        expected = equation.params["precision"]
+        assert (expected == jax.lax.DotAlgorithmPreset.TF32_TF32_F32) == tf32
+        assert tf32 or set(expected) == {jax.lax.Precision.HIGHEST}
         assert equation.params["preferred_element_type"] == accumulator

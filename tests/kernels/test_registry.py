@@ -5,7 +5,7 @@ import pytest
 
 import kernels
 import reference
-from bench.cases import inputs
+from bench.cases.inputs import make_inputs
 from bench.cases.workloads import Workload
 from kernels import registry, unrolled
 from kernels.contract import Problem
@@ -43,7 +43,7 @@ def test_a_loop_is_unrolled_in_full_up_to_128_steps():
 
 
 def test_a_chunk_is_all_that_a_kernel_sees_of_a_sequence():
-    made = inputs.make(Workload("long", T=130, B=1, I=2, H=3, O=1), "float32")
-    got, _ = kernels.rnn(made.params, made.x, kernel="unrolled-full", chunk=2)
-    want, _ = reference.rnn(made.params, made.x)
+    inputs = make_inputs(Workload("long", T=130, B=1, I=2, H=3, O=1), "float32")
+    got, _ = kernels.rnn(inputs.params, inputs.x, kernel="unrolled-full", chunk=2)
+    want, _ = reference.rnn(inputs.params, inputs.x)
     assert jnp.allclose(got, want, atol=1e-5)

@@ -13,20 +13,20 @@ from jax.sharding import AxisType, NamedSharding
 
 import kernels
 import reference
-from bench.cases import inputs
+from bench.cases.inputs import make_inputs
 from bench.cases.tolerance import tolerance
 from bench.cases.workloads import Workload
 from kernels import mosaic, pallas, triton
+from kernels.common.sharding import vary_alike
 from kernels.registry import KERNELS
-from kernels.sharding import vary_alike
 
 SHAPE = Workload("eight rows", T=3, B=8, I=3, H=7, O=2)
 DEVICES = 4
 
 
 @pytest.fixture
-def made(dtype):
-    return inputs.make(SHAPE, dtype)
+def inputs(dtype):
+    return make_inputs(SHAPE, dtype)
 
 
 @pytest.fixture
@@ -56,15 +56,15 @@ def both(model):
     return lambda *arguments: (model(*arguments), gradient(model)(*arguments))
 
 
-def arguments(made):
-    return made.params, made.x, made.h0
+def arguments(inputs):
+    return inputs.params, inputs.x, inputs.h0
 
 
 @cache
 def untransformed(kernel, way):
     """`both` of a kernel on one device, which many tests compare with."""
     model = partial(kernels.rnn, kernel=kernel)
-    return jax.jit(both(way(model)))(*arguments(inputs.make(SHAPE, full_precision(kernel))))
+    return jax.jit(both(way(model)))(*arguments(make_inputs(SHAPE, full_precision(kernel))))
 
 
 def unchanged(model):
@@ -74,12 +74,12 @@ def unchanged(model):
 # One device.
 
 
-def test_jit_donation_and_remat(kernel, model, made, hold):
+def test_jit_donation_and_remat(kernel, model, inputs, hold):
     want = untransformed(kernel, unchanged)
-    hold(both(model)(*arguments(made)), want)
-    copies = jax.tree.map(jnp.copy, arguments(made))
+    hold(both(model)(*arguments(inputs)), want)
+    copies = jax.tree.map(jnp.copy, arguments(inputs))
     hold(jax.jit(both(model), donate_argnums=(0, 1, 2))(*copies), want)
-    hold(jax.jit(gradient(jax.checkpoint(model)))(*arguments(made)), want[1])
+    hold(jax.jit(gradient(jax.checkpoint(model)))(*arguments(inputs)), want[1])
 
 
 def in_a_scan(model, params, x, h0):
@@ -108,12 +108,12 @@ def in_a_branch(model, params, x, h0):
 def step_by_step(around, dtype):
     """By the reference, in Python's own control flow."""
     with jax.disable_jit():
-        return both(partial(around, reference.rnn))(*arguments(inputs.make(SHAPE, dtype)))
+        return both(partial(around, reference.rnn))(*arguments(make_inputs(SHAPE, dtype)))
 
 
 @pytest.mark.parametrize("around", [in_a_scan, in_a_loop, in_a_branch])
-def test_control_flow_around_it(model, made, dtype, hold, around):
-    got = jax.jit(both(partial(around, model)))(*arguments(made))
+def test_control_flow_around_it(model, inputs, dtype, hold, around):
+    got = jax.jit(both(partial(around, model)))(*arguments(inputs))
     hold(got, step_by_step(around, dtype))
 
 
@@ -126,11 +126,11 @@ MAPPED = {
 
 
 @pytest.mark.parametrize("axes", MAPPED.values(), ids=MAPPED.keys())
-def test_vmap(model, made, hold, axes):
+def test_vmap(model, inputs, hold, axes):
     """Over two problems, then, where that is all of them, over none."""
     pairs = [
         jax.tree.map(lambda leaf: jnp.stack([leaf, -leaf]), each) if axis == 0 else each
-        for each, axis in zip(arguments(made), axes, strict=True)
+        for each, axis in zip(arguments(inputs), axes, strict=True)
     ]
     one, mapped = jax.jit(both(model)), jax.jit(jax.vmap(both(model), axes))
     got = mapped(*pairs)
@@ -148,16 +148,16 @@ def _pick(tree, axis, index):
     return tree if axis is None else jax.tree.map(lambda leaf: leaf[index], tree)
 
 
-def test_vmap_of_vmap(model, made, hold):
-    x = jnp.stack([jnp.stack([made.x, -made.x]), jnp.stack([2 * made.x, made.x])])
-    run = partial(model, made.params)
+def test_vmap_of_vmap(model, inputs, hold):
+    x = jnp.stack([jnp.stack([inputs.x, -inputs.x]), jnp.stack([2 * inputs.x, inputs.x])])
+    run = partial(model, inputs.params)
     hold(_pick(jax.vmap(jax.vmap(run))(x), 0, (1, 0)), run(x[1, 0]))
 
 
-def test_from_several_threads(kernel, model, made, hold):
+def test_from_several_threads(kernel, model, inputs, hold):
     run = jax.jit(both(model))
     with ThreadPoolExecutor(4) as pool:
-        for got in pool.map(lambda _: run(*arguments(made)), range(8)):
+        for got in pool.map(lambda _: run(*arguments(inputs)), range(8)):
             hold(got, untransformed(kernel, unchanged))
 
 
@@ -171,11 +171,11 @@ def mesh(request):
     return jax.make_mesh((DEVICES,), ("batch",), axis_types=(request.param,))
 
 
-def divided(mesh, made):
+def divided(mesh, inputs):
     """Weights on every device, rows of the batch on each."""
     return tuple(
         jax.device_put(argument, NamedSharding(mesh, spec))
-        for argument, spec in zip(arguments(made), OVER_BATCH, strict=True)
+        for argument, spec in zip(arguments(inputs), OVER_BATCH, strict=True)
     )
 
 
@@ -199,9 +199,9 @@ def with_and_without_h0(model):
     return lambda params, x, h0: (model(params, x, h0), model(params, x))
 
 
-def test_shard_map(kernel, model, made, hold, mesh):
+def test_shard_map(kernel, model, inputs, hold, mesh):
     want = untransformed(kernel, every_way)[1]
-    hold_on_shards(every_way(model), want, made, hold, mesh)
+    hold_on_shards(every_way(model), want, inputs, hold, mesh)
 
 
 @pytest.mark.parametrize("kernel", ["scan", "native"])
@@ -211,18 +211,18 @@ def test_shard_map_in_chunks(kernel, mesh):
         pytest.skip(reason)
     model = in_chunks(partial(kernels.rnn, kernel=kernel))
     want = untransformed(kernel, in_chunks)[1]
-    hold_on_shards(model, want, inputs.make(SHAPE, "float32"), HOLD, mesh)
+    hold_on_shards(model, want, make_inputs(SHAPE, "float32"), HOLD, mesh)
 
 
 def test_shard_map_of_the_reference(mesh):
-    model, made = with_and_without_h0(reference.rnn), inputs.make(SHAPE, "float32")
-    hold_on_shards(model, gradient(model)(*arguments(made)), made, HOLD, mesh)
+    model, inputs = with_and_without_h0(reference.rnn), make_inputs(SHAPE, "float32")
+    hold_on_shards(model, gradient(model)(*arguments(inputs)), inputs, HOLD, mesh)
 
 
 HOLD = partial(hold_equal, allowed=tolerance(SHAPE, "float32", "train"))
 
 
-def hold_on_shards(function, want, made, hold, mesh):
+def hold_on_shards(function, want, inputs, hold, mesh):
     """With the gradient inside the mapped function, then outside: that of weights is a sum."""
 
     def total(*shards):
@@ -232,22 +232,22 @@ def hold_on_shards(function, want, made, hold, mesh):
         inside = jax.shard_map(gradient(function), in_specs=OVER_BATCH, out_specs=OVER_BATCH)
         outside = jax.grad(jax.shard_map(total, in_specs=OVER_BATCH, out_specs=jax.P()), (0, 1, 2))
         for run in (inside, outside):
-            hold(jax.jit(run)(*divided(mesh, made)), want)
+            hold(jax.jit(run)(*divided(mesh, inputs)), want)
 
 
-def test_results_say_that_they_differ_from_shard_to_shard(model, made, mesh):
+def test_results_say_that_they_differ_from_shard_to_shard(model, inputs, mesh):
     """Else a caller could pass one device's result for all."""
 
     def claim(*shards):
         return model(*shards)[1]
 
     with jax.set_mesh(mesh), pytest.raises(ValueError, match="out_specs which require replication"):
-        jax.shard_map(claim, in_specs=OVER_BATCH, out_specs=jax.P())(*divided(mesh, made))
+        jax.shard_map(claim, in_specs=OVER_BATCH, out_specs=jax.P())(*divided(mesh, inputs))
 
 
-def test_each_device_computes_its_rows_where_they_lie(kernel, model, made, hold, mesh):
+def test_each_device_computes_its_rows_where_they_lie(kernel, model, inputs, hold, mesh):
     """Under plain jit: no rows are gathered, only sums cross the mesh."""
-    operands = divided(mesh, made)
+    operands = divided(mesh, inputs)
     program = jax.jit(both(every_way(model))).lower(*operands).compile()
     got = program(*operands)
     hold(got, untransformed(kernel, every_way))
@@ -257,32 +257,33 @@ def test_each_device_computes_its_rows_where_they_lie(kernel, model, made, hold,
         assert array.sharding.spec[:2] == (None, "batch")
 
 
-def test_a_mesh_that_nothing_is_divided_over(kernel, model, made, hold, mesh):
+def test_a_mesh_that_nothing_is_divided_over(kernel, model, inputs, hold, mesh):
     with jax.set_mesh(mesh):
-        got = jax.jit(both(model))(*arguments(made))
+        got = jax.jit(both(model))(*arguments(inputs))
     hold(got, untransformed(kernel, unchanged))
 
 
-def test_operands_divided_otherwise(model, made, hold):
+def test_operands_divided_otherwise(model, inputs, hold):
     """Weights, and time, that are divided over explicit axes are put together first."""
     mesh = jax.make_mesh((2, 2), ("one", "other"), axis_types=(AxisType.Explicit,) * 2)
 
     def place(array, *axes):
         return jax.device_put(array, NamedSharding(mesh, jax.P(*axes)))
 
-    params = made.params._replace(w_ho=place(made.params.w_ho, None, "other"))
-    x, h0 = place(jnp.concatenate([made.x, made.x[:1]]), "other", "one"), place(made.h0, "one")
-    want = model(made.params, np.asarray(x), made.h0)
+    params = inputs.params._replace(w_ho=place(inputs.params.w_ho, None, "other"))
+    x = place(jnp.concatenate([inputs.x, inputs.x[:1]]), "other", "one")
+    h0 = place(inputs.h0, "one")
+    want = model(inputs.params, np.asarray(x), inputs.h0)
     hold(jax.jit(model)(params, x, h0), want)
 
 
 @pytest.mark.parametrize("kernel", ["scan"])
-def test_a_state_divided_otherwise_than_its_sequence(model, made, hold):
+def test_a_state_divided_otherwise_than_its_sequence(model, inputs, hold):
     """The rows of the batch then are where the state has them."""
     mesh = jax.make_mesh((DEVICES,), ("batch",), axis_types=(AxisType.Explicit,))
-    h0 = jax.device_put(made.h0, NamedSharding(mesh, jax.P("batch")))
-    y, h_last = jax.jit(model)(made.params, made.x, h0)
-    hold((y, h_last), model(*arguments(made)))
+    h0 = jax.device_put(inputs.h0, NamedSharding(mesh, jax.P("batch")))
+    y, h_last = jax.jit(model)(inputs.params, inputs.x, h0)
+    hold((y, h_last), model(*arguments(inputs)))
     assert y.sharding.spec[1] == h_last.sharding.spec[0] == "batch"
 
 
@@ -322,11 +323,11 @@ FORWARD_MODE = {
 
 
 @pytest.mark.parametrize("mode", FORWARD_MODE)
-def test_forward_mode(kernel, model, made, hold, mode):
+def test_forward_mode(kernel, model, inputs, hold, mode):
     def f(x):
-        return loss(model(made.params, x))
+        return loss(model(inputs.params, x))
 
-    x = made.x[:2, :1]
+    x = inputs.x[:2, :1]
     if KERNELS[kernel].backward is None:
         want = jax.grad(lambda x: f(x))(x)
         got = FORWARD_MODE[mode](f, x)
@@ -336,10 +337,10 @@ def test_forward_mode(kernel, model, made, hold, mode):
         FORWARD_MODE[mode](f, x)
 
 
-def test_gradient_of_a_gradient(kernel, model, made, hold):
+def test_gradient_of_a_gradient(kernel, model, inputs, hold):
     def twice(model):
         inner = gradient(model)
-        return jax.grad(lambda h0: loss(inner(made.params, made.x, h0)))(made.h0)
+        return jax.grad(lambda h0: loss(inner(inputs.params, inputs.x, h0)))(inputs.h0)
 
     if kernel in ("native", "pallas"):
         with pytest.raises(NotImplementedError, match="no second derivative"):
@@ -348,13 +349,13 @@ def test_gradient_of_a_gradient(kernel, model, made, hold):
         hold(twice(model), twice(reference.rnn))
 
 
-def test_export(kernel, model, made, hold):
+def test_export(kernel, model, inputs, hold):
     exporting = jax.export.export(
         jax.jit(model),
         disabled_checks=map(jax.export.DisabledSafetyCheck.custom_call, kernels.custom_calls()),
     )
-    exported = exporting(*arguments(made))
-    hold(exported.call(*arguments(made)), model(*arguments(made)))
+    exported = exporting(*arguments(inputs))
+    hold(exported.call(*arguments(inputs)), model(*arguments(inputs)))
 
 
 def test_export_of_native_is_refused_unless_allowed():
@@ -362,4 +363,4 @@ def test_export_of_native_is_refused_unless_allowed():
         pytest.skip(reason)
     export = jax.export.export(jax.jit(partial(kernels.rnn, kernel="native")))
     with pytest.raises(ValueError, match=r"(?s)custom calls .*recurrent_kernels"):
-        export(*arguments(inputs.make(SHAPE, "float32")))
+        export(*arguments(make_inputs(SHAPE, "float32")))

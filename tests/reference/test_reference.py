@@ -10,7 +10,7 @@ from reference import oracle
 
 
 def test_mission_example():
-    """The example the project was asked for, biases shaped (1, n) and passed as they are."""
+    """The example that the project began with, biases shaped (1, n) and passed as they are."""
     keys = jax.random.split(jax.random.PRNGKey(100), 6)
     x, w_xh, w_hh, w_ho, b_t, b_o = (
         jax.random.normal(key, shape)

@@ -8,9 +8,9 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
-from bench.cases import inputs
 from bench.cases.case import Case
 from bench.cases.dtypes import FORMATS
+from bench.cases.inputs import make_inputs
 from bench.contenders.peers import peer, torch_model
 from bench.contenders.peers.peer import Peer, Runnable
 from bench.contenders.subject import Subject
@@ -50,7 +50,7 @@ class _Model:
     def __init__(self, case: Case, device: str, backend: str):
         from flashrnn import FlashRNNConfig
 
-        w, p = case.workload, inputs.make(case.workload, case.dtype).params
+        w, p = case.workload, make_inputs(case.workload, case.dtype).params
         ours = p.w_xh.T, p.w_hh.T[None, None], p.b_h[None, None], p.w_ho.T, p.b_o
         tensors = (torch_model.on(device, value) for value in ours)
         self.parameters = tuple(tensor.contiguous().requires_grad_() for tensor in tensors)

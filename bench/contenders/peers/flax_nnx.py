@@ -10,10 +10,9 @@ from typing import Any
 import jax
 from jaxtyping import Array, Float, PyTree
 
-from bench.cases import inputs
 from bench.cases.case import Case
 from bench.cases.dtypes import FORMATS
-from bench.cases.inputs import Inputs
+from bench.cases.inputs import Inputs, make_inputs
 from bench.cases.programs import Pairs, Program, half_mean_square
 from bench.contenders.peers import peer
 from bench.contenders.peers.peer import Outputs, Peer
@@ -38,18 +37,18 @@ def unsupported(case: Case) -> str | None:
 
 def prepare(case: Case) -> Subject:
     """Compiled as a kernel's program is."""
-    model = _Model(case, inputs.make(case.workload, case.dtype))
+    model = _Model(case, make_inputs(case.workload, case.dtype))
     return compiled({"forward": model.forward, "train": model.train}[case.phase]())
 
 
 class _Model:
     """Flax's layers as a function of their weights, on our inputs."""
 
-    def __init__(self, case: Case, made: Inputs):
+    def __init__(self, case: Case, inputs: Inputs):
         from flax import nnx
 
-        self._nnx, self._case, self._made = nnx, case, made
-        layers = convert.to_flax(made.params, case.activation)
+        self._nnx, self._case, self._inputs = nnx, case, inputs
+        layers = convert.to_flax(inputs.params, case.activation)
         self._graph, self._weights, self._rest = nnx.split(layers, nnx.Param, ...)
 
     def _layers(self, weights: PyTree) -> tuple[Any, Any]:
@@ -71,23 +70,23 @@ class _Model:
         def pairs(results):
             return peer.pairs(self._case, Outputs(*results))
 
-        return Program(run, (self._weights, self._made.x, self._made.h0), pairs)
+        return Program(run, (self._weights, self._inputs.x, self._inputs.h0), pairs)
 
     def train(self) -> Program:
         """Value and gradient of the loss of `bench.cases.programs`."""
-        made = self._made
+        inputs = self._inputs
 
         def loss(weights, x, h0, y_target, h_target):
             y, h_last, _ = self._run(weights, x, h0)
             value = half_mean_square(y, y_target) + half_mean_square(h_last, h_target)
             return value, (y, h_last)
 
-        arguments = self._weights, made.x, made.h0, made.targets.y, made.targets.h[-1]
+        arguments = self._weights, inputs.x, inputs.h0, inputs.targets.y, inputs.targets.h[-1]
         return Program(jax.value_and_grad(loss, has_aux=True), arguments, self._trained)
 
     def _trained(self, results: PyTree) -> Pairs:
         (_, (y, h_last)), slopes = results
-        h = jax.jit(self._run)(self._weights, self._made.x, self._made.h0)[2]
+        h = jax.jit(self._run)(self._weights, self._inputs.x, self._inputs.h0)[2]
         gradients: Params = convert.from_flax(*self._layers(slopes))
         return peer.pairs(self._case, Outputs(y, h_last, h, gradients))
 

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.cases import inputs
 from bench.cases.case import Case
-from bench.cases.inputs import Inputs
+from bench.cases.inputs import Inputs, make_inputs
 from bench.contenders.peers import peer
 from bench.contenders.peers.peer import Outputs, Peer, Runnable
 from bench.contenders.subject import Subject
@@ -48,16 +47,16 @@ def build(case: Case) -> Runnable:
     """The case in a session with its arrays bound."""
     import onnxruntime
 
-    made = inputs.make(case.workload, case.dtype)
+    inputs = make_inputs(case.workload, case.dtype)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = processor.threads(), 1
     start = perf_counter()
     session = onnxruntime.InferenceSession(
-        model(case, made), options, providers=["CPUExecutionProvider"]
+        model(case, inputs), options, providers=["CPUExecutionProvider"]
     )
-    made_s = perf_counter() - start
+    compile_s = perf_counter() - start
     binding = session.io_binding()
-    for name, value in {"x": made.x, "h0": np.asarray(made.h0)[None]}.items():
+    for name, value in {"x": inputs.x, "h0": np.asarray(inputs.h0)[None]}.items():
         binding.bind_ortvalue_input(name, onnxruntime.OrtValue.ortvalue_from_numpy(np.array(value)))
     for output in session.get_outputs():
         empty = onnxruntime.OrtValue.ortvalue_from_shape_and_type(output.shape, np.float32)
@@ -71,10 +70,10 @@ def build(case: Case) -> Runnable:
         y, h_last = (result.numpy() for result in results)
         return Outputs(y.copy(), h_last[0].copy())
 
-    return Runnable(call, outputs, made_s)
+    return Runnable(call, outputs, compile_s)
 
 
-def model(case: Case, made: Inputs) -> bytes:
+def model(case: Case, inputs: Inputs) -> bytes:
     """The layer as an ONNX file: x (T, B, I), h0 (1, B, H) in; y (T, B, O), h_last (1, B, H) out.
 
     RNN keeps an axis of directions, and its weights and its two biases in rows: our b_h is the
@@ -82,7 +81,7 @@ def model(case: Case, made: Inputs) -> bytes:
     """
     from onnx import TensorProto, checker, helper, numpy_helper
 
-    w, p = case.workload, made.params
+    w, p = case.workload, inputs.params
     constants = {
         "w": np.asarray(p.w_xh).T[None],
         "r": np.asarray(p.w_hh).T[None],
@@ -112,11 +111,11 @@ def model(case: Case, made: Inputs) -> bytes:
             for name, value in constants.items()
         ],
     )
-    made_model = helper.make_model(
+    proto = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
     )
-    checker.check_model(made_model)
-    return made_model.SerializeToString()
+    checker.check_model(proto)
+    return proto.SerializeToString()
 
 
 def versions() -> dict[str, str]:

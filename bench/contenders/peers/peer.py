@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from bench.cases import inputs
 from bench.cases.case import Case
+from bench.cases.inputs import make_inputs
 from bench.cases.programs import Pairs, forward_pairs, train_pairs
 from bench.contenders.subject import Subject
 
@@ -40,15 +40,15 @@ class Runnable:
 
     call: Callable[[], Any]
     outputs: Callable[[Any], Outputs]
-    made_s: float | None = None  # seconds of compiling, where there is such a thing
+    compile_s: float | None = None  # seconds of compiling, where there is such a thing
 
 
-def subject(case: Case, made: Runnable) -> Subject:
+def subject(case: Case, runnable: Runnable) -> Subject:
     """The same, to be called and timed in this process."""
     return Subject(
-        made.call,
-        lambda results: pairs(case, made.outputs(results)),
-        compile_s=made.made_s,
+        runnable.call,
+        lambda results: pairs(case, runnable.outputs(results)),
+        compile_s=runnable.compile_s,
     )
 
 
@@ -56,8 +56,8 @@ def pairs(case: Case, got: Outputs) -> Pairs:
     """The outputs beside the oracle's."""
     if got.gradients is None:
         return forward_pairs(case, (got.y, got.h_last))
-    made = inputs.make(case.workload, case.dtype)
-    return train_pairs(case, made, (got.y, got.h_last), got.h, got.gradients)
+    inputs = make_inputs(case.workload, case.dtype)
+    return train_pairs(case, inputs, (got.y, got.h_last), got.h, got.gradients)
 
 
 def no_tf32(case: Case) -> str | None:

@@ -7,9 +7,9 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import numpy as np
 
-from bench.cases import inputs
 from bench.cases.case import Case
 from bench.cases.dtypes import FORMATS
+from bench.cases.inputs import make_inputs
 from bench.contenders.peers.peer import Outputs, Runnable
 from bench.timing import processor
 from kernels import convert
@@ -35,8 +35,8 @@ def runnable(case: Case, model: Model, device: str) -> Runnable:
         torch.set_num_threads(processor.threads())
     allowed = FORMATS[case.dtype].precision == "tf32"
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = allowed
-    made = inputs.make(case.workload, case.dtype)
-    arrays = made.x, made.h0, made.targets.y, made.targets.h[-1]
+    inputs = make_inputs(case.workload, case.dtype)
+    arrays = inputs.x, inputs.h0, inputs.targets.y, inputs.targets.h[-1]
     call, outputs = _PASSES[case.phase](model, *(on(device, value) for value in arrays))
     return Runnable(_waiting(call, device), outputs)
 

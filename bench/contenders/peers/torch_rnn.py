@@ -7,8 +7,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
-from bench.cases import inputs
 from bench.cases.case import Case
+from bench.cases.inputs import make_inputs
 from bench.contenders.peers import peer, torch_model
 from bench.contenders.peers.peer import Peer, Runnable
 from bench.contenders.subject import Subject
@@ -58,7 +58,7 @@ class _Model:
     """A `torch_model.Model`. torch's second bias stays zero, and is not trained."""
 
     def __init__(self, case: Case, device: str):
-        params = inputs.make(case.workload, case.dtype).params
+        params = make_inputs(case.workload, case.dtype).params
         layers = convert.to_torch(params, case.activation)
         rnn, out = self._rnn, self._out = tuple(layer.to(device) for layer in layers)
         rnn.flatten_parameters()

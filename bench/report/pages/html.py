@@ -1,4 +1,4 @@
-"""Sections as one HTML page that asks the network for nothing.
+"""Sections as one HTML page that loads nothing from the network.
 
 Styles and script stand in the page, and its policy lets a browser run that script alone, by its
 hash. Drawings are images with data addresses, not inlined SVG: matplotlib repeats ids and styles

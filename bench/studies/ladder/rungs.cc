@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "forward.h"
-#include "pool.h"
+#include "threads/pool.h"
 
 namespace {
 
@@ -104,9 +104,9 @@ void hoisted(Problem& p, Multiply multiply) {
 }
 
 void fused(Problem& p, Pool& pool, Index threads, std::function<void(rnn::Choices&)> choose) {
-  rnn::Layer<float> layer{p.T,           p.B,          p.I,           p.H,          p.O,
-                          p.w_xh.data(), p.w_hh.data(), p.b_h.data(), p.w_ho.data(), p.b_o.data(),
-                          p.x.data(),    p.h0.data()};
+  rnn::Problem<float> layer{p.T,           p.B,           p.I,          p.H,           p.O,
+                            p.w_xh.data(), p.w_hh.data(), p.b_h.data(), p.w_ho.data(), p.b_o.data(),
+                            p.x.data(),    p.h0.data()};
   rnn::Choices choices = rnn::choose(p.T, p.B, true);
   choose(choices);
   Forward forward(layer, {nullptr, nullptr, p.h_last.data(), p.y.data()}, choices);
@@ -182,7 +182,7 @@ void saturate(Index n) {
     for (int c = 0; c < chains; ++c) sums[c] = sums[c] * a + b;
   float total = 0;
   for (const auto& sum : sums) total += sum[0];
-  if (total == 0) std::abort();  // so that the sums are wanted
+  if (total == 0) std::abort();  // uses the sums, which the compiler would drop
 }
 
 double peak(Index threads) {

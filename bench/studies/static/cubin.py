@@ -35,7 +35,7 @@ class Usage:
 
 
 def read(files: Sequence[Path]) -> tuple[Usage, ...]:
-    """Every function of these cubins, in their order. Half a second each, hence the threads."""
+    """Every function of these cubins, in their order. Half a second each, so in threads."""
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         return tuple(usage for usages in threads.map(_read, files) for usage in usages)
 

@@ -9,7 +9,7 @@
 #include <memory>
 #include <new>
 
-#include "vector.h"
+#include "math/vector.h"
 
 namespace rnn {
 
@@ -45,18 +45,18 @@ class Arena {
   std::size_t bytes_ = 0;
 };
 
-// An arena for as long as it lives: one that an earlier call left, else a new one. Without a lock,
-// which a fork could leave closed for ever. Those left behind live as long as the process.
-class Borrowed {
+// An arena for as long as the lease lives: one that an earlier call left, else a new one. Without a
+// lock, which a fork could leave closed for ever. Free arenas live as long as the process.
+class ArenaLease {
  public:
-  Borrowed() {
-    for (auto& place : shelf())
+  ArenaLease() {
+    for (auto& place : free_arenas())
       if ((arena_ = place.exchange(nullptr))) return;
     arena_ = new Arena;
   }
-  Borrowed(const Borrowed&) = delete;
-  ~Borrowed() {
-    for (auto& place : shelf()) {
+  ArenaLease(const ArenaLease&) = delete;
+  ~ArenaLease() {
+    for (auto& place : free_arenas()) {
       Arena* empty = nullptr;
       if (place.compare_exchange_strong(empty, arena_)) return;
     }
@@ -66,7 +66,7 @@ class Borrowed {
   Arena* operator->() const { return arena_; }
 
  private:
-  static std::array<std::atomic<Arena*>, 4>& shelf() {
+  static std::array<std::atomic<Arena*>, 4>& free_arenas() {
     static std::array<std::atomic<Arena*>, 4> arenas{};
     return arenas;
   }
@@ -74,13 +74,13 @@ class Borrowed {
   Arena* arena_;
 };
 
-// Deals out parts of an arena. Over no memory at all it only counts.
-class Dealer {
+// Gives out parts of an arena, one after the other. Over no memory at all it only counts.
+class BumpAllocator {
  public:
-  explicit Dealer(char* memory = nullptr) : memory_(memory) {}
+  explicit BumpAllocator(char* memory = nullptr) : memory_(memory) {}
 
   template <class T>
-  T* deal(Index n) {
+  T* allocate(Index n) {
     T* given = memory_ ? reinterpret_cast<T*>(memory_ + used_) : nullptr;
     used_ += round_up(std::size_t(n) * sizeof(T), kCacheLine);
     return given;

@@ -1,4 +1,4 @@
-// What XLA calls: its buffers as layers, a team from its threads.
+// What XLA calls: its buffers as problems, a team from its threads.
 #include "backward.h"
 #include "forward.h"
 #include "xla/ffi/api/ffi.h"
@@ -26,25 +26,25 @@ template <ffi::DataType type>
 using Stored = typename StoredAs<type>::type;
 
 template <ffi::DataType type, std::size_t rank>
-using Given = ffi::Buffer<type, rank>;
+using Input = ffi::Buffer<type, rank>;
 template <ffi::DataType type, std::size_t rank>
-using Wanted = ffi::Result<ffi::Buffer<type, rank>>;
+using Output = ffi::Result<ffi::Buffer<type, rank>>;
 
 template <ffi::DataType type, std::size_t rank>
-Stored<type>* data(const Given<type, rank>& buffer) {
+Stored<type>* data(const Input<type, rank>& buffer) {
   return static_cast<Stored<type>*>(buffer.untyped_data());
 }
 template <ffi::DataType type, std::size_t rank>
-Stored<type>* data(const Wanted<type, rank>& buffer) {
+Stored<type>* data(const Output<type, rank>& buffer) {
   return static_cast<Stored<type>*>(buffer->untyped_data());
 }
 
 // Runs a pass on as many of XLA's threads as it is worth.
-template <class Pass, class Number, class Arrays>
-ffi::Error run(ffi::ThreadPool& pool, const Layer<Number>& layer, const Arrays& arrays) {
+template <class Direction, class Number, class Arrays>
+ffi::Error run(ffi::ThreadPool& pool, const Problem<Number>& problem, const Arrays& arrays) {
   try {
-    Pass pass(layer, arrays);
-    const Effort effort = effort_of(layer, pool.num_threads());
+    Direction pass(problem, arrays);
+    const Effort effort = effort_of(problem, pool.num_threads());
     run_team(pool, effort.threads, effort.patience, pass);
     return ffi::Error::Success();
   } catch (const std::bad_alloc&) {
@@ -53,83 +53,83 @@ ffi::Error run(ffi::ThreadPool& pool, const Layer<Number>& layer, const Arrays& 
 }
 
 template <class Number>
-ffi::Error forward(ffi::ThreadPool& pool, bool relu, const Layer<Number>& layer,
+ffi::Error forward(ffi::ThreadPool& pool, bool relu, const Problem<Number>& problem,
                    const ForwardArrays<Number>& arrays) {
-  return relu ? run<Forward<Number, Activation::kRelu>>(pool, layer, arrays)
-              : run<Forward<Number, Activation::kTanh>>(pool, layer, arrays);
+  return relu ? run<Forward<Number, Activation::kRelu>>(pool, problem, arrays)
+              : run<Forward<Number, Activation::kTanh>>(pool, problem, arrays);
 }
 
 template <class Number>
-ffi::Error backward(ffi::ThreadPool& pool, bool relu, const Layer<Number>& layer,
+ffi::Error backward(ffi::ThreadPool& pool, bool relu, const Problem<Number>& problem,
                     const BackwardArrays<Number>& arrays) {
-  return relu ? run<Backward<Number, Activation::kRelu>>(pool, layer, arrays)
-              : run<Backward<Number, Activation::kTanh>>(pool, layer, arrays);
+  return relu ? run<Backward<Number, Activation::kRelu>>(pool, problem, arrays)
+              : run<Backward<Number, Activation::kTanh>>(pool, problem, arrays);
 }
 
 template <ffi::DataType type>
-ffi::Error recurrence_forward(ffi::ThreadPool pool, bool relu, Given<type, 3> z,
-                              Given<type, 2> w_hh, Given<type, 2> h0, Wanted<type, 3> h) {
+ffi::Error recurrence_forward(ffi::ThreadPool pool, bool relu, Input<type, 3> z,
+                              Input<type, 2> w_hh, Input<type, 2> h0, Output<type, 3> h) {
   const auto T = z.dimensions()[0], B = z.dimensions()[1], H = z.dimensions()[2];
-  Layer<Stored<type>> layer{};
-  layer.T = T, layer.B = B, layer.H = H;
-  layer.w_hh = data(w_hh), layer.h0 = data(h0);
+  Problem<Stored<type>> problem{};
+  problem.T = T, problem.B = B, problem.H = H;
+  problem.w_hh = data(w_hh), problem.h0 = data(h0);
   ForwardArrays<Stored<type>> arrays{};
   arrays.z = data(z), arrays.h = data(h);
-  return forward(pool, relu, layer, arrays);
+  return forward(pool, relu, problem, arrays);
 }
 
 template <ffi::DataType type>
-ffi::Error recurrence_backward(ffi::ThreadPool pool, bool relu, Given<type, 3> dh,
-                               Given<type, 3> h, Given<type, 2> w_hh, Wanted<type, 3> dz) {
+ffi::Error recurrence_backward(ffi::ThreadPool pool, bool relu, Input<type, 3> dh,
+                               Input<type, 3> h, Input<type, 2> w_hh, Output<type, 3> dz) {
   const auto T = h.dimensions()[0], B = h.dimensions()[1], H = h.dimensions()[2];
-  Layer<Stored<type>> layer{};
-  layer.T = T, layer.B = B, layer.H = H;
-  layer.w_hh = data(w_hh);
+  Problem<Stored<type>> problem{};
+  problem.T = T, problem.B = B, problem.H = H;
+  problem.w_hh = data(w_hh);
   BackwardArrays<Stored<type>> arrays{};
   arrays.h = data(h), arrays.dh = data(dh), arrays.dz = data(dz);
-  return backward(pool, relu, layer, arrays);
+  return backward(pool, relu, problem, arrays);
 }
 
 template <ffi::DataType type>
-Layer<Stored<type>> whole(Given<type, 3> x, Given<type, 2> w_xh, Given<type, 2> w_hh,
-                    Given<type, 2> w_ho, Given<type, 2> h0) {
+Problem<Stored<type>> layer(Input<type, 3> x, Input<type, 2> w_xh, Input<type, 2> w_hh,
+                            Input<type, 2> w_ho, Input<type, 2> h0) {
   const auto T = x.dimensions()[0], B = x.dimensions()[1], I = x.dimensions()[2];
-  Layer<Stored<type>> layer{};
-  layer.T = T, layer.B = B, layer.I = I;
-  layer.H = w_ho.dimensions()[0], layer.O = w_ho.dimensions()[1];
-  layer.x = data(x), layer.w_xh = data(w_xh), layer.w_hh = data(w_hh);
-  layer.w_ho = data(w_ho), layer.h0 = data(h0);
-  return layer;
+  Problem<Stored<type>> problem{};
+  problem.T = T, problem.B = B, problem.I = I;
+  problem.H = w_ho.dimensions()[0], problem.O = w_ho.dimensions()[1];
+  problem.x = data(x), problem.w_xh = data(w_xh), problem.w_hh = data(w_hh);
+  problem.w_ho = data(w_ho), problem.h0 = data(h0);
+  return problem;
 }
 
 template <ffi::DataType type>
-ffi::Error layer_forward(ffi::ThreadPool pool, bool relu, Given<type, 2> w_xh,
-                         Given<type, 2> w_hh, Given<type, 1> b_h, Given<type, 2> w_ho,
-                         Given<type, 1> b_o, Given<type, 3> x, Given<type, 2> h0,
-                         Wanted<type, 3> y, Wanted<type, 2> h_last, Wanted<type, 3> h) {
-  Layer<Stored<type>> layer = whole<type>(x, w_xh, w_hh, w_ho, h0);
-  layer.b_h = data(b_h), layer.b_o = data(b_o);
+ffi::Error layer_forward(ffi::ThreadPool pool, bool relu, Input<type, 2> w_xh,
+                         Input<type, 2> w_hh, Input<type, 1> b_h, Input<type, 2> w_ho,
+                         Input<type, 1> b_o, Input<type, 3> x, Input<type, 2> h0,
+                         Output<type, 3> y, Output<type, 2> h_last, Output<type, 3> h) {
+  Problem<Stored<type>> problem = layer<type>(x, w_xh, w_hh, w_ho, h0);
+  problem.b_h = data(b_h), problem.b_o = data(b_o);
   ForwardArrays<Stored<type>> arrays{};
   arrays.y = data(y), arrays.h_last = data(h_last);
   if (h->element_count()) arrays.h = data(h);
-  return forward(pool, relu, layer, arrays);
+  return forward(pool, relu, problem, arrays);
 }
 
 template <ffi::DataType type>
-ffi::Error layer_backward(ffi::ThreadPool pool, bool relu, Given<type, 2> w_xh,
-                          Given<type, 2> w_hh, Given<type, 2> w_ho, Given<type, 3> x,
-                          Given<type, 2> h0, Given<type, 3> h, Given<type, 3> dy,
-                          Given<type, 2> dh_last, Wanted<type, 2> dw_xh,
-                          Wanted<type, 2> dw_hh, Wanted<type, 1> db_h,
-                          Wanted<type, 2> dw_ho, Wanted<type, 1> db_o, Wanted<type, 2> dh0,
-                          Wanted<type, 3> dx) {
-  const Layer<Stored<type>> layer = whole<type>(x, w_xh, w_hh, w_ho, h0);
+ffi::Error layer_backward(ffi::ThreadPool pool, bool relu, Input<type, 2> w_xh,
+                          Input<type, 2> w_hh, Input<type, 2> w_ho, Input<type, 3> x,
+                          Input<type, 2> h0, Input<type, 3> h, Input<type, 3> dy,
+                          Input<type, 2> dh_last, Output<type, 2> dw_xh,
+                          Output<type, 2> dw_hh, Output<type, 1> db_h,
+                          Output<type, 2> dw_ho, Output<type, 1> db_o, Output<type, 2> dh0,
+                          Output<type, 3> dx) {
+  const Problem<Stored<type>> problem = layer<type>(x, w_xh, w_hh, w_ho, h0);
   BackwardArrays<Stored<type>> arrays{};
   arrays.h = data(h), arrays.dy = data(dy), arrays.dh_last = data(dh_last);
   arrays.dw_xh = data(dw_xh), arrays.dw_hh = data(dw_hh), arrays.db_h = data(db_h);
   arrays.dw_ho = data(dw_ho), arrays.db_o = data(db_o), arrays.dh0 = data(dh0);
   if (dx->element_count()) arrays.dx = data(dx);
-  return backward(pool, relu, layer, arrays);
+  return backward(pool, relu, problem, arrays);
 }
 
 // A handler's binding, from its signature: the threads, the activation, buffers in and out.

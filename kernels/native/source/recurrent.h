@@ -4,7 +4,7 @@
 #include <atomic>
 #include <vector>
 
-#include "pack.h"
+#include "math/pack.h"
 
 namespace rnn {
 

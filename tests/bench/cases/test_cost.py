@@ -6,9 +6,10 @@ import tracemalloc
 import jax
 import pytest
 
-from bench.cases import inputs, programs
+from bench.cases import programs
 from bench.cases.case import PASSES, SCOPES, Case
 from bench.cases.cost import checked_flops, checked_steps, compulsory_bytes, cost, memory
+from bench.cases.inputs import make_inputs
 from bench.cases.programs import program
 from bench.cases.workloads import Workload
 from bench.contenders.subject import Subject
@@ -22,16 +23,16 @@ SHAPE = Workload("any", T=6, B=20, I=128, H=256, O=128)
 def test_flops_are_xlas(scope, phase, T):
     """To within the elementwise work that XLA does twice, or that a loss adds."""
     workload = Workload("any", T=T, B=20, I=128, H=512, O=128)
-    made = program(Case(workload, scope, phase, "float32", "relu", "unrolled-full"))
-    counted = jax.jit(made.run).lower(*made.arguments).compile().cost_analysis()["flops"]
+    built = program(Case(workload, scope, phase, "float32", "relu", "unrolled-full"))
+    counted = jax.jit(built.run).lower(*built.arguments).compile().cost_analysis()["flops"]
     assert cost(workload, scope, phase, 4).flops == pytest.approx(counted, rel=0.01)
 
 
 def test_bytes_are_the_arguments_and_results():
-    made = program(Case(SHAPE, "recurrence", "forward", "float32", "relu", "scan"))
-    arrays = jax.tree.leaves((made.arguments, made.run(*made.arguments)))
-    wanted = sum(array.nbytes for array in arrays)
-    assert cost(SHAPE, "recurrence", "forward", 4).bytes == wanted
+    built = program(Case(SHAPE, "recurrence", "forward", "float32", "relu", "scan"))
+    arrays = jax.tree.leaves((built.arguments, built.run(*built.arguments)))
+    expected = sum(array.nbytes for array in arrays)
+    assert cost(SHAPE, "recurrence", "forward", 4).bytes == expected
 
 
 def test_no_output_layer_costs_nothing():
@@ -46,16 +47,16 @@ def test_no_output_layer_costs_nothing():
 @pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("phase", ["forward", "train"])
 def test_compulsory_bytes_are_the_arguments_and_results(scope, phase, dtype):
-    made = program(Case(SHAPE, scope, phase, dtype, "relu", "scan"))
-    arrays = jax.tree.leaves((made.arguments, jax.eval_shape(made.run, *made.arguments)))
-    wanted = sum(array.size for array in arrays if array.ndim)  # but the loss
+    built = program(Case(SHAPE, scope, phase, dtype, "relu", "scan"))
+    arrays = jax.tree.leaves((built.arguments, jax.eval_shape(built.run, *built.arguments)))
+    expected = sum(array.size for array in arrays if array.ndim)  # but the loss
     itemsize = jax.numpy.dtype(dtype).itemsize
-    assert compulsory_bytes(SHAPE, scope, phase, itemsize) == wanted * itemsize
+    assert compulsory_bytes(SHAPE, scope, phase, itemsize) == expected * itemsize
 
 
 def moved_backward(scope):
-    made = program(Case(SHAPE, scope, "backward", "float32", "relu", "scan"))
-    arrays = jax.tree.leaves((made.arguments, jax.eval_shape(made.run, *made.arguments)))
+    built = program(Case(SHAPE, scope, "backward", "float32", "relu", "scan"))
+    arrays = jax.tree.leaves((built.arguments, jax.eval_shape(built.run, *built.arguments)))
     return sum(4 * array.size for array in arrays)
 
 
@@ -83,15 +84,15 @@ def test_a_case_takes_no_more_memory_than_is_said(scope, phase):
     """The check as far as NumPy allocates it, the program as XLA says."""
     shape = Workload("states", T=100, B=20, I=8, H=64, O=8)
     case = Case(shape, scope, phase, "float32", "relu", "scan")
-    for cached in (inputs.make, programs._oracle):
+    for cached in (make_inputs, programs._oracle):
         cached.cache_clear()
     tracemalloc.start()
     try:
-        made = program(case)
-        executable = jax.jit(made.run).lower(*made.arguments).compile()
+        built = program(case)
+        executable = jax.jit(built.run).lower(*built.arguments).compile()
         compiled_at = tracemalloc.get_traced_memory()[0]
         tracemalloc.reset_peak()
-        subject = Subject(lambda: executable(*made.arguments), made.pairs)
+        subject = Subject(lambda: executable(*built.arguments), built.pairs)
         subject.error(subject.call())
         host = tracemalloc.get_traced_memory()[1] - compiled_at
     finally:
@@ -144,8 +145,8 @@ def test_a_backward_model_needs_x_the_weights_of_its_states_and_what_comes_and_g
     """Arguments: x, W_hh, W_ho, h0, both cotangents. Results: the parameters' gradients."""
     arguments = ROWS * I + H * H + H * O + B * H + ROWS * O + B * H
     gradients = I * H + H * H + H + H * O + O
-    wanted = 2 * (arguments + gradients)
-    assert compulsory_bytes(SMALL, "model", "backward", 2) == wanted
+    expected = 2 * (arguments + gradients)
+    assert compulsory_bytes(SMALL, "model", "backward", 2) == expected
 
 
 @pytest.mark.parametrize(

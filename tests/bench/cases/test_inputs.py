@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.cases import inputs
+from bench.cases.inputs import check_alive, make_inputs
 from bench.cases.workloads import Workload
 from reference import oracle
 
@@ -13,24 +13,24 @@ LONG = Workload("long", T=1000, B=8, I=16, H=64, O=4)
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_thousand_steps_neither_explode_nor_die(activation, dtype):
-    made = inputs.make(LONG, dtype)
-    h = oracle.recurrence(made.z, made.params.w_hh, made.h0, activation=activation)
-    inputs.check_alive(h, activation)
+    inputs = make_inputs(LONG, dtype)
+    h = oracle.recurrence(inputs.z, inputs.params.w_hh, inputs.h0, activation=activation)
+    check_alive(h, activation)
     early, late = np.std(h[10:100]), np.std(h[-100:])
     assert late == pytest.approx(early, rel=0.2)
 
 
 def test_seeded_and_never_zero():
-    made = inputs.make(LONG, "float32")
-    inputs.make.cache_clear()
-    again = inputs.make(LONG, "float32")
-    np.testing.assert_array_equal(made.x, again.x)
-    for array in (*made.params, made.x, made.h0, made.z):
+    inputs = make_inputs(LONG, "float32")
+    make_inputs.cache_clear()
+    again = make_inputs(LONG, "float32")
+    np.testing.assert_array_equal(inputs.x, again.x)
+    for array in (*inputs.params, inputs.x, inputs.h0, inputs.z):
         assert np.count_nonzero(array) > 0.99 * array.size
 
 
 def test_a_few_units_may_all_be_off():
-    inputs.check_alive(np.zeros((300, 1, 3)), "relu")
+    check_alive(np.zeros((300, 1, 3)), "relu")
 
 
 @pytest.mark.parametrize(
@@ -45,4 +45,4 @@ def test_a_few_units_may_all_be_off():
 )
 def test_dead_or_exploding_states_are_refused(h, activation):
     with pytest.raises(ValueError, match=r"explode|dead"):
-        inputs.check_alive(h, activation)
+        check_alive(h, activation)

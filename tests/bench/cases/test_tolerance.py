@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bench.cases import inputs
 from bench.cases.dtypes import FORMATS
+from bench.cases.inputs import make_inputs
 from bench.cases.tolerance import deviation, tolerance
 from bench.cases.workloads import Workload, mission
 from reference import oracle
@@ -49,13 +49,13 @@ def test_one_number_and_none():
 
 def simulate(dtype, round_product):
     """The recurrence with states rounded to dtype, and products as the argument rounds them."""
-    made, storage = inputs.make(SHAPE, dtype), jnp.dtype(FORMATS[dtype].storage)
-    z, w, h = oracle.wide(made.z), oracle.wide(made.params.w_hh), oracle.wide(made.h0)
+    inputs, storage = make_inputs(SHAPE, dtype), jnp.dtype(FORMATS[dtype].storage)
+    z, w, h = oracle.wide(inputs.z), oracle.wide(inputs.params.w_hh), oracle.wide(inputs.h0)
     states = []
     for z_t in z:
         h = np.maximum(z_t + round_product(h, w), 0).astype(storage).astype(float)
         states.append(h)
-    want = oracle.recurrence(made.z, made.params.w_hh, made.h0, activation="relu")
+    want = oracle.recurrence(inputs.z, inputs.params.w_hh, inputs.h0, activation="relu")
     return deviation(np.stack(states), want)
 
 

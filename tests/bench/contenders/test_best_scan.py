@@ -11,7 +11,7 @@ from bench.contenders import best_scan
 from bench.contenders.best_scan import Variant
 from bench.contenders.subject import compiled
 from bench.timing import clock, race
-from kernels.numerics import dot
+from kernels.common.numerics import dot
 
 SHAPE = Workload("awkward", T=17, B=3, I=2, H=7, O=4)
 

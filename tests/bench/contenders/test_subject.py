@@ -13,44 +13,44 @@ RIGHT = np.arange(3.0)
 
 @pytest.fixture
 def subject():
-    """One whose `asked` counts how often the oracle was."""
-    asked = []
+    """One whose `checks` counts how often the oracle was."""
+    checks = []
 
     def pairs(outputs):
-        asked.append(1)
+        checks.append(1)
         return [(np.asarray(outputs[0]), RIGHT, 1.0)]
 
-    made = Subject(lambda: None, pairs)
-    return made, asked
+    counted = Subject(lambda: None, pairs)
+    return counted, checks
 
 
 def test_equal_outputs_are_judged_once(subject):
-    made, asked = subject
-    assert [made.error((RIGHT.copy(),)) for _ in range(3)] == [0, 0, 0]
-    assert len(asked) == 1
+    counted, checks = subject
+    assert [counted.error((RIGHT.copy(),)) for _ in range(3)] == [0, 0, 0]
+    assert len(checks) == 1
 
 
 def test_outputs_that_were_written_over_are_judged_again(subject):
-    made, asked = subject
+    counted, checks = subject
     outputs = (RIGHT.copy(),)
-    assert made.error(outputs) == 0
+    assert counted.error(outputs) == 0
     outputs[0][1] += 2
-    assert made.error(outputs) == 1.0
-    assert made.error((RIGHT,)) == 0
-    assert len(asked) == 3
+    assert counted.error(outputs) == 1.0
+    assert counted.error((RIGHT,)) == 0
+    assert len(checks) == 3
 
 
 def test_outputs_of_another_kind_are_always_judged(subject):
-    made, asked = subject
-    assert [made.error(([0.0, 1.0, 2.0],)) for _ in range(2)] == [0, 0]
-    assert len(asked) == 2
+    counted, checks = subject
+    assert [counted.error(([0.0, 1.0, 2.0],)) for _ in range(2)] == [0, 0]
+    assert len(checks) == 2
 
 
 def test_not_a_number_is_judged_each_time(subject):
-    made, asked = subject
+    counted, checks = subject
     wrong = np.array([0.0, np.nan, 2.0])
-    assert [made.error((wrong,)) for _ in range(2)] == [np.inf, np.inf]
-    assert len(asked) == 2
+    assert [counted.error((wrong,)) for _ in range(2)] == [np.inf, np.inf]
+    assert len(checks) == 2
 
 
 def test_a_call_waits_for_its_result():

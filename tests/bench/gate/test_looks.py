@@ -238,7 +238,7 @@ def test_what_a_program_raises_is_an_answer(monkeypatch):
 
 @pytest.fixture
 def gate(tmp_path, monkeypatch):
-    """The exit status of `bench regress` on the tiny shape, with rounds that nobody played."""
+    """The exit status of `bench regress` on the tiny shape, with invented rounds."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(revision, "commit", lambda *_: "0123456789abcdef")
     monkeypatch.setattr(revision, "unpacked", lambda *_: nullcontext(tmp_path))

@@ -45,17 +45,17 @@ def test_a_promise_is_broken_by_the_rates_and_not_kept_by_their_absence(rows, ke
 
 
 def test_the_figure_has_shares_in_percent_and_their_intervals(monkeypatch):
-    drawn, draw, made = {}, Axes.errorbar, set()
+    drawn, draw, drawn_on = {}, Axes.errorbar, set()
 
     def errorbar(axes, *numbers, label, **options):
-        made.add(axes)
+        drawn_on.add(axes)
         drawn[label] = numbers
         return draw(axes, *numbers, label=label, **options)
 
     monkeypatch.setattr(Axes, "errorbar", errorbar)
     error_rates.figure(error_rates.rates([ended("SAME")] * 20 + [ended("SLOWER", 0.1)] * 20))
     sizes, shares, (below, above) = drawn[Verdict.SLOWER]
-    (axes,) = made
+    (axes,) = drawn_on
     assert axes.get_xlabel() == "extra work planted, %"
     assert axes.get_ylabel() == "comparisons given the verdict, %"
     assert [text.get_text() for text in axes.get_legend().get_texts()] == list(Verdict)

@@ -20,7 +20,7 @@ from bench.timing import ceilings, probes
 CASE = Case(mission(100), "model", "forward", "float32", "relu", "scan")
 FLOPS = cost(CASE.workload, "model", "forward", 4).flops
 BYTES = compulsory_bytes(CASE.workload, "model", "forward", 4)
-# Each asks CASE for a millisecond.
+# CASE takes a millisecond at each.
 ARITHMETIC = Ceiling("arithmetic", "a product", (FLOPS * 1e3,), "float32")
 BANDWIDTH = Ceiling("bandwidth", "a copy", (BYTES * 1e3,), footprint=2**16)
 SERIAL = Ceiling("serial", "a step", (100 * 1e3,))

@@ -15,9 +15,9 @@ QUIET = Conditions(others=0.0, load_average=2.0, cpu_mhz=3000.0, gpu=None)
 
 
 def turns(rng, count, spread):
-    """`count` turns around 1 ms, each with a mood of its own and noise within."""
-    moods = np.exp(rng.normal(0, spread, count))
-    return [tuple(1e-3 * mood * np.exp(rng.normal(0, 0.01, 9))) for mood in moods]
+    """`count` turns around 1 ms, each with a level of its own and noise within."""
+    levels = np.exp(rng.normal(0, spread, count))
+    return [tuple(1e-3 * level * np.exp(rng.normal(0, 0.01, 9))) for level in levels]
 
 
 @pytest.mark.parametrize("count", [4, 10])

@@ -65,7 +65,7 @@ def test_a_verdict_needs_the_whole_interval(low, high, expected):
 
 
 def drawn(log_ratio, spread, heavy_tailed=False):
-    """Rounds that nobody played, of this centre and spread."""
+    """Invented rounds, of this centre and spread."""
     random = np.random.default_rng(7)
 
     def play(items):

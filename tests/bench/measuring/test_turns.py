@@ -33,8 +33,8 @@ def test_a_group_is_finished_before_the_next_and_alternates():
     assert len(set(groups)) == sum(a != b for a, b in zip(groups, [None, *groups], strict=False))
 
 
-def test_peers_are_asked_for_the_model_alone_and_never_for_half_of_it():
+def test_peers_run_the_whole_model_only_and_both_halves_of_training():
     found = cases(SUITES["smoke"][:1], ("float32",), ("scan", "torch"), PASSES)
-    asked = {(case.scope, case.phase) for case in found if case.kernel == "torch"}
-    assert asked == {("model", "forward"), ("model", "train")}
+    passes = {(case.scope, case.phase) for case in found if case.kernel == "torch"}
+    assert passes == {("model", "forward"), ("model", "train")}
     assert len(found) == 6 + 2

@@ -28,9 +28,9 @@ def elsewhere(tmp_path_factory):
         yield
 
 
-def report(made):
+def report(run):
     """The paths of report.md and report.html."""
-    return report_of(store.create(made, publish=True).parent)
+    return report_of(store.create(run, publish=True).parent)
 
 
 def many():
@@ -238,8 +238,8 @@ def complaints(page):
 @needs_chromium
 def test_it_loads_without_a_complaint_or_a_request(shown, path):
     assert complaints(shown) == []
-    asked = [request["request"]["url"] for request in shown.of("Network.requestWillBeSent")]
-    assert [url for url in asked if not url.startswith("data:")] == [path.resolve().as_uri()]
+    requested = [request["request"]["url"] for request in shown.of("Network.requestWillBeSent")]
+    assert [url for url in requested if not url.startswith("data:")] == [path.resolve().as_uri()]
     assert shown.run("[...document.images].every((i) => i.complete && i.naturalWidth > 0)")
 
 
@@ -291,8 +291,8 @@ def test_a_hostile_name_runs_nothing(chromium, hostile_folder):
     chromium.open(file)
     assert complaints(chromium) == [] and not chromium.of("Page.javascriptDialogOpening")
     assert HOSTILE in chromium.run("document.body.textContent")
-    asked = [request["request"]["url"] for request in chromium.of("Network.requestWillBeSent")]
-    assert [url for url in asked if not url.startswith("data:")] == [file]
+    requested = [request["request"]["url"] for request in chromium.of("Network.requestWillBeSent")]
+    assert [url for url in requested if not url.startswith("data:")] == [file]
 
 
 @needs_chromium

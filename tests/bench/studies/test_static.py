@@ -63,17 +63,17 @@ def test_every_kernel_for_gpus_is_compiled_and_no_other(monkeypatch):
     ],
 )
 def test_status_says_whether_one_of_our_kernels_is_over_the_limit(monkeypatch, changes, over):
-    made = Row(**{**vars(GOOD), **changes})
-    compile_nothing(monkeypatch, made)
+    compiled = Row(**{**vars(GOOD), **changes})
+    compile_nothing(monkeypatch, compiled)
     assert cli.main([]) == over
     (row,) = json.loads(Path(LOCAL, "static.json").read_text())["rows"]
-    assert row["error"] == made.error
+    assert row["error"] == compiled.error
 
 
-def compile_nothing(monkeypatch, made):
+def compile_nothing(monkeypatch, compiled):
     """Let the study find this one row."""
     monkeypatch.setattr(study, "cases", lambda: [("triton", "forward", object())])
-    monkeypatch.setattr(study, "row", lambda *_: made)
+    monkeypatch.setattr(study, "row", lambda *_: compiled)
     monkeypatch.setattr(study, "describe", lambda _: "H 64")
     monkeypatch.setattr(by_xla, "device_mesh", lambda: None)
     monkeypatch.setattr(by_xla, "ptxas", lambda: None)

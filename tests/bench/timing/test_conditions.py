@@ -1,4 +1,4 @@
-"""What else the machine did: read from counters, told apart from this process."""
+"""What else the machine did: read from counters, without this process's own share."""
 
 import subprocess
 import sys

@@ -12,11 +12,11 @@ WHOLE, SHARED = 1e-3, 2e-3
 def waits():
     """The wait before a turn whose bursts take so long, after the first ones were whole."""
 
-    def made(*seconds):
+    def waiting(*seconds):
         bursts = iter([WHOLE] * FIRST + list(seconds))
         return Cores(lambda: next(bursts)).wait
 
-    return made
+    return waiting
 
 
 def test_whole_cores_are_one_burst_away(waits):

@@ -56,7 +56,7 @@ def polluted(half: Callable, activation: str):
     """NaN and infinities in the first step taken, at H 100, which is padded to 128.
 
     W_hh > 0 keeps an infinity from meeting its opposite, which would hide a NaN from the padding.
-    The same as `scan` is wanted: the oracle multiplies by a slope of 0 where the kernels choose 0.
+    Equal to `scan`: the oracle multiplies by a slope of 0 where the kernels choose 0.
     """
     name, first = {forward: ("z", 0), backward: ("dh", -1)}[half]
     shape, dtype = (4, 20, 100), "float32"
@@ -87,9 +87,9 @@ def results(half, tmp_path_factory) -> list[tuple[np.ndarray, np.ndarray]]:
     """What came out and what should have, for CASES and then for each activation, polluted."""
     launches = [half(*case) for case in CASES]
     launches += [polluted(half, activation) for activation in ACTIVATIONS]
-    calls, wanted = zip(*launches, strict=True)
+    calls, expected = zip(*launches, strict=True)
     got = launch_all(list(calls), tmp_path_factory.mktemp("triton"))
-    return list(zip(got, wanted, strict=True))
+    return list(zip(got, expected, strict=True))
 
 
 def tolerance(shape, dtype: str) -> float:

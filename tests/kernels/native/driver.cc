@@ -11,7 +11,7 @@
 
 #include "backward.h"
 #include "forward.h"
-#include "pool.h"
+#include "threads/pool.h"
 
 namespace {
 
@@ -73,12 +73,12 @@ struct Example {
     add_product(dy, w_ho, s.O, s.H, true, dh);
   }
 
-  rnn::Layer<float> layer() const {
+  rnn::Problem<float> layer() const {
     return {shape.T,     shape.B,     shape.I,    shape.H,  shape.O,   w_xh.data(),
             w_hh.data(), b_h.data(),  w_ho.data(), b_o.data(), x.data(), h0.data()};
   }
-  rnn::Layer<float> recurrence() const {
-    rnn::Layer<float> alone{};
+  rnn::Problem<float> recurrence() const {
+    rnn::Problem<float> alone{};
     alone.T = shape.T, alone.B = shape.B, alone.H = shape.H;
     alone.w_hh = w_hh.data(), alone.h0 = h0.data();
     return alone;
@@ -196,7 +196,7 @@ struct FullPool {
   }
 };
 
-// Work that cannot be prepared is nobody's: helpers are let go, and the caller hears of it.
+// Work that cannot be prepared: helpers are let go, and the caller gets the exception.
 class Impossible final : public rnn::Work {
   void prepare(Index) override { throw std::bad_alloc(); }
   void run(Index) override { std::puts("work without preparation"), std::exit(1); }
@@ -268,7 +268,7 @@ int main() {
       Example example(shape);
       run_and_check(example, pool, threads, 1s);
     }
-  // More callers than threads to help them, and no patience: whoever comes takes part.
+  // More callers than threads to help them, and no patience: helpers that come in time take part.
   std::vector<std::thread> callers;
   for (int caller = 0; caller < 6; ++caller)
     callers.emplace_back([&, caller] {

@@ -12,7 +12,7 @@ import pytest
 
 import kernels
 from bench import cli
-from bench.cases import inputs
+from bench.cases.inputs import make_inputs
 from bench.cases.workloads import Workload
 from kernels.native import cache, compiler, library
 from kernels.native.compiler import BuildError
@@ -20,7 +20,7 @@ from kernels.registry import KERNELS
 
 FIND = compiler.find.__wrapped__
 TARGET = "some-cpu"  # its handlers have names of their own
-MADE = inputs.make(Workload("small", T=2, B=8, I=3, H=64, O=5), "float32")
+MADE = make_inputs(Workload("small", T=2, B=8, I=3, H=64, O=5), "float32")
 
 
 @pytest.fixture(autouse=True)
@@ -255,7 +255,7 @@ def test_a_program_is_compiled_with_the_kernels_headers(tmp_path):
         pytest.skip(str(error))
     (tmp_path / "own.h").write_text("const int own = 4;")
     (tmp_path / "program.cc").write_text(
-        '#include "own.h"\n#include "number.h"\nint main() { return own - MORE; }'
+        '#include "own.h"\n#include "math/number.h"\nint main() { return own - MORE; }'
     )
     compiler.compile_program(tmp_path / "program.cc", tmp_path / "program", "-DMORE=1")
     assert subprocess.run([tmp_path / "program"]).returncode == 3

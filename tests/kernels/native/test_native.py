@@ -10,7 +10,7 @@ from helpers.oracle_checks import hold, hold_equal
 
 import kernels
 import reference
-from bench.cases import inputs
+from bench.cases.inputs import make_inputs
 from bench.cases.tolerance import tolerance
 from bench.cases.workloads import Workload
 from kernels.contract import Problem
@@ -63,16 +63,18 @@ def test_every_instruction_set(level, shape):
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda workload: workload.name)
 def test_gradients_are_those_of_bptt(shape, activation, float64):
-    made = inputs.make(shape, "float64")
+    inputs = make_inputs(shape, "float64")
     outputs, vjp = jax.vjp(
         lambda *a: kernels.rnn(*a, activation=activation, kernel="native"),
-        made.params,
-        made.x,
-        made.h0,
+        inputs.params,
+        inputs.x,
+        inputs.h0,
     )
-    dy, dh_last = made.targets.y, made.targets.h[-1]
-    h = oracle.forward(made.params, made.x, made.h0, activation=activation).h
-    want = oracle.backward(made.params, made.x, made.h0, h, dy, dh_last, activation=activation)
+    dy, dh_last = inputs.targets.y, inputs.targets.h[-1]
+    h = oracle.forward(inputs.params, inputs.x, inputs.h0, activation=activation).h
+    want = oracle.backward(
+        inputs.params, inputs.x, inputs.h0, h, dy, dh_last, activation=activation
+    )
     hold_equal(jax.tree.leaves(vjp((dy, dh_last))), list(want), 1e-11, unit=0.0)
     assert outputs[0].dtype == np.float64
 
@@ -81,8 +83,8 @@ def test_gradients_are_those_of_bptt(shape, activation, float64):
 @pytest.mark.parametrize("poison", [np.nan, np.inf])
 def test_one_row_skips_no_nan(place, poison):
     """A state of 0 silences no NaN or infinity in W_hh, though it saves reading other weights."""
-    made = inputs.make(SHAPES[0], "float32")
-    x, params = made.x, made.params
+    inputs = make_inputs(SHAPES[0], "float32")
+    x, params = inputs.x, inputs.params
     if place == "x":
         x = x.at[3, 0, 1].set(poison)
     else:
@@ -126,25 +128,28 @@ def test_each_state_and_its_gradient_is_rounded_to_even_once_a_step():
 
 
 def test_gradients_of_what_several_threads_convert():
-    made = inputs.make(SHAPES[1], "bfloat16")
+    inputs = make_inputs(SHAPES[1], "bfloat16")
     _, vjp = jax.vjp(
-        lambda *a: kernels.rnn(*a, activation="tanh", kernel="native"), made.params, made.x, made.h0
+        lambda *a: kernels.rnn(*a, activation="tanh", kernel="native"),
+        inputs.params,
+        inputs.x,
+        inputs.h0,
     )
-    dy, dh_last = made.targets.y, made.targets.h[-1]
-    h = oracle.forward(made.params, made.x, made.h0, activation="tanh").h
-    want = oracle.backward(made.params, made.x, made.h0, h, dy, dh_last, activation="tanh")
+    dy, dh_last = inputs.targets.y, inputs.targets.h[-1]
+    h = oracle.forward(inputs.params, inputs.x, inputs.h0, activation="tanh").h
+    want = oracle.backward(inputs.params, inputs.x, inputs.h0, h, dy, dh_last, activation="tanh")
     allowed = tolerance(SHAPES[1], "bfloat16", "train")
     hold_equal(jax.tree.leaves(vjp((dy, dh_last))), list(want), allowed)
 
 
 def test_dx_is_computed_only_where_asked_for():
-    made = inputs.make(SHAPES[1], "float32")
+    inputs = make_inputs(SHAPES[1], "float32")
 
     def lowered(argument):
         def loss(params, x):
             return jnp.sum(kernels.rnn(params, x, kernel="native")[0])
 
-        return jax.jit(jax.grad(loss, argnums=argument)).lower(made.params, made.x).as_text()
+        return jax.jit(jax.grad(loss, argnums=argument)).lower(inputs.params, inputs.x).as_text()
 
     B, I = SHAPES[1].B, SHAPES[1].I  # noqa: E741
     no_dx = f"tensor<0x{B}x{I}xf32>"
@@ -155,12 +160,12 @@ def test_dx_is_computed_only_where_asked_for():
 @pytest.mark.parametrize("differentiate", [False, True])
 def test_nothing_is_kept_but_states_and_outputs(differentiate):
     w = Workload("long", T=50, B=20, I=16, H=64, O=8)
-    made = inputs.make(w, "float32")
+    inputs = make_inputs(w, "float32")
 
     def loss(params):
-        return jnp.sum(kernels.rnn(params, made.x, kernel="native")[0])
+        return jnp.sum(kernels.rnn(params, inputs.x, kernel="native")[0])
 
-    lowered = jax.jit(jax.grad(loss) if differentiate else loss).lower(made.params)
+    lowered = jax.jit(jax.grad(loss) if differentiate else loss).lower(inputs.params)
     no_states = f"tensor<0x{w.B}x{w.H}xf32>"
     assert (no_states in lowered.as_text()) != differentiate
     compiled = lowered.compile()
@@ -170,16 +175,16 @@ def test_nothing_is_kept_but_states_and_outputs(differentiate):
 
 
 def test_inputs_that_lie_otherwise_in_memory():
-    made = inputs.make(SHAPES[1], "float32")
-    want = kernels.rnn(made.params, made.x, kernel="native")
+    inputs = make_inputs(SHAPES[1], "float32")
+    want = kernels.rnn(inputs.params, inputs.x, kernel="native")
 
     @jax.jit
     def run(params, x):
         turned = jax.tree.map(jnp.transpose, params)
         return kernels.rnn(type(params)(*turned), x.transpose(1, 0, 2), kernel="native")
 
-    stored = jax.tree.map(jnp.transpose, made.params)
-    hold_equal(run(stored, made.x.transpose(1, 0, 2)), want, tolerance(SHAPES[1], "float32"))
+    stored = jax.tree.map(jnp.transpose, inputs.params)
+    hold_equal(run(stored, inputs.x.transpose(1, 0, 2)), want, tolerance(SHAPES[1], "float32"))
 
 
 def test_auto_takes_it_where_it_pays():

@@ -1,0 +1,112 @@
+// How a team divides the work of a pass, and how large a team is worth it.
+#pragma once
+
+#include <unistd.h>
+
+#include <chrono>
+#include <deque>
+
+#include "math/number.h"
+#include "math/product.h"
+#include "problem.h"
+#include "threads/barrier.h"
+
+namespace rnn {
+
+inline Index cache_bytes() {
+  static const long found = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  return found > 0 ? found : Index(512) << 10;
+}
+
+// A team is some groups of members. A group takes some rows of the batch through all of time, and
+// meets no other group on the way. Its members share the rows and divide the hidden units, which
+// costs a barrier a step, but each then needs only its part of W_hh, which stays in its cache.
+class Division {
+ public:
+  Division(Index size, Index groups)
+      : size_(size), groups_(groups), members_(size / groups), everyone_(size) {
+    for (Index g = 0; g < groups; ++g) barriers_.emplace_back(members_);
+  }
+
+  // A rank's rows of the batch, its share of what its group divides, of what all divide.
+  Range rows(Index rank, Index B) const { return part({0, B}, rank / members_, groups_); }
+  Range among_members(Index rank, Range whole) const {
+    return part(whole, rank % members_, members_);
+  }
+  Range among_all(Index rank, Range whole) const { return part(whole, rank, size_); }
+
+  // The runs of a rank's group among the rows (step, batch) of some steps.
+  template <class Use>
+  void each_run(Index rank, Index steps, Index B, Use&& use) const {
+    if (groups_ == 1) return use(Range{0, steps * B});
+    const Range mine = rows(rank, B);
+    for (Index s = 0; s < steps; ++s) use(Range{s * B + mine.first, s * B + mine.last});
+  }
+
+  void meet_group(Index rank) { barriers_[rank / members_].wait(); }
+  void meet_all() { everyone_.wait(); }
+
+ private:
+  Index size_, groups_, members_;
+  Barrier everyone_;
+  std::deque<Barrier> barriers_;
+};
+
+// As many groups as have rows enough to fill the register tile, where W_hh fits a core's cache
+// beside all else; the rest are members.
+template <class Real>
+Index groups_of(Index size, Index B, Index H) {
+  const bool fits = H * H * Index(sizeof(Real)) <= cache_bytes() / 2;
+  Index groups = fits ? size : 1;
+  while (groups > 1 && (size % groups || B / groups < kMostRows / 2)) --groups;
+  return groups;
+}
+
+// How many steps make a chunk: enough rows for a product to pay for its accumulators, few enough
+// for them to stay in a core's cache.
+inline Index steps_together(Index T, Index B) {
+  constexpr Index rows = 200;
+  return std::clamp<Index>(rows / B, 1, T);
+}
+
+// What a pass decides from its sizes. The study overrides it, to show what each decision is worth.
+struct Choices {
+  Index groups;      // 0: by the rule, once the team's size is known
+  Index chunk;       // steps
+  bool pack;         // weights, into panels
+  bool skip_zeros;   // of a single row of relu states
+
+  template <class Real>
+  Division divide(Index size, Index B, Index H) const {
+    return Division(size, groups ? std::min(groups, size) : groups_of<Real>(size, B, H));
+  }
+};
+
+inline Choices choose(Index T, Index B, bool relu) {
+  constexpr Index worth_packing = 64;    // rows: fewer read a weight too seldom
+  constexpr Index worth_inspecting = 4;  // steps: each reads W_hh once, as the inspection does
+  return {0, steps_together(T, B), T * B > worth_packing, B == 1 && relu && T >= worth_inspecting};
+}
+
+// How many threads a pass is worth, and how long it is worth waiting for them.
+struct Effort {
+  Index threads;
+  std::chrono::nanoseconds patience;
+};
+
+template <class Stored>
+Effort effort_of(const Problem<Stored>& problem, Index available) {
+  constexpr double waking = 2e6, meeting = 3e4;  // operations in the time that a thread takes to
+  const double step = 2.0 * problem.B * problem.H * problem.H;
+  const double all = 2.0 * problem.T * problem.B * problem.H * (problem.I + problem.H + problem.O);
+  Index threads = std::clamp<Index>(Index(all / waking), 1, std::max<Index>(available, 1));
+  const auto meets = [&] {
+    return groups_of<RealOf<Stored>>(threads, problem.B, problem.H) < threads;
+  };
+  while (threads > 1 && meets() && step / double(threads) < meeting) --threads;
+  constexpr double slow = 50;  // operations a nanosecond, of one thread
+  const auto alone = std::chrono::nanoseconds(std::int64_t(all / slow));
+  return {threads, alone / 8};
+}
+
+}  // namespace rnn

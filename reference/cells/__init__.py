@@ -1,0 +1,1 @@
+"""The pointwise half of each cell: what becomes of a step's pre-activation, and back."""
