@@ -6,7 +6,9 @@ Its arguments are a file descriptor to write its steps to, the file of the run t
 
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bench import cli, commands
 from bench.measuring.steps import Step
@@ -14,7 +16,7 @@ from bench.workers.messages import die_with_parent, send
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure, saying what it is doing; the exit status of the run."""
+    """Measure, saying what it is doing; the exit status of the run so far."""
     die_with_parent()
     descriptor, resumed, *command = argv
     with os.fdopen(int(descriptor), "wb") as steps:
@@ -22,8 +24,15 @@ def main(argv: Sequence[str]) -> int:
         def begin(step: Step) -> None:
             send(step, steps)
 
-        status = cli.run(command, lambda arguments: commands.measure(arguments, begin, resumed))
-        begin(Step("done", status=status))
+        last = Step("done")
+
+        def measure(arguments: Namespace) -> int:
+            nonlocal last
+            last = commands.measure(arguments, begin, resumed)
+            return last.status
+
+        status = cli.run(command, measure)
+        begin(replace(last, status=status))
     return status
 
 

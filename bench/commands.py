@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from bench.cases.workloads import SUITES
-from bench.measuring.steps import Begin
+from bench.measuring.steps import Begin, Step
 from bench.records.store import ResultError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     return status
 
 
-def measure(arguments: argparse.Namespace, begin: Begin, resumed: str = "") -> int:
+def measure(arguments: argparse.Namespace, begin: Begin, resumed: str = "") -> Step:
     """What the supervised process of a run does: go on with the file `resumed`, or begin one."""
     from bench.measuring.run import run
     from bench.measuring.selection import Request
@@ -51,7 +51,7 @@ def measure(arguments: argparse.Namespace, begin: Begin, resumed: str = "") -> i
     _use(arguments.backend)
     request = Request(
         **_selected(arguments, arguments.backend),
-        seconds=arguments.seconds,
+        budget_s=arguments.seconds,
         patience_s=arguments.patience,
         publish=arguments.publish,
         command=_command_line(arguments),

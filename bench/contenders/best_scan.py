@@ -2,12 +2,14 @@
 
 Hoisting the input projection out of the loop gives one large product in place of T small ones, but
 a z to write and read back; unrolling saves trips of the loop and lets XLA fuse across steps. Which
-is best depends on shape, pass and machine, so every one of them is compiled and they race.
+is best depends on shape, pass and machine, so every one of them is compiled and they race. Of those
+that are about as fast as the best, the simplest is taken: then another run takes the same one.
 """
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 from bench.cases.case import Case
 from bench.cases.programs import functions, program
@@ -15,7 +17,7 @@ from bench.cases.tolerance import tolerance
 from bench.contenders import unhoisted_scan
 from bench.contenders.subject import Subject, compiled
 from bench.timing import processor
-from bench.timing.race import winner
+from bench.timing.race import first_of_the_fastest
 from kernels import scan
 from kernels.contract import Kernel
 
@@ -40,7 +42,10 @@ class Variant:
 
 
 def variants(case: Case) -> Iterator[Variant]:
-    """Those that differ: no factor above T, and without the projection nothing to hoist."""
+    """Those that differ, the simplest first.
+
+    There is no factor above T, and without the projection nothing to hoist.
+    """
     for hoisted in (True, False) if case.scope == "model" else (True,):
         for factor in FACTORS:
             if factor == 1 or factor <= case.workload.T:
@@ -48,18 +53,24 @@ def variants(case: Case) -> Iterator[Variant]:
 
 
 def fastest(case: Case) -> Subject:
-    """The fastest, compiled once more by itself: its compile time is that of one alone.
+    """The simplest that is about as fast as any, compiled once more by itself.
 
-    A plain scan that is wrong stands for itself, so that it is found out.
+    Its compile time is then that of one alone. A plain scan that is wrong stands for itself, so
+    that it is found out.
     """
     every = list(variants(case))
-
-    def make(variant: Variant) -> Subject:
-        return compiled(program(case, functions(case, variant.kernel)), variant=str(variant))
-
     with ThreadPoolExecutor(processor.threads()) as pool:
-        subjects = list(pool.map(make, every))
+        subjects = list(pool.map(partial(_compiled, case, name="race"), every))
     plain = subjects[0]
     if plain.error(plain.call()) > tolerance(case.workload, case.dtype, case.phase):
         return plain
-    return make(every[winner([subject.call for subject in subjects])])
+    return _compiled(case, every[first_of_the_fastest([each.call for each in subjects])])
+
+
+def named(case: Case, name: str) -> Subject:
+    """The variant of this name."""
+    return _compiled(case, next(each for each in variants(case) if str(each) == name))
+
+
+def _compiled(case: Case, variant: Variant, name: str = "run") -> Subject:
+    return compiled(program(case, functions(case, variant.kernel)), str(variant), name)

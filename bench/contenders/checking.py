@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from bench.cases.case import Case
 from bench.cases.tolerance import tolerance
-from bench.contenders import registry
+from bench.contenders import answers, registry
 from bench.contenders.subject import Subject
 from bench.records.run import CaseResult
 
@@ -40,7 +40,9 @@ def checked(
     if reason := contenders.unsupported(case):
         return CaseResult(case, "unsupported", reason), None
     subject = (prepare or contenders.prepare)(case)
+    subject.judged.update(answers.known(case))
     error = subject.error(subject.call())
+    answers.keep(case, subject.judged)
     opened = CaseResult(
         case,
         status="ok",
@@ -62,4 +64,4 @@ def judged(result: CaseResult, error: float) -> CaseResult:
     if error <= result.tolerance:
         return result
     reason = f"deviates by {error:.2g} from the float64 oracle; {result.tolerance:.2g} is allowed"
-    return replace(result, status="wrong", reason=reason, samples_s=())
+    return replace(result, status="wrong", reason=reason, visits=())

@@ -54,9 +54,11 @@ def prepare(case: Case) -> Subject:
     return PEERS[case.kernel].prepare(case) if case.kernel in PEERS else compiled(program(case))
 
 
-def prepare_best(case: Case) -> Subject:
-    """The same, but the baseline is the fastest of its variants."""
-    return best_scan.fastest(case) if case.kernel == BASELINE else prepare(case)
+def prepare_best(case: Case, variant: str = "") -> Subject:
+    """The same, but the baseline is its variant of this name, or else the fastest of them."""
+    if case.kernel != BASELINE:
+        return prepare(case)
+    return best_scan.named(case, variant) if variant else best_scan.fastest(case)
 
 
 def versions(kernels: tuple[str, ...]) -> dict[str, str]:

@@ -8,15 +8,14 @@ from statistics import median
 
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy.stats import binomtest
 
 from bench.gate.looks import Row
+from bench.judging.proportions import CONFIDENCE, bounds
 from bench.judging.verdicts import Verdict
 from bench.report.figures.svg import svg
 from bench.report.section import Table
 from bench.report.units import change, percent
 
-CONFIDENCE = 0.95
 FALSE_ALARMS = 0.01  # at most, of equals
 FOUND = 0.95  # at least, of slow-downs by
 PROMISED = 0.10
@@ -40,10 +39,8 @@ class Rate:
         return self.verdicts.get(verdict, 0) / self.total
 
     def bounds(self, verdict: Verdict) -> tuple[float, float]:
-        """Its exact confidence interval (Clopper & Pearson, 1934), were all independent."""
-        test = binomtest(self.verdicts.get(verdict, 0), self.total)
-        low, high = test.proportion_ci(CONFIDENCE, method="exact")
-        return float(low), float(high)
+        """Its exact confidence interval, were all independent."""
+        return bounds(self.verdicts.get(verdict, 0), self.total)
 
 
 @dataclass(frozen=True)

@@ -1,52 +1,59 @@
-"""How precise a median is, and what makes a case's time unreliable.
+"""How well a time, and a ratio of two times, is known, and what makes it unreliable.
 
-Rounds of one turn are correlated; the medians of turns nearly are independent. The interval is
-Student's t on the logarithms of those medians: the method of batch means (Law, "Simulation Modeling
-and Analysis", 5th ed., 9.5.3; for benchmarks Georges, Buytaert & Eeckhout, "Statistically Rigorous
-Java Performance Evaluation", OOPSLA 2007). Stopping once it is narrow costs a little of its
-confidence: simulated with normal turns of 1 to 12 % spread, it holds the true median in 92 to 95
-cases of 100.
+A process has a speed of its own for each program, as its memory happens to lie; so has a stretch of
+a few seconds; only within both do turns differ by chance alone. A run therefore visits each group
+of cases several times, in a fresh process each, and a visit counts as one. Its turns are known by
+the tenth percentile of their calls and it by the median of its turns, because what disturbs a call
+only ever adds to it. The interval over visits is that of the signed-rank test, exact for any number
+of them (`bench.judging.verdicts`).
+
+A ratio is that of turns beside each other, block by block, so that a drift that both see is in
+neither. Two kernels are level where the interval of their ratio holds 1.
 """
 
 from collections.abc import Iterator, Sequence
-from math import exp, inf, sqrt
+from math import exp, expm1, isfinite, log
+from statistics import median
 
 import numpy as np
-from scipy.special import stdtrit
 
-from bench.records.run import CaseResult
+from bench.judging.verdicts import Interval, paired
+from bench.records.run import CaseResult, Visit
 
 CONFIDENCE = 0.95
-PRECISE = 0.05  # half an interval, relative: a case that is known this well needs no more turns
-UNSTABLE = 0.10  # one that is still this wide when its time is spent is marked
+ERROR = 1 - CONFIDENCE  # that an interval misses
+LEVEL_ERROR = 0.01  # that a kernel is called faster than one that is level with it
+PRECISE = 0.02  # half an interval of a ratio, relative: a group known this well needs no visit more
+UNSTABLE = 0.10  # a time that is less well known than this is marked
+BLOCKS = 6  # of a visit: turns of each case of a group
 OTHERS = 0.10  # as is one beside which others took this share of the cores
-# Times that every kernel of a group has its turn. A case is known by its turns' medians: fewer than
-# four say too little of how they spread.
-FEWEST_BLOCKS, MOST_BLOCKS = 4, 10
-
-Turns = Sequence[Sequence[float]]
 
 
-def interval(turns: Turns) -> tuple[float, float]:
-    """Where the median lies, in seconds: of the medians of turns; unbounded for fewer than two."""
-    if len(turns) < 2:
-        return 0.0, inf
-    logs = np.log([np.median(turn) for turn in turns])
-    # By the function behind scipy.stats, which takes every worker half a second to import.
-    quantile = float(stdtrit(len(logs) - 1, (1 + CONFIDENCE) / 2))
-    reach = quantile * float(np.std(logs, ddof=1)) / sqrt(len(logs))
-    centre = float(logs.mean())
-    return exp(centre - reach), exp(centre + reach)
+def time(result: CaseResult) -> Interval:
+    """The logarithm of the seconds a call takes; unbounded for fewer than six visits."""
+    return paired([log(seconds(visit)) for visit in result.visits], ERROR)
 
 
-def half_width(low: float, high: float) -> float:
-    """Of an interval, relative to its middle on a logarithmic scale: 0.02 is ±2 %."""
-    return sqrt(high / low) - 1 if low > 0 else inf
+def seconds(visit: Visit) -> float:
+    """What a call took in it."""
+    return median(map(tenth_percentile, visit.samples_s))
 
 
-def is_precise(turns: Turns) -> bool:
-    """Whether more turns would add nothing that matters."""
-    return half_width(*interval(turns)) <= PRECISE
+def ratio(result: CaseResult, other: CaseResult, error: float = ERROR) -> Interval:
+    """The logarithm of one kernel's time over another's, both of one group."""
+    visits = zip(result.visits, other.visits, strict=True)
+    return paired([_log_ratio(*both) for both in visits], error)
+
+
+def _log_ratio(visit: Visit, other: Visit) -> float:
+    blocks = zip(visit.samples_s, other.samples_s, strict=True)
+    return median(log(tenth_percentile(a) / tenth_percentile(b)) for a, b in blocks)
+
+
+def is_level(result: CaseResult, other: CaseResult) -> bool:
+    """Whether neither of two kernels of a group can be called the faster."""
+    interval = ratio(result, other, LEVEL_ERROR)
+    return interval.low <= 0 <= interval.high
 
 
 def tenth_percentile(seconds: Sequence[float]) -> float:
@@ -60,12 +67,32 @@ def tenth_percentile(seconds: Sequence[float]) -> float:
     return float(np.quantile(seconds, 0.1))
 
 
+def half_width(interval: Interval) -> float:
+    """Of an interval of a logarithm, relative to its middle: 0.02 is ±2 %."""
+    return expm1((interval.high - interval.low) / 2)
+
+
+def is_precise(group: Sequence[CaseResult], baseline: str) -> bool:
+    """Whether a further visit would add nothing that matters to the timed cases of a group."""
+    known = {result.case.kernel: result for result in group}
+    if baseline not in known:
+        return all(half_width(time(result)) <= PRECISE for result in group)
+    return all(half_width(ratio(result, known[baseline])) <= PRECISE for result in group)
+
+
+def ends(interval: Interval) -> tuple[float, float]:
+    """Of the time or ratio itself, which may be 0 and infinite."""
+    return exp(interval.low), exp(interval.high) if isfinite(interval.high) else interval.high
+
+
 def unstable(result: CaseResult) -> Iterator[str]:
     """Why a timed case is not to be relied upon, in words; nothing if it is."""
-    if result.interval_s and (width := half_width(*result.interval_s)) > UNSTABLE:
-        yield f"after {len(result.samples_s)} turns the median is known to ±{width:.0%} only"
-    conditions = result.conditions
-    if conditions and conditions.others > OTHERS:
-        yield f"other processes took {conditions.others:.0%} of the cores meanwhile"
-    if conditions and conditions.gpu and conditions.gpu.throttled:
-        yield f"the GPU held its clocks back: {', '.join(conditions.gpu.throttled)}"
+    width = half_width(time(result))
+    if isfinite(width) and width > UNSTABLE:
+        yield f"after {len(result.visits)} visits its time is known to ±{width:.0%} only"
+    others = median(visit.conditions.others for visit in result.visits)
+    if others > OTHERS:
+        yield f"other processes took {others:.0%} of the cores meanwhile"
+    gpus = (visit.conditions.gpu for visit in result.visits)
+    if held := dict.fromkeys(why for gpu in gpus if gpu for why in gpu.throttled):
+        yield f"the GPU held its clocks back: {', '.join(held)}"

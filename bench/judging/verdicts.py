@@ -24,7 +24,7 @@ from pydantic import ConfigDict, with_config
 
 MARGIN = 0.05  # a change that matters, by default
 PAIRED_ERROR = 0.05  # over all looks together, that an interval misses, on either side
-UNPAIRED_ERROR = 0.05  # four turns against four, the fewest of a run, support 2 / C(8, 4)
+UNPAIRED_ERROR = 0.05  # four visits against four support 2 / C(8, 4)
 
 
 class Verdict(StrEnum):

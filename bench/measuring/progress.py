@@ -1,48 +1,64 @@
-"""What a long run shows while it goes on: which case of how many, the time, what came of it."""
+"""What a long run shows while it goes on: the visit, its case of how many, time taken and left."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from statistics import median
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from bench.cases.case import Case
+from bench.judging import precision
 from bench.measuring.turns import Announce
-from bench.records.run import CaseResult
+from bench.records.run import FEWEST_VISITS, CaseResult, Run
 from bench.report.units import seconds
 
 
 @contextmanager
-def shown(console: Console, total: int, done: int = 0) -> Iterator[Announce]:
-    """A bar at the bottom, one line for every finished case above it."""
+def shown(console: Console, run: Run, left: Sequence[Case]) -> Iterator[Announce]:
+    """A bar at the bottom; above it a line for every case of the first visit and every trouble."""
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
-        TimeElapsedColumn(),
+        TextColumn("{task.fields[clock]}"),
         console=console,
         transient=True,
     )
-    task = bar.add_task("starting", total=total, completed=done)
+    number, total = run.visits + 1, max(run.visits + 1, FEWEST_VISITS)
+    task = bar.add_task(f"visit {number}", total=len(left), clock="")
 
     def announce(case: Case, result: CaseResult | None) -> None:
+        elapsed = int(run.seconds + (bar.tasks[0].elapsed or 0))
+        clock = _clock(elapsed, run)
         if result is None:
-            bar.update(task, description=escape(str(case)))
+            bar.update(task, description=f"visit {number}, {escape(str(case))}", clock=clock)
             return
         bar.advance(task)
-        done = int(bar.tasks[0].completed)
-        elapsed = int(bar.tasks[0].elapsed or 0)
-        clock = f"{elapsed // 60}:{elapsed % 60:02}"
-        bar.console.print(f"[dim]{done:3}/{total} {clock}[/] {escape(str(case))}: {_says(result)}")
+        if run.visits == 0 or result.status != "ok":
+            bar.console.print(f"[dim]{clock}[/] {escape(str(case))}: {_says(result)}")
 
     with bar:
         yield announce
+    if not bar.tasks[0].remaining:
+        elapsed = int(run.seconds + (bar.tasks[0].elapsed or 0))
+        console.print(f"[dim]{_minutes(elapsed)}[/] visit {number} of {total}")
+
+
+def _clock(elapsed: int, run: Run) -> str:
+    """The time taken, and of about how much; the first visit, which compiles, does not tell."""
+    if not 1 < run.visits < FEWEST_VISITS:
+        return _minutes(elapsed)
+    expected = sum(run.visits_s) + (FEWEST_VISITS - run.visits) * run.visits_s[-1]
+    return f"{_minutes(elapsed)} of about {_minutes(int(max(expected, elapsed)))}"
+
+
+def _minutes(whole: int) -> str:
+    return f"{whole // 60}:{whole % 60:02}"
 
 
 def _says(result: CaseResult) -> str:
     if result.status == "ok":
-        return seconds(median(sample for block in result.samples_s for sample in block))
+        return seconds(precision.seconds(result.visits[-1]))
     style = "red" if result.status in ("wrong", "failed") else "yellow"
     return f"[{style}]{result.status.upper()}[/] {escape(result.reason)}"

@@ -1,7 +1,6 @@
 """The file that a run writes to: a new one, or that of a run that was cut short."""
 
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from bench.contenders import registry
@@ -15,24 +14,11 @@ def opened(request: Request) -> tuple[Run, Path]:
     """The run so far and its file. Raises ResultError for a --resume without one to go on with."""
     if request.resumed:
         path = Path(request.resumed)
-        return _of_whole_groups(store.load(path), request), path
+        return store.load(path), path
     run = _new(request)
     if request.resume:
-        run, path = _interrupted(run, request)
-        return _of_whole_groups(run, request), path
+        return _interrupted(run, request)
     return run, store.create(run, publish=request.publish)
-
-
-def _of_whole_groups(run: Run, request: Request) -> Run:
-    """Without times of a group that did not end: its cases only compare if they take turns."""
-    done = {result.case for result in run.cases}
-    open_groups = {case.group for case in request.cases if case not in done}
-    kept = [
-        result
-        for result in run.cases
-        if result.status != "ok" or result.case.group not in open_groups
-    ]
-    return replace(run, cases=tuple(kept))
 
 
 def _new(request: Request) -> Run:

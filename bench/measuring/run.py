@@ -1,4 +1,4 @@
-"""`python -m bench run`: measure, show the table, keep the file."""
+"""One visit of `python -m bench run`: measure, keep the file, and after the last show the table."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.judging.precision import MOST_BLOCKS
-from bench.measuring import progress, resuming
+from bench.measuring import progress, resuming, visits
 from bench.measuring.selection import Request
 from bench.measuring.session import Session
 from bench.measuring.steps import Begin, Step
@@ -27,11 +26,11 @@ PYTEST_OPTIONS = (
 Report = Callable[[Path], None]  # renews the report of a machine's folder
 
 
-def run(request: Request, console: Console, report: Report, begin: Begin) -> int:
-    """Measure every case and return the exit status: 1 if any is wrong, failed or impossible.
+def run(request: Request, console: Console, report: Report, begin: Begin) -> Step:
+    """Measure every case once more. The last step says the exit status, and whether there is more.
 
-    `begin` is called before every step. Raises ResultError if there is nothing to
-    measure, or no run to go on with.
+    The status is 1 if any case is wrong, failed or impossible. `begin` is called before every other
+    step. Raises ResultError if there is nothing to measure, or no run to go on with.
     """
     request.require_cases()
     started, path = resuming.opened(request)
@@ -39,17 +38,21 @@ def run(request: Request, console: Console, report: Report, begin: Begin) -> int
     if not request.resumed:
         for name, reason in started.unavailable.items():
             console.print(f"{name}: not on this machine: {reason}", markup=False)
-    with progress.shown(console, len(request.cases), len(started.cases)) as announce:
-        turn_s = request.seconds / MOST_BLOCKS
-        session = Session(started, path, request.cases, turn_s, request.patience_s, announce, begin)
+    with progress.shown(console, started, visits.left(started, request.cases)) as announce:
+        session = Session(started, path, request.cases, request.patience_s, announce, begin)
         with remembered(session.interrupted, *ENDING):
             status = pytest.main([*PYTEST_OPTIONS, str(SAMPLER)], plugins=[session])
-    if session.finished:
-        session.run = replace(session.run, complete=True)
-        session.saved()
+    finished = not session.left
+    if finished:
+        last_s = session.run.seconds - sum(started.visits_s)
+        session.run = replace(session.run, visits_s=(*started.visits_s, last_s))
+        more = visits.another(session.run, request.cases, request.budget_s)
+        session.run = replace(session.run, complete=not more)
+        if session.saved() and more and not session.interrupted:
+            return Step("done", more=True)
     begin(Step("conclude", limit_s=300.0))
     with counted(session.interrupted, *ENDING):  # it concludes all the same
-        return _conclude(session, status, console, report)
+        return Step("done", status=_conclude(session, status, console, report))
 
 
 def _conclude(
@@ -61,10 +64,10 @@ def _conclude(
         raise store.ResultError(f"{session.write_error}; the file holds what was saved before")
     console.print(f"Samples: {session.path}")
     report(session.path.parent)
-    if not session.finished:
+    if not session.run.complete:
         interrupted = session.interrupted
         why = "interrupted" if interrupted else f"pytest's exit status is {int(status)}"
-        console.print(f"Cut short ({why}): the file holds the cases that were finished.")
+        console.print(f"Cut short ({why}): the file holds what was finished.")
         if resuming.resumable(session.run):
             console.print("The same command with --resume goes on.")
         return interrupted.status if interrupted else 1

@@ -11,9 +11,9 @@ def test_turn(case, block, session: Session, benchmark):
     if subject is None:
         return
     if isinstance(subject, RemoteSubject):  # it calls and times in another process
-        session.sampled(case, subject.sample(session.turn_s), None)
+        session.sampled(case, subject.sample(clock.TURN_S), None)
         return
     call_s = clock.shortest(subject.call, clock.WARM_S)
-    count, calls = clock.plan(call_s, session.turn_s)
+    count, calls = clock.plan(call_s, clock.TURN_S)
     outputs = benchmark.pedantic(subject.call, rounds=count, iterations=calls)
     session.sampled(case, tuple(benchmark.stats.stats.data), outputs)

@@ -49,7 +49,7 @@ class Selection:
 class Request(Selection):
     """What to measure, for how long, and whether to publish it."""
 
-    seconds: float  # of samples a case, at most; a turn has its share of them
+    budget_s: float | None  # of the whole run; None: as long as the intervals need
     patience_s: float  # for a case to be compiled; one that hangs is given up then
     publish: bool
     command: str

@@ -1,4 +1,4 @@
-"""A run in progress, as a pytest plugin: it hands out turns and keeps what they give."""
+"""A visit in progress, as a pytest plugin: it hands out turns and keeps what they give."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -12,29 +12,30 @@ import pytest
 from bench.cases.case import Case
 from bench.contenders import limits, registry
 from bench.contenders.checking import judged
-from bench.contenders.subject import Subject
-from bench.judging import precision
+from bench.contenders.subject import Samples, Subject
 from bench.judging.ceilings import merged
-from bench.judging.precision import FEWEST_BLOCKS, MOST_BLOCKS
-from bench.measuring import steps
+from bench.judging.precision import BLOCKS
+from bench.measuring import steps, visits
 from bench.measuring.steps import Begin, Step
 from bench.measuring.turns import Announce, turns
 from bench.records import store
-from bench.records.facts import Ceilings, Conditions, DeviceTime
-from bench.records.run import CaseResult, Run
-from bench.timing import conditions, free_cores, gpu_trace
+from bench.records.facts import Conditions, DeviceTime
+from bench.records.run import FEWEST_VISITS, CaseResult, Run, Visit
+from bench.timing import clock, conditions, free_cores, gpu_trace
 from bench.timing.ceilings import measure
 from bench.timing.conditions import Moment
 from bench.timing.interrupts import Interrupt, raise_if
 from bench.workers.placement import RemoteSubject, place
 from kernels.contract import current_platform
 
+GROUP_S = 0.8  # after which a group's visit ends with the block; its first block is not counted
+
 
 class Session:
-    """Takes each case from compiling to a finished `CaseResult`, saved at once.
+    """A visit: one process's turns of every case that needs them, saved group by group.
 
-    A turn lasts `turn_s` seconds. The cases of a group end together, once each is precise
-    or the last block is done: turns that only some of them had would not compare.
+    In the first visit a case gets its result, in each further one more samples. The cases of a
+    group end together: turns that only some of them had would not compare.
     """
 
     def __init__(
@@ -42,17 +43,20 @@ class Session:
         run: Run,
         path: Path,
         cases: Sequence[Case],
-        turn_s: float,
         patience_s: float,
         announce: Announce,
         begin: Begin,
     ):
-        self.run, self.path, self.turn_s, self._patience_s = run, path, turn_s, patience_s
-        self.cases, self._announce, self._begin = cases, announce, begin
+        self.run, self.path, self._patience_s = run, path, patience_s
+        self._cases, self._announce, self._begin = cases, announce, begin
         self._group: Case | None = None
         self._began: Moment | None = None  # the group's first turn
+        self._second_block = 0.0  # when it began
+        self._done: set[Case] = set()  # in this visit
         self._subjects: dict[Case, Subject | RemoteSubject] = {}
         self._pending: dict[Case, CaseResult] = {}
+        self._turns: dict[Case, list[Samples]] = {}
+        self._warm_calls: dict[Case, int] = {}
         self._outputs: dict[Case, Any] = {}  # of the last turn
         self._waited: defaultdict[Case, float] = defaultdict(float)  # seconds
         self._wait = lambda: 0.0
@@ -61,9 +65,9 @@ class Session:
         self.write_error = ""  # of the file: there is no use in measuring on
 
     @property
-    def finished(self) -> bool:
-        """Whether every case has its result."""
-        return len(self.run.cases) == len(self.cases)
+    def left(self) -> list[Case]:
+        """The cases that still need this visit."""
+        return visits.left(self.run, self._cases)
 
     def prepare(self, case: Case, block: int) -> Subject | RemoteSubject | None:
         """The case's compiled program, or None when it is not to be timed, or no more."""
@@ -78,73 +82,73 @@ class Session:
             self._open(case, step.limit_s)
         subject = self._subjects.get(case)
         if subject is not None:
-            self._begin(steps.turn(case, expected_s, self.turn_s))
+            self._begin(steps.turn(case, expected_s))
             self._waited[case] += self._wait()
+            if block == 0:
+                self._warm_calls[case] = _warmed(subject)
         return subject
 
-    def sampled(self, case: Case, samples: tuple[float, ...], outputs: Any) -> None:
+    def sampled(self, case: Case, samples: Samples, outputs: Any) -> None:
         """Keep one turn's samples, and its outputs to be checked at the end."""
-        so_far = self._pending[case]
-        self._pending[case] = replace(so_far, samples_s=(*so_far.samples_s, samples))
+        self._turns[case].append(samples)
         self._outputs[case] = outputs
 
     def failed(self, case: Case, error: BaseException) -> None:
         """Finish a case whose turn raised, unless it is finished already."""
-        if all(done.case != case for done in self.run.cases):
-            self._finish(case, _failure(case, error))
+        if case not in self._done:
+            self._finish(_failure(case, error))
 
     def settle(self, block: int) -> None:
-        """After a turn of this block: finish the group if no case of it needs another."""
-        turns = {case: result.samples_s for case, result in self._pending.items()}
-        if not turns or min(map(len, turns.values())) <= block or block + 1 < FEWEST_BLOCKS:
+        """After a turn of this block: finish the group if no case of it has another."""
+        if not self._turns or min(map(len, self._turns.values())) <= block:
             return
-        precise = {case: precision.is_precise(samples) for case, samples in turns.items()}
-        if all(precise.values()) or block + 1 == MOST_BLOCKS:
+        if block == 0:
+            self._second_block = perf_counter()
+        slow = block > 0 and perf_counter() - self._second_block > GROUP_S
+        if slow or block + 1 == BLOCKS:
             conditions = self._conditions()
-            stopped = {case: "precise" if precise[case] else "budget" for case in turns}
-            # All are checked before the first is saved: what one dies of must not part the group.
-            ended = {case: self._concluded(case, stopped[case], conditions) for case in turns}
-            for case, result in ended.items():
-                self._finish(case, result)
+            # They are saved at once: what one dies of must not part the group.
+            self._finish(*[self._concluded(case, conditions) for case in self._pending])
 
     def _conditions(self) -> Conditions:
         """Since the group's first turn, while its first case still keeps the machine busy."""
         call = next(iter(self._subjects.values())).call
         return conditions.since(self._began, call, on_gpu=current_platform() == "gpu")
 
-    def _concluded(self, case: Case, stopped: str, conditions: Conditions) -> CaseResult:
-        """Its outputs checked again, then its timings summed up; what raises is its failure."""
-        subject, sampled = self._subjects[case], self._pending[case]
+    def _concluded(self, case: Case, conditions: Conditions) -> CaseResult:
+        """Its outputs checked again, then this visit added; what raises is its failure."""
+        subject, so_far = self._subjects[case], self._pending[case]
         self._begin(steps.check(case, limits.expected_seconds(case)))
         try:
             error = subject.error(self._outputs[case])
-            result = judged(replace(sampled, error_after=error), error)
+            result = judged(replace(so_far, error_after=error), error)
             device = _device_time(subject.call) if result.status == "ok" else None
         except Exception as failure:
             return _failure(case, failure)
         if result.status != "ok":
             return result
-        return replace(
-            result,
-            interval_s=precision.interval(result.samples_s),
-            stopped=stopped,
-            conditions=replace(conditions, waited_s=self._waited[case]),
-            device=device,
-        )
+        now = replace(conditions, waited_s=self._waited[case])
+        visit = Visit(tuple(self._turns[case]), self._warm_calls[case], now)
+        return replace(result, visits=(*result.visits, visit), device=device)
 
     def _open(self, case: Case, limit_s: float) -> None:
-        result, subject = place(case, limit_s)
+        before = {result.case: result for result in self.run.cases}.get(case)
+        result, subject = place(case, limit_s, before.variant if before else "")
         if subject is None:
-            return self._finish(case, result)
-        self._subjects[case], self._pending[case] = subject, result
+            return self._finish(result)
+        self._subjects[case], self._pending[case] = subject, before or result
+        self._turns[case] = []
 
-    def _finish(self, case: Case, result: CaseResult) -> None:
-        for per_case in (self._subjects, self._pending, self._outputs):
-            per_case.pop(case, None)
-        self.run = self.run.adding(result, perf_counter() - self._start)
+    def _finish(self, *results: CaseResult) -> None:
+        for result in results:
+            self._done.add(result.case)
+            for per_case in (self._subjects, self._pending, self._turns, self._outputs):
+                per_case.pop(result.case, None)
+        self.run = self.run.updated(results, perf_counter() - self._start)
         if not self.saved():
             pytest.exit(self.write_error)
-        self._announce(case, result)
+        for result in results:
+            self._announce(result.case, result)
 
     def saved(self) -> bool:
         """Whether the run could be written; if not, `write_error` says why."""
@@ -157,29 +161,23 @@ class Session:
     # What follows is called by pytest.
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """One test for every turn of a case that has no result yet."""
-        done = {result.case for result in self.run.cases}
-        left = [case for case in self.cases if case not in done]
-        metafunc.parametrize(("case", "block"), list(turns(left)), ids=str)
+        """One test for every turn of a case that needs this visit."""
+        metafunc.parametrize(("case", "block"), list(turns(self.left)), ids=str)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Any:
-        """Ceilings before the first turn and after the last: the machine may be slow at either."""
-        measured = (case for case in self.cases if not registry.unsupported(case))
-        dtypes = sorted({case.dtype for case in measured})
-        self._begin(Step("ceilings"))
-        self.run = replace(self.run, ceilings=self._ceilings(dtypes))
+        """Ceilings before the first visit and the last: the machine may be slow at either."""
+        if self.run.visits in (0, FEWEST_VISITS - 1):
+            self._measure_ceilings()
         self._wait = free_cores.waiting()
-        passed = yield
-        if self.finished:
-            self._begin(Step("ceilings"))
-            self.run = replace(self.run, ceilings=self._ceilings(dtypes))
-        return passed
+        return (yield)
 
-    def _ceilings(self, dtypes: Sequence[str]) -> Ceilings:
-        """Those measured before, by another process perhaps, and those of now."""
-        before = self.run.ceilings
-        return merged(before, measure(dtypes)) if before else measure(dtypes)
+    def _measure_ceilings(self) -> None:
+        """Now, beside those that an earlier process measured."""
+        measured = (case for case in self._cases if not registry.unsupported(case))
+        self._begin(Step("ceilings"))
+        now, before = measure(sorted({case.dtype for case in measured})), self.run.ceilings
+        self.run = replace(self.run, ceilings=merged(before, now) if before else now)
 
     @pytest.fixture
     def session(self) -> "Session":
@@ -196,6 +194,11 @@ class Session:
         if call.when == "call":
             self.settle(block)
         return report
+
+
+def _warmed(subject: Subject | RemoteSubject) -> int:
+    """Calls until it was steady."""
+    return subject.warm() if isinstance(subject, RemoteSubject) else clock.steady(subject.call)
 
 
 def _failure(case: Case, error: BaseException) -> CaseResult:

@@ -17,8 +17,9 @@ GENEROUS = 5  # times the seconds that `contenders.limits` expects of a slow mac
 class Step:
     """One step of a run, which may take `limit_s` seconds.
 
-    `path` is the run's file, once there is one; `case` is whose fault it is if the process dies;
-    `status` is the run's exit status, once it is "done".
+    `path` is the run's file, once there is one; `case` is whose fault it is if the process dies.
+    Once it is "done", `status` is the run's exit status, and `more` says that it has a further
+    visit.
     """
 
     what: Literal["start", "ceilings", "prepare", "turn", "check", "conclude", "done"]
@@ -26,6 +27,7 @@ class Step:
     path: str = ""
     case: Case | None = None
     status: int = 0
+    more: bool = False
 
 
 Begin = Callable[[Step], None]
@@ -36,9 +38,9 @@ def prepare(case: Case, expected_s: float, patience_s: float) -> Step:
     return Step("prepare", patience_s + GENEROUS * expected_s, case=case)
 
 
-def turn(case: Case, expected_s: float, turn_s: float) -> Step:
+def turn(case: Case, expected_s: float) -> Step:
     """Wait for the cores, warm up, sample."""
-    return Step("turn", FLOOR_S + GENEROUS * (expected_s + turn_s), case=case)
+    return Step("turn", FLOOR_S + GENEROUS * expected_s, case=case)
 
 
 def check(case: Case, expected_s: float) -> Step:

@@ -1,7 +1,8 @@
-"""A run under supervision: a child measures, and a kernel it dies of costs only its own row.
+"""A run under supervision: children measure, and a kernel that one dies of costs its own row.
 
-The supervisor imports no JAX. Its child says which step it is at; when it crashes, is late or
-takes too much memory, that step's case is filed as failed, and another child goes on with the rest.
+The supervisor imports no JAX. Each visit of the run is a child, which says at which step it is;
+when it crashes, is late or takes too much memory, that step's case is filed as failed, and another
+child goes on with the rest.
 """
 
 import os
@@ -11,12 +12,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 
 import psutil
 
+from bench.contenders import answers
 from bench.measuring.steps import Step
 from bench.records import store
 from bench.records.run import CaseResult
@@ -37,6 +40,7 @@ class Ending:
     step: Step
     path: str
     status: int
+    more: bool
     reason: str = ""
 
 
@@ -45,20 +49,38 @@ def run(argv: Sequence[str], interrupt: Interrupt) -> int:
 
     After an interrupt no further child is started.
     """
-    with counted(interrupt, *ENDING):
+    with counted(interrupt, *ENDING), TemporaryDirectory(prefix="bench-") as scratch:
         resumed = ""
         while True:
-            ending = _Child(argv, resumed, interrupt).watched()
+            ending = _Child(argv, resumed, scratch, interrupt).watched()
             if ending.reason:
                 _say(f"the measuring process {ending.reason}", ending)
             if interrupt:
                 return interrupt.status
+            resumed = ending.path
+            if ending.more:
+                continue
             if not ending.reason:
                 return ending.status
             if not _filed(ending):
                 return 1
             _say("the run goes on without it", ending)
-            resumed = ending.path
+
+
+def _shared(scratch: Path) -> dict[str, str]:
+    """What tells the children of a run where they find each other's programs and checks.
+
+    The cache is empty when the run begins, so that its first visit tells what compiling takes.
+    """
+    shared = {
+        "JAX_COMPILATION_CACHE_DIR": scratch / "programs",
+        answers.FOLDER: scratch / "answers",
+    }
+    everything = {
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+    return {name: str(folder) for name, folder in shared.items()} | everything
 
 
 def _say(what: str, ending: Ending) -> None:
@@ -70,26 +92,29 @@ def _say(what: str, ending: Ending) -> None:
 
 
 def _filed(ending: Ending) -> bool:
-    """Give the case its row; whether that was the first time."""
+    """Give the case its row; whether it had no such row before."""
     case = ending.step.case
     if case is None:
         return False
     run = store.load(Path(ending.path))
-    if any(result.case == case for result in run.cases):
+    if any(result.case == case and result.status == "failed" for result in run.cases):
         return False
     failed = CaseResult(case, "failed", f"the process {ending.reason}")
-    store.save(replace(run, cases=(*run.cases, failed)), Path(ending.path))
+    store.save(run.updated([failed], run.seconds), Path(ending.path))
     return True
 
 
 class _Child:
     """One measuring process. In a group of its own, so that only the supervisor interrupts it."""
 
-    def __init__(self, argv: Sequence[str], resumed: str, interrupt: Interrupt):
+    def __init__(self, argv: Sequence[str], resumed: str, scratch: str, interrupt: Interrupt):
         self._interrupt, self._seen = interrupt, interrupt.count
         self._steps, theirs = os.pipe()
         self._process = subprocess.Popen(
-            [*CHILD, str(theirs), resumed, *argv], pass_fds=[theirs], process_group=0
+            [*CHILD, str(theirs), resumed, *argv],
+            pass_fds=[theirs],
+            process_group=0,
+            env=os.environ | _shared(Path(scratch)),
         )
         os.close(theirs)
         self._step, self._path, self._text = START, resumed, b""
@@ -105,7 +130,8 @@ class _Child:
         status = self._wait()
         done = self._step.what == "done"
         reason = reason or ("" if done else self._how(status))
-        return Ending(self._step, self._path, self._step.status if done else 1, reason)
+        status, more = (self._step.status, self._step.more) if done else (1, False)
+        return Ending(self._step, self._path, status, more and not reason, reason)
 
     def _watch(self, ready: selectors.BaseSelector) -> str:
         """Read its steps until there are no more; why it had to be ended, if it had."""

@@ -1,5 +1,6 @@
 """One run in a result file: who ran what where, and what became of every case."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -11,8 +12,24 @@ from bench.records.facts import Ceilings, Conditions, DeviceTime, Source
 from bench.records.machine import Machine
 
 SCHEMA = 3
+FEWEST_VISITS = 8  # of a run that speaks for its suite: fewer support no interval of 99 %
 
 Error = Annotated[float, Field(ge=0)]  # infinite where an output was not finite
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What one process measured of a case.
+
+    samples_s: seconds a call, a list for every turn. warm_calls: before the first of them, until
+    the call was steady.
+    """
+
+    samples_s: Annotated[
+        tuple[Annotated[tuple[Seconds, ...], Field(min_length=1)], ...], Field(min_length=1)
+    ]
+    warm_calls: Count
+    conditions: Conditions
 
 
 @with_config(ConfigDict(ser_json_inf_nan="strings"))
@@ -22,9 +39,7 @@ class CaseResult:
 
     status: "ok" timed; "wrong" outside its tolerance, so not timed; "emulated" correct, but its
     speed would mean nothing; "unsupported" does not run here; "failed" raised or died. Only "ok"
-    has samples: seconds a call, a list for every turn, measured by the timer named; the interval in
-    which their median lies, and whether the turns ended because that was narrow or because the
-    time for them was spent.
+    has visits, measured by the timer named.
     """
 
     case: Case
@@ -37,12 +52,14 @@ class CaseResult:
     compile_s: Quantity | None = None
     temporary_bytes: Count | None = None
     timer: Text = "wall clock of one blocking call, time.perf_counter"
-    samples_s: tuple[Annotated[tuple[Seconds, ...], Field(min_length=1)], ...] = ()
-    interval_s: tuple[Quantity, Seconds] | None = None
-    stopped: Literal["precise", "budget"] | None = None
-    conditions: Conditions | None = None
+    visits: tuple[Visit, ...] = ()
     device: DeviceTime | None = None  # of one more call, on a GPU
     variant: Text = ""  # which of the ways to write it, where this is the best of several
+
+    @property
+    def samples_s(self) -> tuple[float, ...]:
+        """All of them, in the order in which they were measured."""
+        return tuple(s for visit in self.visits for turn in visit.samples_s for s in turn)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,18 +77,27 @@ class Origin:
     narrowed: tuple[Text, ...] = ()
 
     @property
+    def shortfalls(self) -> tuple[str, ...]:
+        """How it is less than the whole suite."""
+        return self.narrowed
+
+    @property
     def whole(self) -> bool:
         """Whether it speaks for its suite: all of it was requested, and finished."""
-        return not self.narrowed
+        return not self.shortfalls
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run(Origin):
-    """One run of the benchmark on one backend of one machine."""
+    """One run of the benchmark on one backend of one machine.
+
+    visits_s: how long each visit took, which is a process's turns of every case.
+    """
 
     unavailable: dict[Text, Message]  # kernels that this machine lacks, and why
     seconds: Quantity
     complete: bool
+    visits_s: tuple[Quantity, ...] = ()
     ceilings: Ceilings = ()
     cases: tuple[CaseResult, ...] = ()
 
@@ -79,10 +105,26 @@ class Run(Origin):
     def whole(self) -> bool:
         return self.complete and super().whole
 
+    @property
+    def visits(self) -> int:
+        """How many have ended."""
+        return len(self.visits_s)
+
+    @property
+    def shortfalls(self) -> tuple[str, ...]:
+        few = self.visits < FEWEST_VISITS
+        return (*self.narrowed, *([f"{self.visits} of {FEWEST_VISITS} visits"] if few else []))
+
     def __post_init__(self) -> None:
         if len({result.case for result in self.cases}) < len(self.cases):
             raise ValueError("one case has two results")
+        turns: dict[Case, tuple[int, ...]] = {}  # of each visit
+        for result in filter(lambda result: result.visits, self.cases):
+            own = tuple(len(visit.samples_s) for visit in result.visits)
+            if turns.setdefault(result.case.group, own) != own:
+                raise ValueError("cases of one group have different turns")
 
-    def adding(self, result: CaseResult, seconds: float) -> "Run":
-        """This run with one case more."""
-        return replace(self, cases=(*self.cases, result), seconds=seconds)
+    def updated(self, results: Iterable[CaseResult], seconds: float) -> "Run":
+        """This run with these cases more, or with what a further visit added to them."""
+        cases = {each.case: each for each in (*self.cases, *results)}
+        return replace(self, cases=tuple(cases.values()), seconds=seconds)

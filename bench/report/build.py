@@ -10,7 +10,7 @@ from bench.records.run import Origin, Run
 from bench.report import tables
 from bench.report.kinds import Kind
 from bench.report.pages import html, markdown
-from bench.report.parts import method, origins, suite, summary
+from bench.report.parts import method, origins, repeatability, suite, summary
 from bench.report.section import Section
 
 type Filed[Record: Origin] = tuple[Record, Path]
@@ -57,6 +57,8 @@ def sections(
     yield method.method()
     for run, path in runs:
         yield from suite.sections(run, path)
+    repeated = repeatability.section([run for run, _ in (*runs, *others)])
+    yield from [repeated] if repeated else []
     for kind, filed in studies:
         yield kind.section(*filed)
     if rows is not None:

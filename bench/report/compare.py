@@ -1,21 +1,22 @@
 """`python -m bench compare A B ...`: result files side by side.
 
-Files of one machine get a verdict against the first. It is wider than the gate's: the samples of a
-turn drifted together, so a turn counts as one, and what changed between two runs beside the code
-is in no file. Files of another machine stand beside them without one.
+Files of one machine get a verdict against the first. It is wider than the gate's: a visit counts as
+one, and what changed between two runs beside the code is in no file. Files of another machine stand
+beside them without one.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import log
+from math import exp, log
 from pathlib import Path
-from statistics import median
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from bench.cases.case import Case
+from bench.judging import precision
+from bench.judging.precision import seconds as seconds_of
 from bench.judging.verdicts import MARGIN, UNPAIRED_ERROR, Interval, Verdict, unpaired, verdict
 from bench.records import store
 from bench.records.run import CaseResult, Run
@@ -53,11 +54,11 @@ def side_by_side(runs: Sequence[Run]) -> dict[Case, list[CaseResult | None]]:
 
 
 def compared(first: CaseResult | None, other: CaseResult | None) -> Comparison | None:
-    """From the medians of turns; None unless both were timed."""
-    if not (first and other and first.samples_s and other.samples_s):
+    """From the times of visits; None unless both were timed."""
+    if not (first and other and first.visits and other.visits):
         return None
-    turns = ([log(median(turn)) for turn in each.samples_s] for each in (first, other))
-    interval = unpaired(*turns, UNPAIRED_ERROR)
+    visits = ([log(seconds_of(visit)) for visit in each.visits] for each in (first, other))
+    interval = unpaired(*visits, UNPAIRED_ERROR)
     return Comparison(interval, verdict(interval, MARGIN))
 
 
@@ -119,10 +120,10 @@ def _table(runs: Sequence[Run]) -> Table:
 
 
 def _cell(result: CaseResult | None, comparison: Comparison | None) -> str:
-    """The median, or why there is none; below it the comparison with the first file."""
-    if result is None or not result.samples_s:
+    """The time, or why there is none; below it the comparison with the first file."""
+    if result is None or not result.visits:
         return result.status if result else "absent"
-    time = seconds(median(sample for turn in result.samples_s for sample in turn))
+    time = seconds(exp(precision.time(result).estimate))
     if comparison is None:
         return time
     interval = comparison.interval

@@ -14,6 +14,7 @@ from bench.cases.case import BASELINE, Case
 from bench.cases.dtypes import FORMATS
 from bench.judging import precision
 from bench.judging.ceilings import Nearest, nearest
+from bench.judging.verdicts import Interval
 from bench.records.facts import Ceilings
 from bench.records.run import CaseResult, Run
 from bench.report.section import Table
@@ -22,7 +23,6 @@ from bench.report.units import digits, integer, mebibytes, percent, plus_minus, 
 
 GROUP = ["workload", "scope", "pass", "dtype", "activation"]
 CORRECT = ("ok", "emulated")
-RANGE = ["p20_s", "p80_s"]  # two medians are level where these ranges overlap
 ON_A_GPU = {"span", "busy", "launches"}
 # A terminal has 80 columns.
 IN_REPORTS_ONLY = {"p20", "p80", "GFLOP/s", "nearest", "per step", "busy", "temp MiB"}
@@ -30,14 +30,15 @@ IN_REPORTS_ONLY |= {"error", "allowed", "variant"}
 # Heading of a printed column: (column of the frame, how to write it).
 COLUMNS = {
     "kernel": ("kernel", str),
-    "median": ("median_s", seconds),
+    "time": ("time_s", seconds),
     "±": ("half_width", plus_minus),
     f"× {BASELINE}": ("speedup", digits),
+    "± of ×": ("speedup_half_width", plus_minus),
     "check": ("check", str),
     "p20": ("p20_s", seconds),
     "p80": ("p80_s", seconds),
     "GFLOP/s": ("gflops", digits),
-    "of ceiling": ("share", percent),
+    "ceiling": ("share", percent),
     "nearest": ("ceiling", str),
     "per step": ("step_s", seconds),
     "span": ("span_s", seconds),
@@ -54,30 +55,47 @@ COLUMNS = {
 def frame(run: Run) -> pd.DataFrame:
     """One row a case, in the order of the run; times in seconds; NaN where nothing was timed.
 
-    `speedup` is the baseline's median over the case's own, both from this run's interleaved turns.
-    `share` is the time that the nearest ceiling needs over the median; `impossible` says that
-    even the slow end of the case's interval is faster, by more than the ceiling's own spread.
+    `time_s` with `low_s` and `high_s`, the ends of its interval; `speedup` over the baseline with
+    its own ends, from turns beside each other (`bench.judging.precision`). `share` is the time that
+    the nearest ceiling needs over the case's; `impossible` says that even its slowest visit
+    is faster, by more than the ceiling's own spread. `result` is the case's `CaseResult`.
     """
-    rows = pd.DataFrame([_row(case, run.ceilings) for case in run.cases])
-    if rows.empty:
-        return rows
-    baseline = rows[rows.kernel == BASELINE].set_index(GROUP).median_s
-    keys = pd.MultiIndex.from_frame(rows[GROUP])
-    rows["speedup"] = baseline.reindex(keys).to_numpy() / rows.median_s
-    return rows
+    baselines = {
+        result.case.group: result
+        for result in run.cases
+        if result.case.kernel == BASELINE and result.visits
+    }
+    return pd.DataFrame(
+        [
+            _row(result, run.ceilings) | _speedup(result, baselines.get(result.case.group))
+            for result in run.cases
+        ]
+    )
+
+
+def _speedup(result: CaseResult, baseline: CaseResult | None) -> dict[str, float]:
+    names = ("speedup", "speedup_low", "speedup_high", "speedup_half_width")
+    if not result.visits or baseline is None:
+        return dict.fromkeys(names, np.nan)
+    interval = precision.ratio(baseline, result)
+    half_width = np.nan if result is baseline else precision.half_width(interval)
+    values = (np.exp(interval.estimate), *precision.ends(interval), half_width)
+    return dict(zip(names, values, strict=True))
 
 
 def _row(result: CaseResult, ceilings: Ceilings) -> dict[str, object]:
     case, w = result.case, result.case.workload
-    samples = [sample for block in result.samples_s for sample in block] or [np.nan]
-    p20, median, p80 = np.quantile(samples, (0.2, 0.5, 0.8))
+    p20, p80 = np.quantile(result.samples_s or [np.nan], (0.2, 0.8))
+    interval = precision.time(result)
+    time, (low, high) = np.exp(interval.estimate), precision.ends(interval)
     cost_key = (w, case.scope, case.phase, FORMATS[case.dtype].itemsize)
     need, moved = cost.cost(*cost_key), cost.compulsory_bytes(*cost_key)
     row = names(case)
     row |= {"status": result.status, "reason": result.reason, "variant": result.variant}
-    row |= _trust(result, median, nearest(ceilings, case))
-    row |= {"median_s": median, "p20_s": p20, "p80_s": p80, "step_s": median / max(w.T, 1)}
-    row |= {"gflops": need.flops / median / 1e9, "intensity": need.flops / moved}
+    row |= {"result": result, **_trust(result, interval, nearest(ceilings, case))}
+    row |= {"time_s": time, "low_s": low, "high_s": high, "p20_s": p20, "p80_s": p80}
+    row |= {"step_s": time / max(w.T, 1)}
+    row |= {"gflops": need.flops / time / 1e9, "intensity": need.flops / moved}
     row |= {"compile_s": _compile_seconds(result)}
     device = vars(result.device) if result.device else {}
     row |= {name: device.get(name, np.nan) for name in ("span_s", "busy_s", "launches")}
@@ -93,20 +111,19 @@ def names(case: Case) -> dict[str, object]:
     return row | {"activation": case.activation, "kernel": case.kernel}
 
 
-def _trust(result: CaseResult, median: float, ceiling: Nearest | None) -> dict[str, object]:
+def _trust(result: CaseResult, time: Interval, ceiling: Nearest | None) -> dict[str, object]:
     """How far a time is to be relied upon: its interval, its share of a ceiling, and all doubts."""
-    if not result.samples_s:
+    if not result.visits:
         loud = result.status.upper() if result.status in ("wrong", "failed") else result.status
         nothing = {"half_width": np.nan, "share": np.nan, "ceiling": "", "impossible": False}
         return {**nothing, "doubt": "", "check": loud}
-    low, high = result.interval_s or (median, median)
-    doubts = list(precision.unstable(result))
-    share = ceiling.seconds / median if ceiling else np.nan
-    impossible = bool(ceiling and ceiling.seconds > (1 + ceiling.spread) * max(median, high))
+    doubts, slowest = list(precision.unstable(result)), max(map(precision.seconds, result.visits))
+    share = ceiling.seconds / np.exp(time.estimate) if ceiling else np.nan
+    impossible = bool(ceiling and ceiling.seconds > (1 + ceiling.spread) * slowest)
     if impossible:
         doubts.append(f"{percent(share)} of what the {ceiling.name} ceiling allows")
     return {
-        "half_width": precision.half_width(low, high),
+        "half_width": precision.half_width(time),
         "share": share,
         "ceiling": ceiling.name if ceiling else "",
         "impossible": impossible,
@@ -129,7 +146,7 @@ def cases(rows: pd.DataFrame) -> Table:
     The device's columns are there only where something ran on one, variants where there are some.
     """
     problem = rows.groupby(GROUP, sort=False).ngroup()
-    ordered = rows.assign(problem=problem).sort_values(["problem", "median_s"], kind="stable")
+    ordered = rows.assign(problem=problem).sort_values(["problem", "time_s"], kind="stable")
     without = set() if rows.variant.any() else {"variant"}
     without |= ON_A_GPU if rows.span_s.isna().all() else set()
     return Table(ordered, COLUMNS, split=GROUP).without(*without)

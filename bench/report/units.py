@@ -48,5 +48,7 @@ def percent(value: float) -> str:
 
 
 def plus_minus(value: float) -> str:
-    """0.0123 -> "±1.2 %"; "" for NaN."""
-    return "" if isnan(value) else f"±{100 * value:.2g} %"
+    """0.0123 -> "±1.2 %"; "" for NaN, "?" where it is not bounded."""
+    if isnan(value):
+        return ""
+    return f"±{100 * value:.2g} %" if isfinite(value) else "?"

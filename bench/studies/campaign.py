@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -39,6 +39,7 @@ FUSED = "(mosaic or triton or pallas)"  # what no other machine has run
 CHECKED = f"bptt_by_hand and bfloat16 and {FUSED}"
 CHECKERS = ("memcheck", "racecheck", "synccheck")
 GRACE_S = 5  # for a process past its limit, to conclude
+BUDGET = 0.8  # of a run's limit
 TINY = "T=2,B=4,I=8,H=32,O=8"  # a dry run's
 # XLA then records a loop's launches once and replays them, instead of launching every step's.
 COMMAND_BUFFERS = {"XLA_FLAGS": "--xla_gpu_enable_command_buffer=+WHILE"}
@@ -64,20 +65,26 @@ def steps(backend: str) -> Iterator[Step]:
         for checker in CHECKERS:
             wrapper = ("compute-sanitizer", "--tool", checker, "--error-exitcode", "9")
             yield Step(checker, (*wrapper, *PYTEST, suites[1], "-k", CHECKED), 20, device)
-    seconds = "0.3" if backend == "gpu" else "0.05"  # a dry run has two cores, perhaps
-    run = (*RUN, "--backend", backend, "--seconds", seconds, "--patience", "30")
     mission = ("--shape", "T=500,B=50,I=128,H=256,O=128" if backend == "gpu" else TINY)
     half = ("--dtype", "bfloat16", "float16")
-    yield Step("mission", (*run, *mission, *half), 90)
-    by_xla = (*run, *mission, "--dtype", "bfloat16", "--kernels", *BY_XLA)
-    yield Step("command-buffers", by_xla, 35, COMMAND_BUFFERS if backend == "gpu" else {})
+    yield _timed("mission", backend, 90, *mission, *half)
+    by_xla = (*mission, "--dtype", "bfloat16", "--kernels", *BY_XLA)
+    buffers = COMMAND_BUFFERS if backend == "gpu" else {}
+    yield replace(_timed("command-buffers", backend, 35, *by_xla), environment=buffers)
     if backend == "cpu":
         yield Step("hang", (*HANG, "--backend", backend, *mission, *SHORT), 120)
     if backend == "gpu":
-        yield Step("default", (*run, "--dtype", "bfloat16"), 75)
-        yield Step("float32", (*run, *mission, "--dtype", "float32", "tf32"), 30)
+        yield _timed("default", backend, 75, "--dtype", "bfloat16")
+        yield _timed("float32", backend, 30, *mission, "--dtype", "float32", "tf32")
         scaling = ("--suite", "scaling", "--pass", "forward", "--dtype", "bfloat16")
-        yield Step("scaling", (*run, *scaling), 40)
+        yield _timed("scaling", backend, 40, *scaling)
+
+
+def _timed(name: str, backend: str, limit_s: int, *words: str) -> Step:
+    """A run whose last visit ends before its limit; a dry run has one visit."""
+    budget = str(BUDGET * limit_s) if backend == "gpu" else "1"
+    options = ("--backend", backend, "--seconds", budget, "--patience", "30")
+    return Step(name, (*RUN, *options, *words), limit_s)
 
 
 def main(out: Path, backend: str) -> int:

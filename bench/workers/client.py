@@ -22,7 +22,7 @@ SEARCH_PATH = {
 }
 # To answer. A native kernel may be built before a case is prepared.
 START_LIMIT_S = 300
-LIMITS_S = {"prepare": 900, "turn": 300, "check": 900, "forget": 60}
+LIMITS_S = {"prepare": 900, "warm": 300, "turn": 300, "check": 900, "forget": 60}
 
 
 class WorkerDied(ResultError):

@@ -37,12 +37,13 @@ class Start:
 class Request:
     """What to do with an item.
 
-    "prepare" compiles and checks it, "turn" times it for about `turn_s` seconds after `warm_s`,
-    "check" holds the last turn's outputs against the oracle again, "forget" frees its memory.
+    "prepare" compiles and checks it, "warm" calls it until it is steady, "turn" times it for about
+    `turn_s` seconds after `warm_s`, "check" holds the last turn's outputs against the oracle again,
+    "forget" frees its memory.
     `free_cores`: a turn on a CPU waits for them.
     """
 
-    what: Literal["prepare", "turn", "check", "forget"]
+    what: Literal["prepare", "warm", "turn", "check", "forget"]
     item: Item
     turn_s: float = 0.0
     warm_s: float = 0.0
@@ -54,12 +55,14 @@ class Request:
 class Answer:
     """Statuses are those of a `CaseResult`, or "absent".
 
-    seconds: per call, the samples of a turn. result: of "prepare". error: of "check".
+    seconds: per call, the samples of a turn. calls: of "warm". result: of "prepare". error: of
+    "check".
     """
 
     status: Literal["ok", "wrong", "emulated", "unsupported", "failed", "absent"]
     reason: str = ""
     seconds: tuple[float, ...] = ()
+    calls: int = 0
     result: CaseResult | None = None
     error: Error | None = None
 

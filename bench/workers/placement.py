@@ -2,6 +2,7 @@
 
 import atexit
 from dataclasses import dataclass
+from functools import partial
 
 from bench.cases.case import Case
 from bench.contenders import registry
@@ -27,6 +28,10 @@ class RemoteSubject:
     client: Client
     item: Item
 
+    def warm(self) -> int:
+        """Until it is steady; how many calls that took. Raises RemoteError, or WorkerDied."""
+        return _answered(self.client, Request("warm", self.item)).calls
+
     def sample(self, turn_s: float) -> Samples:
         """A turn there. Raises RemoteError, or WorkerDied."""
         request = Request("turn", self.item, turn_s=turn_s, warm_s=WARM_S)
@@ -41,14 +46,16 @@ class RemoteSubject:
         self.sample(0.0)
 
 
-def place(case: Case, limit_s: float) -> tuple[CaseResult, Subject | RemoteSubject | None]:
-    """`checking.checked`, wherever the case belongs; the baseline is its fastest variant.
+def place(
+    case: Case, limit_s: float, variant: str = ""
+) -> tuple[CaseResult, Subject | RemoteSubject | None]:
+    """`checking.checked`, wherever the case belongs; the baseline is its variant of this name.
 
     A worker has a little less than `limit_s` seconds: it then ends alone, not its parent too.
     Raises WorkerDied.
     """
     if current_platform() != "cpu" or not registry.has_threads(case.kernel):
-        return checked(case, registry.prepare_best)
+        return checked(case, partial(registry.prepare_best, variant=variant))
     if reason := registry.unsupported(case):
         return CaseResult(case, "unsupported", reason), None
     client, item = _client(case.kernel), Item(case)

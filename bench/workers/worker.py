@@ -73,6 +73,9 @@ class Worker:
             self._opened[case] = checked(case, contenders=self._contenders)
         return self._opened[case]
 
+    def _warm(self, request: Request) -> Answer:
+        return Answer("ok", calls=clock.steady(self._prepared[request.item].program))
+
     def _turn(self, request: Request) -> Answer:
         if request.free_cores:
             self._wait = self._wait or free_cores.waiting()

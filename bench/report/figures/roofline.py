@@ -19,7 +19,7 @@ INTENSITIES = np.geomspace(0.1, 10_000, 100)  # FLOP a byte
 
 def draw(rows: pd.DataFrame, ceilings: Ceilings, suite: str) -> Iterator[Drawing]:
     """A panel for every dtype; nothing where nothing was timed or a roof is missing."""
-    timed = rows[rows.median_s.notna()]
+    timed = rows[rows.time_s.notna()]
     roofs = [arithmetic(ceilings, dtype) for dtype in timed["dtype"].unique()]
     if roofs and all([*roofs, bandwidth(ceilings, 0)]):
         what = "Roofline: speed of every case over its arithmetic for each byte, below the ceilings"

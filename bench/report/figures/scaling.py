@@ -29,7 +29,7 @@ COLUMNS = {
     "largest misfit": ("misfit", percent),
 }
 PROSE = """\
-A straight line through the medians of one kernel on problems that differ in T alone: what a call
+A straight line through the times of one kernel on problems that differ in T alone: what a call
 costs at all, and what every further step adds."""
 
 
@@ -45,16 +45,16 @@ def fits(rows: pd.DataFrame) -> pd.DataFrame:
     """One row for every kernel and problem that was timed at three T or more; empty without.
 
     `fixed_s` and `step_s` with the ends of their intervals, in seconds; `misfit` is the largest
-    relative distance of a median from the line.
+    relative distance of a time from the line.
     """
-    timed = rows[rows.median_s.notna()]
+    timed = rows[rows.time_s.notna()]
     return pd.DataFrame(_fits(timed))
 
 
 def _fits(timed: pd.DataFrame) -> Iterator[dict[str, object]]:
     for keys, part in timed.groupby(FIT_KEYS, sort=False):
         if part["T"].nunique() >= FEWEST:
-            found = fit(part["T"].to_numpy(float), part.median_s.to_numpy(float))
+            found = fit(part["T"].to_numpy(float), part.time_s.to_numpy(float))
             yield dict(zip(FIT_KEYS, keys, strict=True)) | {"points": len(part)} | found
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -11,7 +12,7 @@ from matplotlib.ticker import LogFormatter
 
 from bench.report.figures.svg import svg
 from bench.report.section import Drawing
-from bench.report.tables import BASELINE, GROUP, RANGE
+from bench.report.tables import BASELINE, GROUP
 
 SWEEPS = {"T": "time steps T", "H": "hidden size H"}
 PANEL = ["scope", "pass", "dtype", "activation"]
@@ -29,7 +30,7 @@ COLOURS = (
 
 def draw(rows: pd.DataFrame, suite: str) -> Iterator[Drawing]:
     """Every figure that a run's timed cases allow, filed under the suite's name."""
-    timed = _literal(rows[rows.median_s.notna()])
+    timed = _literal(rows[rows.time_s.notna()])
     prefix = re.sub(r"[^\w.-]+", "-", suite)  # a name from a file leads to no other folder
     if timed.empty:
         return
@@ -50,24 +51,30 @@ def _literal(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _speedups(rows: pd.DataFrame) -> Figure:
-    """Markers at the ratio of medians; lines at the baseline's median over either end of RANGE."""
+    """Markers at the speed-up; a line from end to end of its interval, where that is bounded."""
     figure, panels = _panels(rows, rows.workload.nunique() * rows.kernel.nunique() * 0.13 + 0.8)
     for ax, part in panels:
         workloads, kernels = list(part.workload.unique()), in_order(part)
         for place, kernel in enumerate(kernels):
             own = part[part.kernel == kernel]
             y = own.workload.map(workloads.index) + 0.8 * ((place + 0.5) / len(kernels) - 0.5)
-            ends = own.speedup.to_numpy() * own.median_s.to_numpy() / own[RANGE[::-1]].to_numpy().T
+            ends = _bounded(own, "speedup", ["speedup_low", "speedup_high"])
             ax.hlines(y, *ends, color=look(rows, kernel)["color"], linewidth=1)
             ax.plot(own.speedup, y, linestyle="", label=kernel, **look(rows, kernel))
         ax.axvline(1, color="black", linewidth=0.8)
         ax.set(yticks=range(len(workloads)), yticklabels=workloads, xscale="log")
-        ax.set_xlabel(f"speed-up over {BASELINE} (line: p20 to p80), faster →")
+        ax.set_xlabel(f"speed-up over {BASELINE} (line: 95 % interval), faster →")
         ax.invert_yaxis()
         ax.grid(axis="x", which="both", alpha=0.2)
         _plainly(ax.xaxis)
     legend(figure)
     return figure
+
+
+def _bounded(rows: pd.DataFrame, value: str, names: list[str]) -> tuple[np.ndarray, ...]:
+    """Both ends of an interval; the value itself where too few visits leave it open."""
+    known = np.isfinite(rows.half_width)
+    return tuple(rows[name].where(known, rows[value]).to_numpy(float) for name in names)
 
 
 def _longest_sweep(rows: pd.DataFrame, axis: str) -> pd.DataFrame:
@@ -84,12 +91,12 @@ def _sweep(rows: pd.DataFrame, axis: str) -> Figure:
     for ax, part in panels:
         for kernel in in_order(part):
             line = part[part.kernel == kernel].sort_values(axis)
-            ends = (1e6 * line[end] / line["T"] for end in RANGE)
+            ends = (1e6 * end / line["T"] for end in _bounded(line, "time_s", ["low_s", "high_s"]))
             style = look(rows, kernel)
             ax.plot(line[axis], 1e6 * line.step_s, label=kernel, linewidth=1, **style)
             ax.fill_between(line[axis], *ends, alpha=0.2, color=style["color"])
         ax.set(xscale="log", yscale="log", xlabel=SWEEPS[axis])
-        ax.set_ylabel("µs a step (band: p20 to p80)")
+        ax.set_ylabel("µs a step (band: 95 % interval)")
         ax.grid(which="both", alpha=0.2)
         _plainly(ax.xaxis, ax.yaxis)
     legend(figure)

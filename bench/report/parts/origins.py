@@ -19,9 +19,9 @@ def section(origins: Sequence[Origin]) -> Section:
 
 
 def not_whole(origin: Origin) -> list[str]:
-    """A paragraph that names what narrowed the measurement, if anything did."""
-    narrowed = plain(", ".join(origin.narrowed))
-    return [f"**Not the whole suite: {narrowed}.**"] if narrowed else []
+    """A paragraph that names how it is less than the whole suite, if it is."""
+    shortfalls = plain(", ".join(origin.shortfalls))
+    return [f"**Not the whole suite: {shortfalls}.**"] if shortfalls else []
 
 
 def _properties(origin: Origin) -> dict[str, str]:

@@ -67,7 +67,7 @@ def others(runs: Sequence[tuple[Run, Path]]) -> Section:
 
 
 def _other(run: Run, path: Path) -> dict[str, str]:
-    covers = ", ".join(run.narrowed) or "the whole suite"
+    covers = ", ".join(run.shortfalls) or "the whole suite"
     finished = f"{len(run.cases)}" if run.complete else f"{len(run.cases)}, then cut short"
     return {
         "suite": run.suite,

@@ -6,14 +6,15 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from bench.judging import precision
 from bench.report.pages.markup import listed, plain
 from bench.report.section import Section, Table
-from bench.report.tables import BASELINE, CORRECT, GROUP, RANGE
+from bench.report.tables import BASELINE, CORRECT, GROUP
 from bench.report.units import digits, percent, seconds
 
 PROBLEM = ["suite", *GROUP]
 FIELD = ["suite", "pass", "dtype"]  # kernels are counted against each other within one
-BEST = ["best", "leaders", "outcome", "median_s", "speedup", "lead", "correct"]
+BEST = ["best", "leaders", "outcome", "time_s", "speedup", "lead", "correct"]
 
 
 def sections(rows: pd.DataFrame) -> list[Section]:
@@ -35,9 +36,8 @@ def constant_columns(rows: pd.DataFrame, names: Sequence[str]) -> list[str]:
 def winners(rows: pd.DataFrame) -> pd.DataFrame:
     """One row a problem, in the order of the rows: PROBLEM and BEST.
 
-    `leaders` are the fastest kernel and all level with it, those whose RANGE overlaps its own;
-    `outcome` is "won", "tied", "alone" (nothing else was timed) or "none"; `lead` is the next
-    kernel's median over the fastest's.
+    `leaders` are the fastest kernel and all level with it; `outcome` is "won", "tied", "alone"
+    (nothing else was timed) or "none"; `lead` is how many times as long the next kernel takes.
     """
     problems = rows.groupby(PROBLEM, sort=False)
     return pd.DataFrame([(*key, *_best(part)) for key, part in problems], columns=PROBLEM + BEST)
@@ -49,15 +49,16 @@ def _best(part: pd.DataFrame) -> tuple:
     right = checked.status.isin(CORRECT)
     incorrect = ", ".join(checked.kernel[~right] + " " + checked.status[~right].str.upper())
     correct = f"{right.sum()} of {len(right)}" + (f": {incorrect}" if incorrect else "")
-    timed = part[part.median_s.notna()].sort_values("median_s", kind="stable")
+    timed = part[part.time_s.notna()].sort_values("time_s", kind="stable")
     if timed.empty:
         return ("", (), "none", np.nan, np.nan, np.nan, correct)
-    best, (low, high) = timed.iloc[0], RANGE
-    level = timed[low] <= best[high]
+    best = timed.iloc[0]
+    level = np.array([precision.is_level(each, best.result) for each in timed.result])
     outcome = "tied" if level.sum() > 1 else "won" if len(timed) > 1 else "alone"
-    lead = timed.median_s[~level].min() / best.median_s
+    behind = (precision.ratio(each, best.result).estimate for each in timed.result[~level])
+    lead = np.exp(min(behind, default=np.nan))
     leaders = tuple(timed.kernel[level])
-    return (best.kernel, leaders, outcome, best.median_s, best.speedup, lead, correct)
+    return (best.kernel, leaders, outcome, best.time_s, best.speedup, lead, correct)
 
 
 def scoreboard(rows: pd.DataFrame, problems: pd.DataFrame) -> pd.DataFrame:
@@ -71,7 +72,7 @@ def scoreboard(rows: pd.DataFrame, problems: pd.DataFrame) -> pd.DataFrame:
     scores = each.groupby([*FIELD, "kernel"], sort=False, as_index=False).agg(
         won=("won", "sum"),
         tied=("tied", "sum"),
-        timed=("median_s", "count"),
+        timed=("time_s", "count"),
         mean=("speedup", lambda ratios: np.exp(np.log(ratios).mean())),
         least=("speedup", "min"),
         most=("speedup", "max"),
@@ -105,7 +106,7 @@ def _where(problems: pd.DataFrame) -> Table:
     columns = {
         **_varying_columns(problems, PROBLEM),
         "fastest": ("fastest", str),
-        "median": ("median_s", seconds),
+        "time": ("time_s", seconds),
         f"× {BASELINE}": ("speedup", digits),
         "× next": ("lead", digits),
         "correct": ("correct", str),

@@ -33,7 +33,7 @@ def request(resume=False, kernels=("scan", "unrolled"), command="python -m bench
         kernels=kernels,
         phases=("forward",),
         activation="relu",
-        seconds=0.1,
+        budget_s=0.1,
         patience_s=300.0,
         publish=False,
         command=command,
@@ -43,11 +43,9 @@ def request(resume=False, kernels=("scan", "unrolled"), command="python -m bench
 
 
 def cut_short():
-    """The file of a run that finished one group, and of another one case."""
+    """The file of a run that finished one group of two."""
     run, path = resuming.opened(request())
-    group = timed(TINY, "scan", 1.0), timed(TINY, "unrolled", 1.0)
-    for result in (*group, timed(TINY, "scan", 1.0, "recurrence")):
-        run = run.adding(result, 7.0)
+    run = run.updated((timed(TINY, "scan", 1.0), timed(TINY, "unrolled", 1.0)), 7.0)
     store.save(run, path)
     return path
 

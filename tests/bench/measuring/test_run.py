@@ -12,6 +12,7 @@ from helpers.cli_program import QUICK, SMALL_CEILINGS, program
 
 from bench import cli, commands
 from bench.contenders import limits
+from bench.measuring.steps import Step
 from bench.records import store
 from bench.timing import host
 
@@ -45,7 +46,9 @@ def bench(*arguments, program=("-m", "bench"), cwd):
 
 def measured(*argv):
     """What the supervised process would do, in this one."""
-    return cli.run(list(argv), lambda arguments: commands.measure(arguments, lambda step: None))
+    return cli.run(
+        list(argv), lambda arguments: commands.measure(arguments, lambda step: None).status
+    )
 
 
 def only_file(folder):
@@ -65,9 +68,11 @@ def test_a_run_from_start_to_report(tmp_path):
     assert all(bool(case.variant) == (case.case.kernel == "scan") for case in run.cases)
     assert statuses[("pallas", "model")] == "emulated"
     for case in run.cases:
-        assert (4 <= len(case.samples_s) <= 10) == (case.status == "ok")
-        assert (case.stopped in ("precise", "budget")) == (case.status == "ok")
-        assert all(sample > 0 for block in case.samples_s for sample in block)
+        turns = [len(visit.samples_s) for visit in case.visits]
+        assert turns == ([6] * len(turns) if case.status == "ok" else [])
+        assert (len(turns) >= 8) == (case.status == "ok")
+        assert all(visit.warm_calls >= 2 for visit in case.visits)
+    assert run.visits >= 8 and run.whole == (not run.narrowed)
     assert {ceiling.kind for ceiling in run.ceilings} == {"arithmetic", "bandwidth", "serial"}
     assert "× scan" in done.stdout
     assert len(list(tmp_path.glob("results/local/*/report.md"))) == 1
@@ -76,7 +81,7 @@ def test_a_run_from_start_to_report(tmp_path):
 def test_what_is_broken_gets_no_time_and_the_others_go_on(tmp_path):
     kernels = ("scan-autodiff", "unrolled", "unrolled-full", "pallas")
     done = bench(
-        *("run", *SHAPE, "--pass", "forward", "--kernels", *kernels),
+        *("run", *SHAPE, "--pass", "forward", "--kernels", *kernels, "--seconds", "1"),
         program=("-c", BROKEN),
         cwd=tmp_path,
     )
@@ -87,10 +92,10 @@ def test_what_is_broken_gets_no_time_and_the_others_go_on(tmp_path):
         if case.case.scope == "recurrence"
     }
     wrong, failed, timed, emulated = (cases[name] for name in kernels)
-    assert (wrong.status, wrong.samples_s) == ("wrong", ()) and "deviates by" in wrong.reason
-    assert (failed.status, failed.samples_s) == ("failed", ())
+    assert (wrong.status, wrong.visits) == ("wrong", ()) and "deviates by" in wrong.reason
+    assert (failed.status, failed.visits) == ("failed", ())
     assert failed.reason == "ZeroDivisionError: no such step"
-    assert timed.status == "ok" and timed.samples_s
+    assert timed.status == "ok" and len(timed.visits) == 1
     assert emulated.status == "emulated"
     said = " ".join(done.stdout.split())  # however the terminal wraps it
     assert "WRONG" in said and "FAILED" in said
@@ -100,7 +105,7 @@ def test_what_is_broken_gets_no_time_and_the_others_go_on(tmp_path):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_run_keeps_what_was_finished(tmp_path, how):
     kernels = ("--kernels", "unrolled", "unrolled-full", "scan-autodiff")
-    command = [sys.executable, "-c", QUICK, "run", *SHAPE, *kernels, "--seconds", "2"]
+    command = [sys.executable, "-c", QUICK, "run", *SHAPE, *kernels]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
         wait_for_cases(tmp_path, process, at_least=2)
         os.kill(process.pid, how)
@@ -174,7 +179,7 @@ def test_a_narrowed_run_says_so(tmp_path, monkeypatch):
     from bench.measuring import run
 
     requests = []
-    monkeypatch.setattr(run, "run", lambda request, *_: requests.append(request) or 0)
+    monkeypatch.setattr(run, "run", lambda request, *_: requests.append(request) or Step("done"))
     everything = ("--kernels", *cli.NAMES, "--pass", *cli.PASSES)
     for arguments in ((), ("--kernels", "scan", "--pass", "train"), everything):
         measured("run", "--suite", "smoke", "--backend", "cpu", *arguments)

@@ -1,5 +1,7 @@
 """When a group of cases ends, and with what: driven by hand, with invented samples."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers.sample_runs import run
@@ -8,19 +10,20 @@ from bench.cases.workloads import mission
 from bench.contenders import registry
 from bench.contenders.combinations import cases
 from bench.contenders.subject import Subject
-from bench.judging.precision import FEWEST_BLOCKS, MOST_BLOCKS
+from bench.judging.precision import BLOCKS
 from bench.measuring import session
 from bench.measuring.session import Session
 from bench.measuring.turns import turns
 from bench.records import store
 from bench.records.facts import Conditions
+from bench.records.run import FEWEST_VISITS
 from bench.timing import conditions, free_cores
 
 CASES = cases((mission(1), mission(2)), ("float32",), ("scan", "unrolled"))
 RIGHT = np.zeros(3)
 
 
-def prepared(case):
+def prepared(case, variant=""):
     """A call that does nothing, and is right if it returns zeros."""
     return Subject(lambda: RIGHT, lambda outputs: [(outputs, RIGHT, 1.0)])
 
@@ -30,15 +33,16 @@ def a_session(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "unsupported", lambda case: None)
     monkeypatch.setattr(registry, "emulated", lambda case: None)
     monkeypatch.setattr(registry, "prepare_best", prepared)
-    path = tmp_path / "run.json"
-    return Session(
-        run(complete=False), path, CASES, 0.1, 300.0, lambda case, result: None, lambda step: None
-    )
+    return begun(run(complete=False, visits_s=()), tmp_path / "run.json")
+
+
+def begun(a_run, path):
+    return Session(a_run, path, CASES, 300.0, lambda case, result: None, lambda step: None)
 
 
 def drive(a_session, seconds, outputs=lambda case, block: RIGHT):
     """Every turn takes `seconds`(case, block), or raises what that is."""
-    for case, block in turns(CASES):
+    for case, block in turns(a_session.left):
         if a_session.prepare(case, block) is None:
             continue
         took = seconds(case, block)
@@ -50,49 +54,61 @@ def drive(a_session, seconds, outputs=lambda case, block: RIGHT):
     return {result.case: result for result in a_session.run.cases}
 
 
-def noisy(case, block):
-    """mission-T2's unrolled takes half as long in every other block."""
-    return 1e-3 / (1 + (case == CASES[-1]) * (block % 2))
-
-
-def test_steady_cases_end_as_soon_as_they_may(a_session):
+def test_every_case_has_as_many_turns_and_its_group_is_saved_at_once(a_session, monkeypatch):
+    saved = []
+    monkeypatch.setattr(store, "save", lambda run, path: saved.append(len(run.cases)))
     found = drive(a_session, lambda case, block: 1e-3)
-    assert a_session.finished and set(found) == set(CASES)
+    assert set(found) == set(CASES) and not a_session.left
+    assert saved == [2, 4, 6, 8]
     for result in found.values():
-        assert result.stopped == "precise" and len(result.samples_s) == FEWEST_BLOCKS
-        assert result.interval_s == pytest.approx((1e-3, 1e-3))
-        assert result.conditions.load_average >= 0 and result.error_after == 0
+        (visit,) = result.visits
+        assert visit.samples_s == ((1e-3, 1e-3),) * BLOCKS
+        assert visit.warm_calls >= 2 and visit.conditions.load_average >= 0
+        assert result.error_after == 0
 
 
-def test_one_noisy_case_keeps_its_group_going_and_no_other(a_session):
-    found = drive(a_session, noisy)
-    group = CASES[-1].group
-    for case, result in found.items():
-        assert len(result.samples_s) == (MOST_BLOCKS if case.group == group else FEWEST_BLOCKS)
-        assert result.stopped == ("budget" if case == CASES[-1] else "precise")
-    low, high = found[CASES[-1]].interval_s
-    assert low < 0.75e-3 < high
+def test_a_further_visit_adds_to_what_there_is(a_session):
+    drive(a_session, lambda case, block: 1e-3)
+    second = begun(replace(a_session.run, visits_s=(1.0,)), a_session.path)
+    found = drive(second, lambda case, block: 2e-3)
+    for result in found.values():
+        assert [visit.samples_s[0][0] for visit in result.visits] == [1e-3, 2e-3]
+    assert not second.left and [result.case for result in second.run.cases] == list(CASES)
 
 
-@pytest.mark.parametrize("block", [0, 1, FEWEST_BLOCKS - 1])
+def test_a_case_that_fails_in_a_further_visit_has_no_time(a_session):
+    drive(a_session, lambda case, block: 1e-3)
+    second = begun(replace(a_session.run, visits_s=(1.0,)), a_session.path)
+    found = drive(second, lambda case, block: ValueError("oops") if case == CASES[0] else 1e-3)
+    assert (found[CASES[0]].status, found[CASES[0]].visits) == ("failed", ())
+    assert {len(found[case].visits) for case in CASES[1:]} == {2}
+
+
+def test_a_group_of_slow_calls_has_two_turns_each(a_session, monkeypatch):
+    monkeypatch.setattr(session, "GROUP_S", -1.0)
+    for result in drive(a_session, lambda case, block: 1e-3).values():
+        assert len(result.visits[0].samples_s) == 2
+
+
+@pytest.mark.parametrize("block", [0, 1, BLOCKS - 1])
 @pytest.mark.parametrize("fails", CASES[:2])
 def test_a_case_that_raises_holds_up_no_other(a_session, fails, block):
     def seconds(case, now):
         return ValueError("oops") if (case, now) == (fails, block) else 1e-3
 
     found = drive(a_session, seconds)
-    assert a_session.finished
+    assert not a_session.left
     assert (found[fails].status, found[fails].reason) == ("failed", "ValueError: oops")
     assert all(found[case].status == "ok" for case in CASES if case != fails)
 
 
 def test_outputs_that_went_wrong_meanwhile_have_no_time(a_session):
     def outputs(case, block):
-        return RIGHT + (case == CASES[1] and block == FEWEST_BLOCKS - 1)
+        return RIGHT + (case == CASES[1] and block == BLOCKS - 1)
 
     found = drive(a_session, lambda case, block: 1e-3, outputs)
     wrong = found[CASES[1]]
-    assert (wrong.status, wrong.samples_s, wrong.interval_s) == ("wrong", (), None)
+    assert (wrong.status, wrong.visits) == ("wrong", ())
     assert found[CASES[0]].status == "ok"
 
 
@@ -104,7 +120,7 @@ def test_outputs_that_cannot_be_checked_are_a_failure(a_session):
 def test_what_a_case_waited_for_whole_cores_is_kept(a_session, monkeypatch):
     monkeypatch.setattr(a_session, "_wait", lambda: 0.25)
     for result in drive(a_session, lambda case, block: 1e-3).values():
-        assert result.conditions.waited_s == 0.25 * len(result.samples_s)
+        assert result.visits[0].conditions.waited_s == 0.25 * BLOCKS
 
 
 def test_others_are_counted_from_the_groups_first_turn(a_session, monkeypatch):
@@ -126,9 +142,19 @@ def test_ceilings_are_measured_in_the_dtypes_of_cases_that_run_here(a_session, m
     monkeypatch.setattr(free_cores, "waiting", lambda: lambda: 0.0)
     no_tf32 = {"tf32": "needs a GPU"}
     monkeypatch.setattr(registry, "unsupported", lambda case: no_tf32.get(case.dtype))
-    a_session.cases = cases((mission(1),), ("tf32", "float32"), ("scan",))
+    a_session._cases = cases((mission(1),), ("tf32", "float32"), ("scan",))
     next(a_session.pytest_runtestloop())
     assert measured == [["float32"]]
+
+
+@pytest.mark.parametrize(("visits", "again"), [(1, 0), (FEWEST_VISITS - 1, 1), (FEWEST_VISITS, 0)])
+def test_ceilings_are_measured_again_before_the_last_visit(a_session, monkeypatch, visits, again):
+    measured = []
+    monkeypatch.setattr(session, "measure", lambda dtypes: measured.append(dtypes) or ())
+    monkeypatch.setattr(free_cores, "waiting", lambda: lambda: 0.0)
+    a_session.run = replace(a_session.run, visits_s=(1.0,) * visits)
+    next(a_session.pytest_runtestloop())
+    assert len(measured) == again
 
 
 def test_a_file_that_cannot_be_written_ends_the_run(a_session, monkeypatch):

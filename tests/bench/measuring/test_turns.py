@@ -3,7 +3,7 @@
 from bench.cases.case import PASSES
 from bench.cases.workloads import SUITES
 from bench.contenders.combinations import cases
-from bench.judging.precision import MOST_BLOCKS
+from bench.judging.precision import BLOCKS
 from bench.measuring.turns import turns
 
 CASES = cases(SUITES["smoke"], ("float32", "bfloat16"), ("scan", "unrolled", "pallas"))
@@ -11,7 +11,7 @@ CASES = cases(SUITES["smoke"], ("float32", "bfloat16"), ("scan", "unrolled", "pa
 
 def test_every_case_has_its_turn_in_every_block():
     order = list(turns(CASES))
-    assert len(set(order)) == len(order) == MOST_BLOCKS * len(CASES)
+    assert len(set(order)) == len(order) == BLOCKS * len(CASES)
     assert len(CASES) == 2 * 2 * 2 * 3
 
 

@@ -137,6 +137,15 @@ def with_case(**fields):
     return changed(cases=[{**case, **fields}])
 
 
+def with_turns(samples, others=None):
+    """Two kernels of one problem, the first with one visit of these turns."""
+    first, second = json.loads(store._dump(WHOLE))["cases"][:2]
+    visit = {**first["visits"][0], "samples_s": samples}
+    first["visits"] = [visit]
+    second["visits"] = second["visits"] if others is not None else [visit]
+    return changed(cases=[first, second])
+
+
 def with_problem(**fields):
     case = json.loads(store._dump(WHOLE))["cases"][0]["case"]
     return with_case(case={**case, **fields})
@@ -168,12 +177,14 @@ HOSTILE = {
     "another machine's fingerprint": (with_cpu(cores=1), "fingerprint"),
     "an unknown backend": (changed(machine={**MACHINE, "backend": "abacus"}), "machine.backend"),
     "a book for a command": (changed(command="run " * 10**6), "command"),
-    "no time": (with_case(samples_s=[[0.0]]), "samples_s"),
-    "a negative time": (with_case(samples_s=[[-1.0]]), "samples_s"),
-    "an infinite time": (with_case(samples_s=[[1.0]]).replace("[1.0]", "[1e999]"), "samples_s"),
-    "a time that is no number": (with_case(samples_s=[[float("nan")]]), "samples_s"),
-    "a turn without samples": (with_case(samples_s=[[]]), "samples_s"),
-    "samples that are text": (with_case(samples_s="fast"), "samples_s"),
+    "no time": (with_turns([[0.0]]), "samples_s"),
+    "a negative time": (with_turns([[-1.0]]), "samples_s"),
+    "an infinite time": (with_turns([[7.5]]).replace("7.5", "1e999"), "samples_s"),
+    "a time that is no number": (with_turns([[float("nan")]]), "samples_s"),
+    "a turn without samples": (with_turns([[]]), "samples_s"),
+    "a visit without turns": (with_turns([]), "samples_s"),
+    "samples that are text": (with_turns("fast"), "samples_s"),
+    "turns that others of the group had not": (with_turns([[1.0]], others=()), "different turns"),
     "an unknown status": (with_case(status="great"), "status"),
     "an unknown dtype": (with_problem(dtype="float8"), "dtype"),
     "a script for a kernel": (with_problem(kernel="<script>alert(1)</script>"), "kernel"),

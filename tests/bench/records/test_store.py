@@ -13,7 +13,7 @@ from helpers.sample_runs import HERE, TYPICAL, machine, run
 from bench.records import store
 from bench.records.facts import Ceiling, Conditions
 from bench.records.machine import Cpu, Gpu, Machine
-from bench.records.run import SCHEMA, CaseResult, Run
+from bench.records.run import SCHEMA, CaseResult, Run, Visit
 from bench.records.store import ResultError
 
 
@@ -139,6 +139,7 @@ def test_a_missing_file_is_named(tmp_path):
         ("Its GPU", Gpu),
         ("A ceiling", Ceiling),
         ("A case", CaseResult),
+        ("Its visits", Visit),
         ("Its conditions", Conditions),
     ],
 )

@@ -6,7 +6,7 @@ import string
 from math import log
 
 import pytest
-from helpers.sample_runs import TYPICAL, machine, run, timed
+from helpers.sample_runs import TYPICAL, machine, run, timed, visit
 from rich.console import Console
 
 from bench.cases.case import Case
@@ -36,9 +36,10 @@ def printed(capsys, *runs):
 
 
 def scaled(factor):
-    """The mission's scan, in turns that differ by less than a percent."""
-    turns = tuple((factor * drift * 4e-3,) * 3 for drift in (0.997, 0.999, 1.001, 1.003))
-    return dataclasses.replace(timed(mission(50), "scan", 4.0), samples_s=turns)
+    """The mission's scan, in visits that differ by less than a percent."""
+    levels = [factor * drift * 4e-3 for drift in (0.997, 0.999, 1.001, 1.003)]
+    visits = tuple(visit((level,) * 3) for level in levels)
+    return dataclasses.replace(timed(mission(50), "scan", 4.0), visits=visits)
 
 
 @pytest.mark.parametrize(
@@ -52,23 +53,24 @@ def test_one_machine_gets_a_verdict_with_its_interval(factor, expected, capsys):
     assert expected in printed(capsys, run(scaled(1.0)), run(scaled(factor)))
 
 
-def test_samples_of_one_turn_count_once():
-    """A thousand samples of one drifting turn are no evidence."""
+def test_samples_of_one_visit_count_once():
+    """A thousand samples of one process are no evidence."""
     first, other = (
-        dataclasses.replace(scaled(factor), samples_s=((factor * 4e-3,) * 1000,))
+        dataclasses.replace(scaled(factor), visits=(visit(*[(factor * 4e-3,) * 10] * 100),))
         for factor in (1.0, 2.0)
     )
     assert compare.compared(first, other).verdict == "AMBIGUOUS"
 
 
-def test_a_turn_speaks_by_its_median(capsys):
-    """One lucky call in each turn changes neither the verdict nor the time shown."""
-    lucky = dataclasses.replace(
-        scaled(1.0), samples_s=tuple((turn[0] / 2, *turn) for turn in scaled(1.0).samples_s)
-    )
-    comparison = compare.compared(scaled(1.0), lucky)
+def test_a_visit_speaks_by_the_median_of_its_turns(capsys):
+    """A turn that was disturbed changes neither the verdict nor the time shown."""
+    turns = [each.samples_s[0] for each in scaled(1.0).visits]
+    slow = [tuple(1.5 * sample for sample in turn) for turn in turns]
+    visits = tuple(visit(turn, other, turn) for turn, other in zip(turns, slow, strict=True))
+    disturbed = dataclasses.replace(scaled(1.0), visits=visits)
+    comparison = compare.compared(scaled(1.0), disturbed)
     assert comparison.interval.estimate == pytest.approx(0, abs=1e-9)
-    out = printed(capsys, run(scaled(1.0)), run(lucky))
+    out = printed(capsys, run(scaled(1.0)), run(disturbed))
     assert out.count("4.00 ms") == 2
 
 

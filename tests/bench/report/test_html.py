@@ -180,8 +180,8 @@ def test_every_column_is_explained():
     assert all(heading in explained for heading in COLUMNS if heading != "kernel")
 
 
-def test_the_method_is_told_in_five_sentences():
-    assert len(re.findall(r"[.](?=\s|$)", method.METHOD)) == 5
+def test_the_method_is_short():
+    assert len(re.findall(r"[.](?=\s|$)", method.METHOD)) <= 12
 
 
 # What follows needs a browser.

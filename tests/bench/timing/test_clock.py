@@ -50,4 +50,35 @@ def test_a_turn_warms_up_then_fills_its_time(monkeypatch):
 
     monkeypatch.setattr(clock, "perf_counter", lambda: now[0])
     assert clock.sample(call, 0.1) == (2.0**-10,) * 17
-    assert len(calls) == 16 + 17 * 6  # 15 ms, then rounds of 5 ms
+    assert len(calls) == 6 + 17 * 6  # 5 ms, then rounds of 5 ms
+
+
+@pytest.fixture
+def passing(monkeypatch):
+    """Time that passes only in a call that takes these seconds, and then the last for ever."""
+
+    def passing(*durations):
+        now, left = [0.0], list(durations)
+        monkeypatch.setattr(clock, "perf_counter", lambda: now[0])
+
+        def call():
+            now[0] += left.pop(0) if len(left) > 1 else left[0]
+
+        return call
+
+    return passing
+
+
+def test_a_call_is_steady_after_two_rounds_without_a_new_shortest(passing):
+    slow = passing(0.4, 0.2, 0.1, 0.05, 0.05)  # the limit is half a second
+    assert clock.steady(slow) == 2
+    assert clock.steady(passing(0.1, 0.05, 0.04)) == 5
+    assert clock.steady(passing(0.1, 0.05, 0.05, 0.05)) == 4
+
+
+def test_a_fast_call_is_not_steady_before_thirty_milliseconds(passing):
+    assert 30 <= clock.steady(passing(2.0**-10)) <= 37
+
+
+def test_a_call_that_never_is_steady_ends_too(passing):
+    assert clock.steady(passing(*[0.1 * 0.9**i for i in range(100)])) < 12
