@@ -100,6 +100,13 @@ def bench(session: nox.Session) -> None:
 
 
 @shared
+def repeat(session: nox.Session) -> None:
+    """Run a suite three times on this tree; the report then says how far the runs agree."""
+    for _ in range(3):
+        run(session, "python", "-m", "bench", "run", *session.posargs)
+
+
+@shared
 def adding(session: nox.Session) -> None:
     """Train the adding problem with every kernel."""
     run(session, "python", "-m", "bench", "adding", *session.posargs)
