@@ -3,7 +3,8 @@
 Hoisting the input projection out of the loop gives one large product in place of T small ones, but
 a z to write and read back; unrolling saves trips of the loop and lets XLA fuse across steps. Which
 is best depends on shape, pass and machine, so every one of them is compiled and they race. Of those
-that are about as fast as the best, the simplest is taken: then another run takes the same one.
+that are about as fast as the best, the simplest is taken. Later runs on the machine take the same
+one (`bench.records.choices`): a baseline that changes from run to run compares with nothing.
 """
 
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from bench.timing.race import first_of_the_fastest
 from kernels import scan
 from kernels.contract import Kernel
 
-FACTORS = (1, 2, 4, 8, 16)  # of unrolling
+FACTORS = (1, 4, 16)  # of unrolling; those between are within a few percent of a neighbour
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,10 @@ def fastest(case: Case) -> Subject:
     return _compiled(case, every[first_of_the_fastest([each.call for each in subjects])])
 
 
-def named(case: Case, name: str) -> Subject:
-    """The variant of this name."""
-    return _compiled(case, next(each for each in variants(case) if str(each) == name))
+def chosen(case: Case, name: str) -> Subject:
+    """The variant of this name; the fastest, if there is none."""
+    found = next((each for each in variants(case) if str(each) == name), None)
+    return _compiled(case, found) if found else fastest(case)
 
 
 def _compiled(case: Case, variant: Variant, name: str = "run") -> Subject:

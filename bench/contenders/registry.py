@@ -58,7 +58,7 @@ def prepare_best(case: Case, variant: str = "") -> Subject:
     """The same, but the baseline is its variant of this name, or else the fastest of them."""
     if case.kernel != BASELINE:
         return prepare(case)
-    return best_scan.named(case, variant) if variant else best_scan.fastest(case)
+    return best_scan.chosen(case, variant)
 
 
 def versions(kernels: tuple[str, ...]) -> dict[str, str]:

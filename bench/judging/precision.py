@@ -31,7 +31,12 @@ OTHERS = 0.10  # as is one beside which others took this share of the cores
 
 def time(result: CaseResult) -> Interval:
     """The logarithm of the seconds a call takes; unbounded for fewer than six visits."""
-    return paired([log(seconds(visit)) for visit in result.visits], ERROR)
+    return paired(log_times(result), ERROR)
+
+
+def log_times(result: CaseResult) -> list[float]:
+    """What each visit has seen of it."""
+    return [log(seconds(visit)) for visit in result.visits]
 
 
 def seconds(visit: Visit) -> float:
@@ -41,8 +46,13 @@ def seconds(visit: Visit) -> float:
 
 def ratio(result: CaseResult, other: CaseResult, error: float = ERROR) -> Interval:
     """The logarithm of one kernel's time over another's, both of one group."""
+    return paired(log_ratios(result, other), error)
+
+
+def log_ratios(result: CaseResult, other: CaseResult) -> list[float]:
+    """What each visit has seen of it."""
     visits = zip(result.visits, other.visits, strict=True)
-    return paired([_log_ratio(*both) for both in visits], error)
+    return [_log_ratio(*both) for both in visits]
 
 
 def _log_ratio(visit: Visit, other: Visit) -> float:
@@ -74,10 +84,18 @@ def half_width(interval: Interval) -> float:
 
 def is_precise(group: Sequence[CaseResult], baseline: str) -> bool:
     """Whether a further visit would add nothing that matters to the timed cases of a group."""
+    return all(half_width(paired(each, ERROR)) <= PRECISE for each in levels(group, baseline))
+
+
+def levels(group: Sequence[CaseResult], baseline: str) -> list[list[float]]:
+    """What should be known of each result, a logarithm a visit.
+
+    That is its ratio to the baseline's, or its time where the group lacks that.
+    """
     known = {result.case.kernel: result for result in group}
     if baseline not in known:
-        return all(half_width(time(result)) <= PRECISE for result in group)
-    return all(half_width(ratio(result, known[baseline])) <= PRECISE for result in group)
+        return [log_times(result) for result in group]
+    return [log_ratios(result, known[baseline]) for result in group]
 
 
 def ends(interval: Interval) -> tuple[float, float]:

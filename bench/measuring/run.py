@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from bench.judging.advice import advice
 from bench.measuring import progress, resuming, visits
 from bench.measuring.selection import Request
 from bench.measuring.session import Session
 from bench.measuring.steps import Begin, Step
-from bench.records import store
+from bench.records import choices, store
 from bench.report import tables
 from bench.timing.interrupts import ENDING, counted, remembered
 
@@ -38,8 +39,11 @@ def run(request: Request, console: Console, report: Report, begin: Begin) -> Ste
     if not request.resumed:
         for name, reason in started.unavailable.items():
             console.print(f"{name}: not on this machine: {reason}", markup=False)
+    variants = choices.chosen(started, request.cases)
     with progress.shown(console, started, visits.left(started, request.cases)) as announce:
-        session = Session(started, path, request.cases, request.patience_s, announce, begin)
+        session = Session(
+            started, path, request.cases, request.patience_s, announce, begin, variants
+        )
         with remembered(session.interrupted, *ENDING):
             status = pytest.main([*PYTEST_OPTIONS, str(SAMPLER)], plugins=[session])
     finished = not session.left
@@ -62,6 +66,8 @@ def _conclude(
     console.print(*tables.for_terminal(session.run), sep="\n")
     if session.write_error:
         raise store.ResultError(f"{session.write_error}; the file holds what was saved before")
+    for sentence in advice(session.run):
+        console.print(f"For steadier times: {sentence}", markup=False)
     console.print(f"Samples: {session.path}")
     report(session.path.parent)
     if not session.run.complete:

@@ -1,7 +1,7 @@
 """A visit in progress, as a pytest plugin: it hands out turns and keeps what they give."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -14,8 +14,8 @@ from bench.contenders import limits, registry
 from bench.contenders.checking import judged
 from bench.contenders.subject import Samples, Subject
 from bench.judging.ceilings import merged
-from bench.judging.precision import BLOCKS
 from bench.measuring import steps, visits
+from bench.measuring.effort import efforts
 from bench.measuring.steps import Begin, Step
 from bench.measuring.turns import Announce, turns
 from bench.records import store
@@ -27,8 +27,6 @@ from bench.timing.conditions import Moment
 from bench.timing.interrupts import Interrupt, raise_if
 from bench.workers.placement import RemoteSubject, place
 from kernels.contract import current_platform
-
-GROUP_S = 0.8  # after which a group's visit ends with the block; its first block is not counted
 
 
 class Session:
@@ -46,9 +44,12 @@ class Session:
         patience_s: float,
         announce: Announce,
         begin: Begin,
+        variants: Mapping[Case, str],
     ):
         self.run, self.path, self._patience_s = run, path, patience_s
+        self._variants = variants  # of cases without a result, where they are known
         self._cases, self._announce, self._begin = cases, announce, begin
+        self._efforts = efforts(run)
         self._group: Case | None = None
         self._began: Moment | None = None  # the group's first turn
         self._second_block = 0.0  # when it began
@@ -104,8 +105,9 @@ class Session:
             return
         if block == 0:
             self._second_block = perf_counter()
-        slow = block > 0 and perf_counter() - self._second_block > GROUP_S
-        if slow or block + 1 == BLOCKS:
+        effort = self._efforts[self._group]
+        slow = block > 0 and perf_counter() - self._second_block > effort.seconds
+        if slow or block + 1 == effort.blocks:
             conditions = self._conditions()
             # They are saved at once: what one dies of must not part the group.
             self._finish(*[self._concluded(case, conditions) for case in self._pending])
@@ -133,7 +135,8 @@ class Session:
 
     def _open(self, case: Case, limit_s: float) -> None:
         before = {result.case: result for result in self.run.cases}.get(case)
-        result, subject = place(case, limit_s, before.variant if before else "")
+        variant = before.variant if before else self._variants.get(case, "")
+        result, subject = place(case, limit_s, variant)
         if subject is None:
             return self._finish(result)
         self._subjects[case], self._pending[case] = subject, before or result
@@ -162,7 +165,7 @@ class Session:
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One test for every turn of a case that needs this visit."""
-        metafunc.parametrize(("case", "block"), list(turns(self.left)), ids=str)
+        metafunc.parametrize(("case", "block"), list(turns(self.left, self._efforts)), ids=str)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Any:

@@ -21,6 +21,19 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Settings:
+    """How the system runs its cores; None where it does not say, as in most virtual machines.
+
+    governor: of the first core. turbo: whether clocks may go beyond the nominal one.
+    memory_pressure: the share of the last minute in which some process waited for memory.
+    """
+
+    governor: Text | None = None
+    turbo: bool | None = None
+    memory_pressure: Quantity | None = None
+
+
+@dataclass(frozen=True)
 class GpuConditions:
     """An NVIDIA GPU at work: its clocks as its tool prints them, and what holds them back."""
 

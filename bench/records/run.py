@@ -1,14 +1,14 @@
 """One run in a result file: who ran what where, and what became of every case."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, with_config
 
 from bench.cases.case import Case
 from bench.cases.fields import Count, FileName, Message, Quantity, Seconds, Text, Timestamp
-from bench.records.facts import Ceilings, Conditions, DeviceTime, Source
+from bench.records.facts import Ceilings, Conditions, DeviceTime, Settings, Source
 from bench.records.machine import Machine
 
 SCHEMA = 3
@@ -75,6 +75,7 @@ class Origin:
     source: Source
     # Options by which less was measured than is by default; files older than this field are whole.
     narrowed: tuple[Text, ...] = ()
+    settings: Settings = field(default_factory=Settings)  # at the start
 
     @property
     def shortfalls(self) -> tuple[str, ...]:

@@ -1,38 +1,46 @@
 """`python -m bench compare A B ...`: result files side by side.
 
-Files of one machine get a verdict against the first. It is wider than the gate's: a visit counts as
-one, and what changed between two runs beside the code is in no file. Files of another machine stand
-beside them without one.
+Files of one machine get a verdict against the first. The machine is a few percent faster or slower
+from hour to hour, for all kernels alike. So a kernel is judged by its ratio to the baseline, where
+that is one program in both runs, and only the baseline itself by its time. What is left still
+differs by more than within a run: the margin is twice the gate's, which alternates the two sides.
+Files of another machine stand beside them without a verdict.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from math import exp, log
+from dataclasses import dataclass, replace
+from math import exp
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.cases.case import Case
+from bench.cases.case import BASELINE, Case
 from bench.judging import precision
-from bench.judging.precision import seconds as seconds_of
-from bench.judging.verdicts import MARGIN, UNPAIRED_ERROR, Interval, Verdict, unpaired, verdict
+from bench.judging.verdicts import UNPAIRED_ERROR, Interval, Verdict, unpaired, verdict
 from bench.records import store
 from bench.records.run import CaseResult, Run
 from bench.records.store import ResultError
 from bench.report.terminal import empty_table
 from bench.report.units import change, changes, seconds
 
+MARGIN = 0.10  # a change that two runs can tell from one between hours
 CIRCUMSTANCES = ("os", "xla_flags")  # of a run on it
+COMPILERS = ("jax", "jaxlib")  # with one version of them a variant is one program
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a case's result says against the first file's."""
+    """What a case's result says against the first file's: of its time, or its ratio to scan."""
 
     interval: Interval
-    verdict: Verdict
+    by_ratio: bool
+
+    @property
+    def verdict(self) -> Verdict:
+        """With the margin of two runs."""
+        return verdict(self.interval, MARGIN)
 
 
 def main(paths: Sequence[Path], console: Console) -> int:
@@ -53,13 +61,42 @@ def side_by_side(runs: Sequence[Run]) -> dict[Case, list[CaseResult | None]]:
     return {case: [results.get(case) for results in found] for case in every}
 
 
-def compared(first: CaseResult | None, other: CaseResult | None) -> Comparison | None:
-    """From the times of visits; None unless both were timed."""
-    if not (first and other and first.visits and other.visits):
-        return None
-    visits = ([log(seconds_of(visit)) for visit in each.visits] for each in (first, other))
-    interval = unpaired(*visits, UNPAIRED_ERROR)
-    return Comparison(interval, verdict(interval, MARGIN))
+def comparisons(first: Run, other: Run) -> dict[Case, Comparison]:
+    """Of every case that both have timed."""
+    one, another = _timed(first), _timed(other)
+    both = [case for case in one if case in another]
+    fixed = {case.group for case in both if _is_fixed(case, first, one[case], other, another[case])}
+    return {case: _compared(case, one, another, case.group in fixed) for case in both}
+
+
+def _timed(run: Run) -> dict[Case, CaseResult]:
+    return {result.case: result for result in run.cases if result.visits}
+
+
+def _is_fixed(case: Case, first: Run, one: CaseResult, other: Run, another: CaseResult) -> bool:
+    """Whether this is the baseline, and the same program in both runs."""
+    libraries = [[run.versions.get(name) for name in COMPILERS] for run in (first, other)]
+    return (
+        case.kernel == BASELINE
+        and one.variant == another.variant
+        and libraries[0] == libraries[1]
+        and first.machine.xla_flags == other.machine.xla_flags
+    )
+
+
+def _compared(
+    case: Case, one: dict[Case, CaseResult], another: dict[Case, CaseResult], fixed: bool
+) -> Comparison:
+    by_ratio = fixed and case.kernel != BASELINE
+    visits = (_levels(results, case, by_ratio) for results in (one, another))
+    return Comparison(unpaired(*visits, UNPAIRED_ERROR), by_ratio)
+
+
+def _levels(results: dict[Case, CaseResult], case: Case, by_ratio: bool) -> list[float]:
+    """One logarithm a visit: of the time, or of its ratio to the baseline's."""
+    if by_ratio:
+        return precision.log_ratios(results[case], results[replace(case, kernel=BASELINE)])
+    return precision.log_times(results[case])
 
 
 def same_machine(first: Run, other: Run) -> bool:
@@ -109,14 +146,18 @@ def _table(runs: Sequence[Run]) -> Table:
     table.add_column("case")
     for label, run in zip(_labels(runs), runs, strict=True):
         table.add_column(escape(f"{label}: {run.machine.name} ({run.machine.backend})"))
-    judging = [run is not runs[0] and same_machine(runs[0], run) for run in runs]
+    against_first = [{}, *(_judged(runs[0], run) for run in runs[1:])]
     for case, found in side_by_side(runs).items():
         cells = (
-            _cell(result, compared(found[0], result) if judge else None)
-            for result, judge in zip(found, judging, strict=True)
+            _cell(result, against.get(case))
+            for result, against in zip(found, against_first, strict=True)
         )
         table.add_row(escape(str(case)), *map(escape, cells))
     return table
+
+
+def _judged(first: Run, other: Run) -> dict[Case, Comparison]:
+    return comparisons(first, other) if same_machine(first, other) else {}
 
 
 def _cell(result: CaseResult | None, comparison: Comparison | None) -> str:
@@ -126,6 +167,6 @@ def _cell(result: CaseResult | None, comparison: Comparison | None) -> str:
     time = seconds(exp(precision.time(result).estimate))
     if comparison is None:
         return time
-    interval = comparison.interval
+    interval, of = comparison.interval, f" × {BASELINE}" if comparison.by_ratio else ""
     ends = changes(interval.low, interval.high)
-    return f"{time}  {comparison.verdict}\n{change(interval.estimate)} ({ends})"
+    return f"{time}  {comparison.verdict}\n{change(interval.estimate)}{of} ({ends})"

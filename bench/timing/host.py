@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 from datetime import UTC, datetime
@@ -11,12 +12,13 @@ from pathlib import Path
 
 import psutil
 
-from bench.records.facts import Source
+from bench.records.facts import Settings, Source
 from bench.records.machine import Gpu, Machine
 from bench.records.run import SCHEMA
 from bench.timing import processor
 
 MEASURED_FROM = (":/", ":(top,exclude)results")  # a report made anew changes no kernel
+CORES = "sys/devices/system/cpu"
 PACKAGES = ("jax", "jaxlib", "jax-triton", "triton", "numpy", "pytest-benchmark")
 
 
@@ -63,6 +65,30 @@ def versions() -> dict[str, str]:
     return found
 
 
+def settings(root: Path = Path("/")) -> Settings:
+    """How the system runs its cores, by Linux's files below `root`."""
+    cores = root / CORES
+    pressure = re.search(r"some .*avg60=([\d.]+)", _text(root / "proc/pressure/memory"))
+    return Settings(
+        governor=_text(cores / "cpu0/cpufreq/scaling_governor") or None,
+        turbo=_turbo(cores),
+        memory_pressure=float(pressure[1]) / 100 if pressure else None,
+    )
+
+
+def _turbo(cores: Path) -> bool | None:
+    """Intel's own driver has a file that forbids it, others one that allows it."""
+    forbidden, allowed = _text(cores / "intel_pstate/no_turbo"), _text(cores / "cpufreq/boost")
+    return {"0": True, "1": False}.get(forbidden, {"1": True, "0": False}.get(allowed))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
 def source() -> Source:
     """The checkout that this file belongs to."""
     if not _git("ls-files", "--error-unmatch", Path(__file__).name):
@@ -102,4 +128,5 @@ def origin(suite: str, command: str) -> dict[str, object]:
         "machine": machine(),
         "versions": versions(),
         "source": source(),
+        "settings": settings(),
     }

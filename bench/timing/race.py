@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from bench.timing.clock import plan, seconds_a_call
 
-ROUNDS = 5
+ROUNDS = 9
 OPENING = 2  # rounds that all take part in; the first also warms up
 CLOSE = 1.2  # how much slower than the best may be and stay in the race
 LEVEL = 1.05  # times the best: as fast, as far as so short a race can tell

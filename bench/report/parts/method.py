@@ -21,9 +21,12 @@ one call that waits for its result. A run visits every problem at least {FEWEST_
 visit a process of its own, because a process, and a stretch of seconds, has a speed of its own for
 each program: samples within a visit know little more than one, so intervals are those of the
 signed-rank test over visits. A visit compiles, calls each kernel until it is steady and gives each
-up to {BLOCKS} turns of 25 ms (a call, if that takes longer), block by block in alternating order;
-it is known by the median of its turns, and a turn by the tenth percentile of its calls, because
-what disturbs a call only ever adds to it. Ratios are those of turns beside each other. On a CPU a
+up to {BLOCKS} turns of 25 ms (a call, if that takes longer), block by block in alternating order,
+and after three visits half to twice as many, by how far a problem's visits lie apart; it is known
+by the median of its turns, and a turn by the tenth percentile of its calls, because
+what disturbs a call only ever adds to it. Ratios are those of turns beside each other, and
+{BASELINE} is the same way to write it in every run with the same libraries: the simplest of those
+that a first run found about as fast as any. On a CPU a
 turn begins when multiply-adds on all threads run about as fast as they have been seen to, or after
 half a second. Visits go on where a ratio is not known to ±{PRECISE:.0%}, as long as there is time.
 Two kernels are level, and tie, unless the {1 - LEVEL_ERROR:.0%} interval of their ratio is all on

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from bench.records.facts import Settings
 from bench.records.machine import Machine
 from bench.records.run import Origin
 from bench.report.pages.markup import plain
 from bench.report.section import Section, Table
-from bench.report.units import digits, mebibytes
+from bench.report.units import digits, mebibytes, percent
 
 
 def section(origins: Sequence[Origin]) -> Section:
@@ -30,6 +31,7 @@ def _properties(origin: Origin) -> dict[str, str]:
         **_hardware(machine),
         "system": machine.os,
         "load at the start": None if machine.load_average is None else digits(machine.load_average),
+        **_settings(origin.settings),
         "measured": origin.started,
         "command": origin.command,
         "commit": (source.commit or "unknown") + (" with local changes" if source.dirty else ""),
@@ -37,6 +39,15 @@ def _properties(origin: Origin) -> dict[str, str]:
         **origin.versions,
     }
     return {name: value for name, value in properties.items() if value}
+
+
+def _settings(settings: Settings) -> dict[str, str | None]:
+    pressure = settings.memory_pressure
+    return {
+        "governor": settings.governor,
+        "turbo": {True: "on", False: "off"}.get(settings.turbo),
+        "waiting for memory": None if pressure is None else percent(pressure),
+    }
 
 
 def _hardware(machine: Machine) -> dict[str, str | None]:

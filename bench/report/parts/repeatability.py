@@ -14,20 +14,22 @@ import pandas as pd
 from bench.cases.case import BASELINE
 from bench.judging import precision
 from bench.judging.proportions import bounds
-from bench.judging.verdicts import MARGIN, Interval, Verdict, verdict
+from bench.judging.verdicts import MARGIN as MARGIN_OF_GATE
+from bench.judging.verdicts import Interval, Verdict, verdict
 from bench.records.run import CaseResult, Run
 from bench.report import tables
-from bench.report.compare import compared, same_machine
+from bench.report.compare import MARGIN, Comparison, comparisons, same_machine
 from bench.report.parts.summary import PROBLEM, winners
 from bench.report.section import Section, Table
 from bench.report.units import percent
 
-PLANTED = (0.05, 0.10, 0.20)
+PLANTED = (0.05, 0.10, 0.20, 0.30)
 Pair = tuple[Run, Run]
 PROSE = """\
-Whole runs of one suite, on this machine, of one commit: nothing changed between them but the hour.
-Two independent 95 % intervals of one thing hold each other's estimate in 83 of 100 cases. `planted`
-multiplies all times of the second run of a pair."""
+Whole runs of one suite with the same kernels, on this machine, of one commit: nothing changed
+between them but the hour. Two independent 95 % intervals of one thing hold each other's estimate in
+83 of 100 cases. `compare` judges by ratios to scan with a margin of {margin}; `planted` multiplies
+what it judges by in the second run of a pair."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def section(runs: Sequence[Run]) -> Section | None:
     if not rows:
         return None
     columns = {name: (name, str) for name in rows[0]}
-    prose = f"{PROSE} Pairs of runs: {len(pairs)}."
+    prose = f"{PROSE.format(margin=percent(MARGIN))} Pairs of runs: {len(pairs)}."
     return Section("Repeatability", [prose], table=Table(pd.DataFrame(rows), columns))
 
 
@@ -57,7 +59,13 @@ def _alike(first: Run, other: Run) -> bool:
 
 
 def _of_one_kind(first: Run, other: Run) -> bool:
-    return first.suite == other.suite and same_machine(first, other)
+    same_suite = first.suite == other.suite and _kernels(first) == _kernels(other)
+    return same_suite and same_machine(first, other)
+
+
+def _kernels(run: Run) -> set[str]:
+    """Those beside which each was timed, and whom it could lose to."""
+    return {result.case.kernel for result in run.cases if result.visits}
 
 
 def _row(count: Count) -> dict[str, object]:
@@ -81,13 +89,20 @@ def counts(pairs: Sequence[Pair]) -> Iterator[Count]:
     yield _count("intervals of a ratio to scan that hold it", "83 %", _ratios_held(pairs))
     yield _count("winners that the other run does not call one", "", _winners_lost(pairs))
     yield _count("winners where the other run calls another", "below 1 %", _winners_changed(pairs))
-    outcomes = [compared(*found).verdict for found in both]
+    yield from _comparisons([each for pair in pairs for each in comparisons(*pair).values()])
+
+
+def _comparisons(found: Sequence[Comparison]) -> Iterator[Count]:
+    """Of equals, as they are and with something planted."""
+    outcomes = [each.verdict for each in found]
     changed = [outcome in (Verdict.FASTER, Verdict.SLOWER) for outcome in outcomes]
     yield _count("`compare` of equals: FASTER or SLOWER", "below 1 %", changed)
     yield _count("the same: SAME", "above 80 %", [each == Verdict.SAME for each in outcomes])
+    narrow = [verdict(each.interval, MARGIN_OF_GATE) == Verdict.SAME for each in found]
+    yield _count(f"the same, were its margin {percent(MARGIN_OF_GATE)}: SAME", "", narrow)
     for extra in PLANTED:
-        found = [_slowed(*pair, extra) == Verdict.SLOWER for pair in both]
-        yield _count(f"`compare` with +{extra:.0%} planted: SLOWER", "", found)
+        slower = [_slowed(each, extra) == Verdict.SLOWER for each in found]
+        yield _count(f"`compare` with +{extra:.0%} planted: SLOWER", "", slower)
 
 
 def _count(what: str, goal: str, found: Iterable[bool]) -> Count:
@@ -148,7 +163,7 @@ def _keys(problems: pd.DataFrame) -> list[tuple[str, ...]]:
     return list(problems[PROBLEM].itertuples(index=False, name=None))
 
 
-def _slowed(first: CaseResult, other: CaseResult, extra: float) -> Verdict:
-    interval, shift = compared(first, other).interval, log1p(extra)
+def _slowed(comparison: Comparison, extra: float) -> Verdict:
+    interval, shift = comparison.interval, log1p(extra)
     slower = Interval(interval.low + shift, interval.estimate + shift, interval.high + shift)
     return verdict(slower, MARGIN)

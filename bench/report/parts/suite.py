@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.judging.advice import advice
 from bench.records.run import Run
 from bench.report import tables
 from bench.report.figures import roofline, scaling, speed
-from bench.report.pages.markup import link
+from bench.report.pages.markup import link, plain
 from bench.report.parts import ceilings
 from bench.report.parts.origins import not_whole
 from bench.report.parts.summary import constant_columns
@@ -23,6 +24,8 @@ def sections(run: Run, path: Path) -> list[Section]:
         prose.append("**Incomplete: the run was cut short.**")
     if rows.empty:
         return [Section(title, prose)]
+    if sentences := advice(run):
+        prose.append(f"For steadier times: {plain(' '.join(sentences))}")
     prose += constant_columns(rows, tables.GROUP)
     drawn = (*speed.draw(rows, run.suite), *roofline.draw(rows, run.ceilings, run.suite))
     cases = Section(title, prose, drawn, tables.cases(rows))

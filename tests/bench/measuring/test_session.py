@@ -12,6 +12,7 @@ from bench.contenders.combinations import cases
 from bench.contenders.subject import Subject
 from bench.judging.precision import BLOCKS
 from bench.measuring import session
+from bench.measuring.effort import Effort
 from bench.measuring.session import Session
 from bench.measuring.turns import turns
 from bench.records import store
@@ -37,12 +38,12 @@ def a_session(tmp_path, monkeypatch):
 
 
 def begun(a_run, path):
-    return Session(a_run, path, CASES, 300.0, lambda case, result: None, lambda step: None)
+    return Session(a_run, path, CASES, 300.0, lambda case, result: None, lambda step: None, {})
 
 
 def drive(a_session, seconds, outputs=lambda case, block: RIGHT):
     """Every turn takes `seconds`(case, block), or raises what that is."""
-    for case, block in turns(a_session.left):
+    for case, block in turns(a_session.left, a_session._efforts):
         if a_session.prepare(case, block) is None:
             continue
         took = seconds(case, block)
@@ -76,6 +77,22 @@ def test_a_further_visit_adds_to_what_there_is(a_session):
     assert not second.left and [result.case for result in second.run.cases] == list(CASES)
 
 
+def test_a_variant_that_is_known_is_taken_in_every_visit(a_session, monkeypatch):
+    """In the first from an earlier run, then from this one's result."""
+    chosen = []
+
+    def prepare_best(case, variant=""):
+        chosen.append(variant)
+        return replace(prepared(case), variant=variant)
+
+    monkeypatch.setattr(registry, "prepare_best", prepare_best)
+    a_session._variants = {case: "hoisted" for case in CASES}
+    drive(a_session, lambda case, block: 1e-3)
+    second = begun(replace(a_session.run, visits_s=(1.0,)), a_session.path)
+    drive(second, lambda case, block: 1e-3)
+    assert chosen == ["hoisted"] * 2 * len(CASES)
+
+
 def test_a_case_that_fails_in_a_further_visit_has_no_time(a_session):
     drive(a_session, lambda case, block: 1e-3)
     second = begun(replace(a_session.run, visits_s=(1.0,)), a_session.path)
@@ -85,7 +102,7 @@ def test_a_case_that_fails_in_a_further_visit_has_no_time(a_session):
 
 
 def test_a_group_of_slow_calls_has_two_turns_each(a_session, monkeypatch):
-    monkeypatch.setattr(session, "GROUP_S", -1.0)
+    a_session._efforts.update({case.group: Effort(seconds=-1.0) for case in CASES})
     for result in drive(a_session, lambda case, block: 1e-3).values():
         assert len(result.visits[0].samples_s) == 2
 

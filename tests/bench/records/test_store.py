@@ -11,7 +11,7 @@ import pytest
 from helpers.sample_runs import HERE, TYPICAL, machine, run
 
 from bench.records import store
-from bench.records.facts import Ceiling, Conditions
+from bench.records.facts import Ceiling, Conditions, Settings
 from bench.records.machine import Cpu, Gpu, Machine
 from bench.records.run import SCHEMA, CaseResult, Run, Visit
 from bench.records.store import ResultError
@@ -137,6 +137,7 @@ def test_a_missing_file_is_named(tmp_path):
         ("Its machine", Machine),
         ("Its processor", Cpu),
         ("Its GPU", Gpu),
+        ("Its settings", Settings),
         ("A ceiling", Ceiling),
         ("A case", CaseResult),
         ("Its visits", Visit),

@@ -43,10 +43,10 @@ def scaled(factor):
 
 
 @pytest.mark.parametrize(
-    ("factor", "expected"), [(1.2, "SLOWER"), (0.8, "FASTER"), (1.01, "SAME"), (1.05, "AMBIGUOUS")]
+    ("factor", "expected"), [(1.2, "SLOWER"), (0.8, "FASTER"), (1.06, "SAME"), (1.1, "AMBIGUOUS")]
 )
 def test_one_machine_gets_a_verdict_with_its_interval(factor, expected, capsys):
-    comparison = compare.compared(scaled(1.0), scaled(factor))
+    (comparison,) = compare.comparisons(run(scaled(1.0)), run(scaled(factor))).values()
     assert comparison.verdict == expected
     ends = comparison.interval.low, comparison.interval.high
     assert ends == pytest.approx((log(factor * 0.997 / 1.003), log(factor * 1.003 / 0.997)))
@@ -59,7 +59,48 @@ def test_samples_of_one_visit_count_once():
         dataclasses.replace(scaled(factor), visits=(visit(*[(factor * 4e-3,) * 10] * 100),))
         for factor in (1.0, 2.0)
     )
-    assert compare.compared(first, other).verdict == "AMBIGUOUS"
+    assert [each.verdict for each in compare.comparisons(run(first), run(other)).values()] == [
+        "AMBIGUOUS"
+    ]
+
+
+def beside_scan(scan, native, **changed):
+    """A run of two kernels that take so many times as long as usual."""
+    slower = dataclasses.replace(scaled(native), case=dataclasses.replace(SCAN, kernel="native"))
+    return dataclasses.replace(run(scaled(scan), slower), **changed)
+
+
+def test_a_kernel_is_judged_by_its_ratio_to_scan_and_scan_by_its_time(capsys):
+    """A machine that is slower for all has no kernel that is."""
+    before, after = beside_scan(1.0, 1.0), beside_scan(1.3, 1.3)
+    assert [
+        (each.verdict, each.by_ratio) for each in compare.comparisons(before, after).values()
+    ] == [
+        ("SLOWER", False),
+        ("SAME", True),
+    ]
+    assert "+0.0 % × scan (" in printed(capsys, before, after)
+    slower = compare.comparisons(before, beside_scan(1.3, 1.8))
+    assert [each.verdict for each in slower.values()] == ["SLOWER", "SLOWER"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"versions": {"jax": "9"}},
+        {"versions": {"jaxlib": "9"}},
+        {"machine": machine(xla_flags="--xla_cpu_fast_math")},
+        {
+            "cases": tuple(
+                dataclasses.replace(each, variant="unhoisted")
+                for each in beside_scan(1.3, 1.3).cases
+            )
+        },
+    ],
+)
+def test_where_scan_is_another_program_all_are_judged_by_their_time(changed):
+    found = compare.comparisons(beside_scan(1.0, 1.0), beside_scan(1.3, 1.3, **changed))
+    assert [(each.verdict, each.by_ratio) for each in found.values()] == [("SLOWER", False)] * 2
 
 
 def test_a_visit_speaks_by_the_median_of_its_turns(capsys):
@@ -68,7 +109,7 @@ def test_a_visit_speaks_by_the_median_of_its_turns(capsys):
     slow = [tuple(1.5 * sample for sample in turn) for turn in turns]
     visits = tuple(visit(turn, other, turn) for turn, other in zip(turns, slow, strict=True))
     disturbed = dataclasses.replace(scaled(1.0), visits=visits)
-    comparison = compare.compared(scaled(1.0), disturbed)
+    (comparison,) = compare.comparisons(run(scaled(1.0)), run(disturbed)).values()
     assert comparison.interval.estimate == pytest.approx(0, abs=1e-9)
     out = printed(capsys, run(scaled(1.0)), run(disturbed))
     assert out.count("4.00 ms") == 2

@@ -48,7 +48,7 @@ def test_a_run_that_is_slower_throughout_differs_in_times_and_not_in_ratios():
     found = counted(one(), one(1.2, 1.2))
     assert found["intervals of a time that hold the other run's"] == (0, 4)
     assert found["intervals of a ratio to scan that hold it"] == (2, 2)
-    assert found["`compare` of equals: FASTER or SLOWER"] == (2, 2)
+    assert found["`compare` of equals: FASTER or SLOWER"] == (1, 2)  # scan itself, by its time
 
 
 def test_a_winner_that_changes_is_counted_either_way():
@@ -59,9 +59,9 @@ def test_a_winner_that_changes_is_counted_either_way():
     assert level["winners that the other run does not call one"] == (1, 1)
 
 
-@pytest.mark.parametrize(("extra", "found"), [("5%", 0), ("10%", 1), ("20%", 2)])
+@pytest.mark.parametrize(("extra", "found"), [("5%", 0), ("10%", 0), ("20%", 1), ("30%", 2)])
 def test_a_planted_slow_down_is_looked_for(extra, found):
-    """Of scan, known to ±1 % in either run, a tenth is seen; of the other, ±6 %, a fifth is."""
+    """Of scan, known to ±2 %, a fifth is seen; of the other's ratio, ±10 %, three tenths are."""
     assert counted(one(), one())[f"`compare` with +{extra} planted: SLOWER"] == (found, 2)
 
 
@@ -75,6 +75,7 @@ def test_a_planted_slow_down_is_looked_for(extra, found):
         replace(TYPICAL, narrowed=("--kernels scan",)),
         replace(TYPICAL, visits_s=(1.0,) * 7),
         run(timed(mission(1), "scan", exp(1))),
+        replace(TYPICAL, cases=(*TYPICAL.cases, timed(mission(50), "torch", 9.0))),
     ],
 )
 def test_runs_that_need_not_agree_are_not_compared(other):

@@ -46,3 +46,30 @@ def test_reading_a_checkout_writes_nothing_into_it(checkout):
 def test_outside_a_checkout_there_is_no_commit(tmp_path, monkeypatch):
     monkeypatch.setattr(host, "__file__", str(tmp_path / "host.py"))
     assert host.source() == facts.Source(None, dirty=False)
+
+
+def test_a_system_that_does_not_say_has_no_settings(tmp_path):
+    assert host.settings(tmp_path) == facts.Settings()
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "turbo"),
+    [
+        ("intel_pstate/no_turbo", "0\n", True),
+        ("intel_pstate/no_turbo", "1\n", False),
+        ("cpufreq/boost", "1\n", True),
+        ("cpufreq/boost", "0\n", False),
+        ("cpufreq/boost", "?", None),
+    ],
+)
+def test_settings_are_those_of_linux(tmp_path, file, text, turbo):
+    cores = tmp_path / host.CORES
+    pressure = "some avg10=9.00 avg60=2.50 avg300=1.00 total=1\nfull avg10=0.00 avg60=0.00"
+    for path, content in {
+        cores / "cpu0/cpufreq/scaling_governor": "powersave\n",
+        cores / file: text,
+        tmp_path / "proc/pressure/memory": pressure,
+    }.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    assert host.settings(tmp_path) == facts.Settings("powersave", turbo, 0.025)

@@ -1,0 +1,45 @@
+"""Which variant of a case earlier runs on this machine chose, so that another run takes it too."""
+
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from bench.cases.case import BASELINE, Case
+from bench.records import store
+from bench.records.run import Run
+from bench.records.store import ResultError
+
+LIBRARIES = ("jax", "jaxlib")  # whose next version may compile another variant to the fastest
+
+
+def chosen(now: Run, cases: Iterable[Case]) -> dict[Case, str]:
+    """The variant of each baseline among the cases, by the newest run like this one that timed it.
+
+    Runs are alike if they are of one machine, libraries and XLA flags. Both published and local
+    ones count.
+    """
+    wanted = {case for case in cases if case.kernel == BASELINE}
+    found: dict[Case, str] = {}
+    for path in _newest_first(now):
+        if len(found) == len(wanted):
+            break
+        with suppress(ResultError):  # a file of another version of this suite
+            earlier = store.load(path)
+            if _conditions(earlier) == _conditions(now):
+                found = _variants(earlier, wanted) | found
+    return found
+
+
+def _newest_first(now: Run) -> list[Path]:
+    folders = (store.root(publish=publish) / now.machine.folder for publish in (True, False))
+    paths = (path for folder in folders for path in folder.glob(store.FILES))
+    return sorted(paths, key=lambda path: path.name, reverse=True)
+
+
+def _conditions(run: Run) -> tuple[object, ...]:
+    libraries = [run.versions.get(name) for name in LIBRARIES]
+    return run.machine.fingerprint, run.machine.xla_flags, libraries
+
+
+def _variants(run: Run, wanted: Collection[Case]) -> dict[Case, str]:
+    return {each.case: each.variant for each in run.cases if each.visits and each.case in wanted}

@@ -1,0 +1,49 @@
+"""What a run's owner is told to change: what was seen, and no more than three things."""
+
+from dataclasses import replace
+
+import pytest
+from helpers.sample_runs import QUIET, machine, run, timed
+
+from bench.cases.workloads import mission
+from bench.judging.advice import advice
+from bench.records.facts import Settings
+
+TIMED = timed(mission(50), "scan", 4.0)
+
+
+def under(seconds=100.0, of_machine=None, settings=Settings(), **conditions):  # noqa: B008
+    """A run in such conditions."""
+    seen = replace(QUIET, **conditions)
+    visits = tuple(replace(visit, conditions=seen) for visit in TIMED.visits)
+    cases = replace(TIMED, visits=visits)
+    return run(cases, seconds=seconds, settings=settings, machine=machine(**(of_machine or {})))
+
+
+def test_a_quiet_machine_needs_none():
+    settings = Settings(governor="performance", turbo=False, memory_pressure=0.0)
+    assert advice(under(settings=settings)) == []
+    assert advice(under()) == []
+    assert advice(run()) == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        ({"others": 0.2}, "Other processes took 20%"),
+        ({"waited_s": 2.0}, "16% of the run was spent waiting"),
+        ({"settings": Settings(governor="powersave")}, "governor is powersave"),
+        ({"settings": Settings(turbo=True)}, "Turbo is on"),
+        ({"settings": Settings(memory_pressure=0.3)}, "waited for memory in 30%"),
+        ({"of_machine": {"cores": 2, "threads": 4}}, "4 threads share 2 cores"),
+    ],
+)
+def test_each_has_its_sentence(seen, words):
+    (sentence,) = advice(under(**seen))
+    assert words in sentence
+
+
+def test_of_many_the_three_that_harm_most():
+    settings = Settings(governor="powersave", turbo=True, memory_pressure=0.3)
+    sentences = advice(under(others=0.2, waited_s=2.0, settings=settings))
+    assert [sentence.split()[0] for sentence in sentences] == ["Other", "Processes", "16%"]
