@@ -90,7 +90,8 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.now = 0.0
-        monkeypatch.setattr(clock, "perf_counter", lambda: self.now)
+        for module in (clock, race):
+            monkeypatch.setattr(module, "perf_counter", lambda: self.now)
 
     def call(self, *durations):
         """A call that takes these seconds, one after the other, and the last for ever after."""
@@ -117,5 +118,12 @@ def test_of_those_that_are_about_as_fast_the_first_is_taken(monkeypatch):
 
 def test_one_that_is_far_behind_is_not_waited_for(monkeypatch):
     clock = Clock(monkeypatch)
-    race.first_of_the_fastest([clock.call(1.0), clock.call(100.0), clock.call(1.0)])
-    assert clock.now == race.OPENING * 102 + (race.ROUNDS - race.OPENING) * 2
+    race.first_of_the_fastest([clock.call(0.01), clock.call(1.0), clock.call(0.01)])
+    rounds = race.OPENING * 1.02 + (race.ROUNDS - race.OPENING) * 0.02
+    assert clock.now == pytest.approx(rounds)
+
+
+def test_slow_calls_race_no_longer_than_it_takes_to_know_them(monkeypatch):
+    clock = Clock(monkeypatch)
+    race.first_of_the_fastest([clock.call(1.0)] * 6)
+    assert clock.now == race.OPENING * 6
