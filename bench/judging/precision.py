@@ -11,9 +11,9 @@ A ratio is that of turns beside each other, block by block, so that a drift that
 neither. Two kernels are level where the interval of their ratio holds 1.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import exp, expm1, isfinite, log
-from statistics import median
+from statistics import mean, median
 
 import numpy as np
 
@@ -53,6 +53,15 @@ def log_ratios(result: CaseResult, other: CaseResult) -> list[float]:
     """What each visit has seen of it."""
     visits = zip(result.visits, other.visits, strict=True)
     return [_log_ratio(*both) for both in visits]
+
+
+def mean_ratio(pairs: Iterable[tuple[CaseResult, CaseResult]]) -> Interval:
+    """Of one kernel's times over another's in several problems: their geometric mean's logarithm.
+
+    What a visit has seen of all of them counts as one; further visits of some do not.
+    """
+    ratios = [log_ratios(*pair) for pair in pairs]
+    return paired(list(map(mean, zip(*ratios, strict=False))), ERROR)
 
 
 def _log_ratio(visit: Visit, other: Visit) -> float:

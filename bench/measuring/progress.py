@@ -46,11 +46,11 @@ def shown(console: Console, run: Run, left: Sequence[Case]) -> Iterator[Announce
 
 
 def _clock(elapsed: int, run: Run) -> str:
-    """The time taken, and of about how much; the first visit, which compiles, does not tell."""
+    """The time taken, and about what is left; the first visit, which compiles, does not tell."""
     if not 1 < run.visits < FEWEST_VISITS:
         return _minutes(elapsed)
     expected = sum(run.visits_s) + (FEWEST_VISITS - run.visits) * run.visits_s[-1]
-    return f"{_minutes(elapsed)} of about {_minutes(int(max(expected, elapsed)))}"
+    return f"{_minutes(elapsed)}, about {_minutes(max(int(expected) - elapsed, 0))} left"
 
 
 def _minutes(whole: int) -> str:

@@ -14,6 +14,7 @@ from bench.measuring.session import Session
 from bench.measuring.steps import Begin, Step
 from bench.records import choices, store
 from bench.report import tables
+from bench.report.parts import answer
 from bench.timing.interrupts import ENDING, counted, remembered
 
 SAMPLER = Path(__file__).with_name("sampling.py")
@@ -64,6 +65,8 @@ def _conclude(
 ) -> int:
     """Print what there is: all that was measured, even if it could not be saved."""
     console.print(*tables.for_terminal(session.run), sep="\n")
+    for line in answer.lines(session.run):
+        console.print(line, markup=False)
     if session.write_error:
         raise store.ResultError(f"{session.write_error}; the file holds what was saved before")
     for sentence in advice(session.run):

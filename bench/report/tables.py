@@ -58,7 +58,8 @@ def frame(run: Run) -> pd.DataFrame:
     `time_s` with `low_s` and `high_s`, the ends of its interval; `speedup` over the baseline with
     its own ends, from turns beside each other (`bench.judging.precision`). `share` is the time that
     the nearest ceiling needs over the case's; `impossible` says that even its slowest visit
-    is faster, by more than the ceiling's own spread. `result` is the case's `CaseResult`.
+    is faster, by more than the ceiling's own spread. `result` is the case's `CaseResult`, and
+    `baseline` that of its problem's baseline, None where either was not timed.
     """
     baselines = {
         result.case.group: result
@@ -73,14 +74,14 @@ def frame(run: Run) -> pd.DataFrame:
     )
 
 
-def _speedup(result: CaseResult, baseline: CaseResult | None) -> dict[str, float]:
+def _speedup(result: CaseResult, baseline: CaseResult | None) -> dict[str, object]:
     names = ("speedup", "speedup_low", "speedup_high", "speedup_half_width")
     if not result.visits or baseline is None:
-        return dict.fromkeys(names, np.nan)
+        return {**dict.fromkeys(names, np.nan), "baseline": None}
     interval = precision.ratio(baseline, result)
     half_width = np.nan if result is baseline else precision.half_width(interval)
     values = (np.exp(interval.estimate), *precision.ends(interval), half_width)
-    return dict(zip(names, values, strict=True))
+    return {**dict(zip(names, values, strict=True)), "baseline": baseline}
 
 
 def _row(result: CaseResult, ceilings: Ceilings) -> dict[str, object]:

@@ -10,7 +10,7 @@ from bench.judging import precision
 from bench.report.pages.markup import listed, plain
 from bench.report.section import Section, Table
 from bench.report.tables import BASELINE, CORRECT, GROUP
-from bench.report.units import digits, percent, seconds
+from bench.report.units import digits, percent, plus_minus, seconds
 
 PROBLEM = ["suite", *GROUP]
 FIELD = ["suite", "pass", "dtype"]  # kernels are counted against each other within one
@@ -73,17 +73,32 @@ def scoreboard(rows: pd.DataFrame, problems: pd.DataFrame) -> pd.DataFrame:
         won=("won", "sum"),
         tied=("tied", "sum"),
         timed=("time_s", "count"),
-        mean=("speedup", lambda ratios: np.exp(np.log(ratios).mean())),
         least=("speedup", "min"),
         most=("speedup", "max"),
         right=("right", "sum"),
         checked=("checked", "sum"),
         share=("share", "max"),
     )
+    scores = scores.merge(_means(each), on=[*FIELD, "kernel"])
     scores["correct"] = scores.right.astype(str) + " of " + scores.checked.astype(str)
     scores["field"] = scores.groupby(FIELD, sort=False).ngroup()
     best_first = ["field", "won", "tied", "mean"]
     return scores.sort_values(best_first, ascending=[True, False, False, False], kind="stable")
+
+
+def _means(each: pd.DataFrame) -> pd.DataFrame:
+    """Of every kernel in each field: the geometric mean of its speed-ups, and its interval."""
+    fields = each.groupby([*FIELD, "kernel"], sort=False)
+    names = [*FIELD, "kernel", "mean", "mean_low", "mean_high", "mean_half_width"]
+    return pd.DataFrame([(*key, *_mean(part)) for key, part in fields], columns=names)
+
+
+def _mean(part: pd.DataFrame) -> tuple[float, float, float, float]:
+    known = part[part.baseline.notna()]
+    interval = precision.mean_ratio(zip(known.baseline, known.result, strict=True))
+    is_itself = known.empty or known.kernel.iloc[0] == BASELINE
+    half_width = np.nan if is_itself else precision.half_width(interval)
+    return np.exp(interval.estimate), *precision.ends(interval), half_width
 
 
 def _scores(scores: pd.DataFrame) -> Table:
@@ -94,6 +109,7 @@ def _scores(scores: pd.DataFrame) -> Table:
         "tied": ("tied", str),
         "timed": ("timed", str),
         f"× {BASELINE}, mean": ("mean", digits),
+        "±": ("mean_half_width", plus_minus),
         "least": ("least", digits),
         "most": ("most", digits),
         "correct": ("correct", str),

@@ -69,8 +69,8 @@ def test_a_run_from_start_to_report(tmp_path):
     assert statuses[("pallas", "model")] == "emulated"
     for case in run.cases:
         turns = [len(visit.samples_s) for visit in case.visits]
-        assert turns[:3] == ([6] * 3 if case.status == "ok" else [])
-        assert all(3 <= count <= 12 for count in turns)
+        assert bool(turns) == (case.status == "ok")
+        assert all(2 <= count <= 12 for count in turns)
         assert (len(turns) >= 8) == (case.status == "ok")
         assert all(visit.warm_calls >= 2 for visit in case.visits)
     assert run.visits >= 8 and run.whole == (not run.narrowed)
