@@ -153,7 +153,7 @@ def _passes(session: nox.Session, half: list[str]) -> bool:
 
 @shared
 def compare(session: nox.Session) -> None:
-    """Result files side by side."""
+    """What changed between this machine's latest two runs, or those that are named."""
     run(session, "python", "-m", "bench", "compare", *session.posargs)
 
 

@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_regress(parsers.add_parser("regress", help="this tree against a revision, with verdicts"))
     _add_adding(parsers.add_parser("adding", help="train the adding problem with every kernel"))
     _add_ladder(parsers.add_parser("ladder", help="the native kernel, one idea after the other"))
-    _add_compare(parsers.add_parser("compare", help="result files side by side"))
+    _add_compare(parsers.add_parser("compare", help="what changed between runs"))
     _add_report(parsers.add_parser("report", help="rebuild reports from the result files"))
     _add_campaign(parsers.add_parser("campaign", help="everything to measure on a GPU host"))
     return parser
@@ -122,7 +122,9 @@ def _add_ladder(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    latest = "two or more (default: this machine's latest two whole runs of one suite)"
+    parser.add_argument("files", type=Path, nargs="*", metavar="FILE", help=latest)
+    parser.add_argument("--fail-on", choices=("slower",), help="exit status 1 if a case is")
     parser.set_defaults(command=commands.compare)
 
 

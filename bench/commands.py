@@ -109,10 +109,15 @@ def ladder(arguments: argparse.Namespace) -> int:
 
 
 def compare(arguments: argparse.Namespace) -> int:
-    """Show result files side by side."""
-    from bench.report import compare
+    """What changed between runs."""
+    from bench.judging.verdicts import Verdict
+    from bench.report.compare import command, files
+    from bench.timing import host
 
-    return compare.main(arguments.files, _console())
+    machine = "" if arguments.files else host.machine().folder
+    fail_on = Verdict.SLOWER if arguments.fail_on else None
+    paths = files.chosen(arguments.files, machine)
+    return command.main(paths, _console(), fail_on=fail_on)
 
 
 def report(arguments: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ from bench.judging.verdicts import MARGIN as MARGIN_OF_GATE
 from bench.judging.verdicts import Interval, Verdict, verdict
 from bench.records.run import CaseResult, Run
 from bench.report import tables
-from bench.report.compare import MARGIN, Comparison, comparisons, same_machine
+from bench.report.compare.changes import MARGIN, Change, changes, same_machine
 from bench.report.parts.summary import PROBLEM, winners
 from bench.report.section import Section, Table
 from bench.report.units import percent
@@ -89,10 +89,10 @@ def counts(pairs: Sequence[Pair]) -> Iterator[Count]:
     yield _count("intervals of a ratio to scan that hold it", "83 %", _ratios_held(pairs))
     yield _count("winners that the other run does not call one", "", _winners_lost(pairs))
     yield _count("winners where the other run calls another", "below 1 %", _winners_changed(pairs))
-    yield from _comparisons([each for pair in pairs for each in comparisons(*pair).values()])
+    yield from _comparisons([each for pair in pairs for each in changes(*pair).values()])
 
 
-def _comparisons(found: Sequence[Comparison]) -> Iterator[Count]:
+def _comparisons(found: Sequence[Change]) -> Iterator[Count]:
     """Of equals, as they are and with something planted."""
     outcomes = [each.verdict for each in found]
     changed = [outcome in (Verdict.FASTER, Verdict.SLOWER) for outcome in outcomes]
@@ -163,7 +163,7 @@ def _keys(problems: pd.DataFrame) -> list[tuple[str, ...]]:
     return list(problems[PROBLEM].itertuples(index=False, name=None))
 
 
-def _slowed(comparison: Comparison, extra: float) -> Verdict:
-    interval, shift = comparison.interval, log1p(extra)
+def _slowed(change: Change, extra: float) -> Verdict:
+    interval, shift = change.interval, log1p(extra)
     slower = Interval(interval.low + shift, interval.estimate + shift, interval.high + shift)
     return verdict(slower, MARGIN)

@@ -6,17 +6,18 @@ import string
 from math import log
 
 import pytest
-from helpers.sample_runs import TYPICAL, machine, run, timed, visit
+from helpers.sample_runs import TYPICAL, machine, run, timed, untimed, visit
 from rich.console import Console
 
 from bench.cases.case import Case
 from bench.cases.workloads import mission
+from bench.judging.verdicts import Verdict
 from bench.records import store
 from bench.records.facts import Source
 from bench.records.machine import Gpu
 from bench.records.run import SCHEMA
 from bench.records.store import ResultError
-from bench.report import compare
+from bench.report.compare import changes, command, files
 
 SCAN = Case(mission(50), "model", "forward", "float32", "relu", "scan")
 
@@ -31,7 +32,7 @@ def filed(a_run):
 
 
 def printed(capsys, *runs):
-    assert compare.main([filed(each) for each in runs], Console(width=200)) == 0
+    assert command.main([filed(each) for each in runs], Console(width=200)) == 0
     return capsys.readouterr().out
 
 
@@ -46,11 +47,14 @@ def scaled(factor):
     ("factor", "expected"), [(1.2, "SLOWER"), (0.8, "FASTER"), (1.06, "SAME"), (1.1, "AMBIGUOUS")]
 )
 def test_one_machine_gets_a_verdict_with_its_interval(factor, expected, capsys):
-    (comparison,) = compare.comparisons(run(scaled(1.0)), run(scaled(factor))).values()
+    (comparison,) = changes.changes(run(scaled(1.0)), run(scaled(factor))).values()
     assert comparison.verdict == expected
     ends = comparison.interval.low, comparison.interval.high
     assert ends == pytest.approx((log(factor * 0.997 / 1.003), log(factor * 1.003 / 0.997)))
-    assert expected in printed(capsys, run(scaled(1.0)), run(scaled(factor)))
+    out = printed(capsys, run(scaled(1.0)), run(scaled(factor)))
+    shown = re.search(r"relu scan .* (\w+)", out)
+    assert shown is None if expected == "SAME" else shown[1] == expected
+    assert f"{expected == 'SAME':d} of 1 cases are the SAME." in out
 
 
 def test_samples_of_one_visit_count_once():
@@ -59,7 +63,7 @@ def test_samples_of_one_visit_count_once():
         dataclasses.replace(scaled(factor), visits=(visit(*[(factor * 4e-3,) * 10] * 100),))
         for factor in (1.0, 2.0)
     )
-    assert [each.verdict for each in compare.comparisons(run(first), run(other)).values()] == [
+    assert [each.verdict for each in changes.changes(run(first), run(other)).values()] == [
         "AMBIGUOUS"
     ]
 
@@ -73,14 +77,14 @@ def beside_scan(scan, native, **changed):
 def test_a_kernel_is_judged_by_its_ratio_to_scan_and_scan_by_its_time(capsys):
     """A machine that is slower for all has no kernel that is."""
     before, after = beside_scan(1.0, 1.0), beside_scan(1.3, 1.3)
-    assert [
-        (each.verdict, each.by_ratio) for each in compare.comparisons(before, after).values()
-    ] == [
+    assert [(each.verdict, each.by_ratio) for each in changes.changes(before, after).values()] == [
         ("SLOWER", False),
         ("SAME", True),
     ]
-    assert "+0.0 % × scan (" in printed(capsys, before, after)
-    slower = compare.comparisons(before, beside_scan(1.3, 1.8))
+    assert re.search(
+        r"native .* \+38.5 % × scan .* SLOWER", printed(capsys, before, beside_scan(1.3, 1.8))
+    )
+    slower = changes.changes(before, beside_scan(1.3, 1.8))
     assert [each.verdict for each in slower.values()] == ["SLOWER", "SLOWER"]
 
 
@@ -99,25 +103,23 @@ def test_a_kernel_is_judged_by_its_ratio_to_scan_and_scan_by_its_time(capsys):
     ],
 )
 def test_where_scan_is_another_program_all_are_judged_by_their_time(changed):
-    found = compare.comparisons(beside_scan(1.0, 1.0), beside_scan(1.3, 1.3, **changed))
+    found = changes.changes(beside_scan(1.0, 1.0), beside_scan(1.3, 1.3, **changed))
     assert [(each.verdict, each.by_ratio) for each in found.values()] == [("SLOWER", False)] * 2
 
 
-def test_a_visit_speaks_by_the_median_of_its_turns(capsys):
-    """A turn that was disturbed changes neither the verdict nor the time shown."""
+def test_a_visit_speaks_by_the_median_of_its_turns():
+    """A turn that was disturbed changes nothing."""
     turns = [each.samples_s[0] for each in scaled(1.0).visits]
     slow = [tuple(1.5 * sample for sample in turn) for turn in turns]
     visits = tuple(visit(turn, other, turn) for turn, other in zip(turns, slow, strict=True))
     disturbed = dataclasses.replace(scaled(1.0), visits=visits)
-    (comparison,) = compare.comparisons(run(scaled(1.0)), run(disturbed)).values()
+    (comparison,) = changes.changes(run(scaled(1.0)), run(disturbed)).values()
     assert comparison.interval.estimate == pytest.approx(0, abs=1e-9)
-    out = printed(capsys, run(scaled(1.0)), run(disturbed))
-    assert out.count("4.00 ms") == 2
 
 
 def test_any_number_of_files_pairs_cases_and_keeps_the_odd_ones(capsys):
     other = run(timed(mission(50), "scan", 6.0), timed(mission(1), "scan", 1.0))
-    rows = compare.side_by_side([TYPICAL, other, TYPICAL])
+    rows = command.side_by_side([TYPICAL, other, TYPICAL])
     assert len(rows) == 6
     assert [found is not None for found in rows[SCAN]] == [True, True, True]
     out = printed(capsys, TYPICAL, other, TYPICAL)
@@ -159,7 +161,7 @@ def test_a_busier_hour_is_the_same_machine_and_other_circumstances_are_named(cap
     other = run(scaled(2.0), machine=busier)
     other = dataclasses.replace(other, versions={"jax": "9", "flax": "1"})
     out = printed(capsys, run(scaled(1.0)), other)
-    assert "SLOWER" in out and out.count("differs in") == 1
+    assert re.search(r"relu scan .* SLOWER", out) and out.count("differs in") == 1
     assert re.search(r"^B: .*; differs in os, flax, jax", out, re.M)
 
 
@@ -173,19 +175,76 @@ def test_another_workload_of_the_same_name_is_refused():
     impostor = timed(dataclasses.replace(mission(50), H=512), "scan", 4.0)
     paths = [filed(TYPICAL), filed(run(impostor))]
     with pytest.raises(ResultError, match=r"H=512.* but .*\.json has .*H=256"):
-        compare.main(paths, Console())
+        command.main(paths, Console())
 
 
 def test_another_schema_is_refused():
     path = filed(TYPICAL)
     path.write_text(path.read_text().replace(f'"schema": {SCHEMA}', '"schema": 99', 1))
     with pytest.raises(ResultError, match="schema 99; this version reads schema"):
-        compare.main([filed(TYPICAL), path], Console())
+        command.main([filed(TYPICAL), path], Console())
 
 
-def test_one_file_is_nothing_to_compare():
-    with pytest.raises(ResultError, match="got 1 result file; expected two or more"):
-        compare.main([filed(TYPICAL)], Console())
+def test_the_headline_has_the_mean_change_and_the_verdicts_by_pass_and_kernel(capsys):
+    """Two problems, of which one is a fifth slower: a tenth on the whole."""
+    same, slower = (
+        dataclasses.replace(scaled(f), case=dataclasses.replace(SCAN, workload=mission(T)))
+        for T, f in ((1, 1.0), (50, 1.21))
+    )
+    out = printed(capsys, run(same, scaled(1.0)), run(same, slower))
+    words = re.search(r"^ forward +scan +(\S+ %) +(\S+ %) to (\S+ %) +(.*)$", out, re.M)
+    assert words[1] == "+10.0 %" and words[4].split() == ["0", "1", "1", "0"]
+    assert "1 of 2 cases are the SAME." in out
+
+
+def test_the_largest_change_comes_first_and_what_lost_its_time_last(capsys):
+    kernels = ("scan", "native", "unrolled", "pallas")
+    before = [
+        dataclasses.replace(scaled(1.0), case=dataclasses.replace(SCAN, kernel=k)) for k in kernels
+    ]
+    factors = dict(zip(kernels, (1.0, 1.3, 0.5), strict=False))
+    after = [
+        dataclasses.replace(scaled(f), case=dataclasses.replace(SCAN, kernel=k))
+        for k, f in factors.items()
+    ]
+    failed = untimed(mission(50), "pallas", "failed", "oops")
+    out = printed(capsys, run(*before), run(*after, failed))
+    assert re.findall(r"relu (\w+) .* (\w+) *$", out, re.M) == [
+        ("unrolled", "FASTER"),
+        ("native", "SLOWER"),
+        ("pallas", "failed"),
+    ]
+
+
+@pytest.mark.parametrize(("factor", "status"), [(1.3, 1), (1.0, 0), (0.5, 0)])
+def test_it_fails_on_request_where_something_is_slower(factor, status):
+    paths = [filed(run(scaled(1.0))), filed(run(scaled(factor)))]
+    assert command.main(paths, Console(), fail_on=Verdict.SLOWER) == status
+    assert command.main(paths, Console()) == 0
+
+
+def at(hour, **changed):
+    return store.create(
+        dataclasses.replace(TYPICAL, started=f"2026-01-02T{hour:02}:00:00+00:00", **changed),
+        publish=hour % 2 == 0,
+    )
+
+
+def test_without_names_they_are_the_latest_two_whole_runs_of_the_latest_suite_that_has_two():
+    at(1), at(7, suite="smoke"), at(5, complete=False), at(6, narrowed=("--kernels scan",))
+    first, second = at(2), at(3)
+    at(4).write_text("{}")
+    at(8, machine=machine(cores=1))
+    assert files.chosen([], TYPICAL.machine.folder) == [first, second]
+
+
+def test_fewer_than_two_are_nothing_to_compare():
+    with pytest.raises(ResultError, match="got 1 result file; expected none, two or more"):
+        files.chosen([at(1)], "")
+    with pytest.raises(
+        ResultError, match="some-machine: no two whole runs of one suite; `bench run`"
+    ):
+        files.chosen([], "some-machine")
 
 
 def test_a_name_from_a_file_is_no_markup(capsys):

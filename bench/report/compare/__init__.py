@@ -1,0 +1,1 @@
+"""`python -m bench compare`: two runs or more, and what changed between them."""

@@ -1,0 +1,107 @@
+"""What changed from one run to another on the same machine, case by case and on the whole.
+
+The machine is a few percent faster or slower from hour to hour, for all kernels alike. So a kernel
+is judged by its ratio to the baseline, where that is one program in both runs, and only the
+baseline itself by its time. What is left still differs by more than within a run: the margin is
+twice that of the gate, which alternates the two sides.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from statistics import mean
+
+from bench.cases.case import BASELINE, Case
+from bench.judging import precision
+from bench.judging.verdicts import UNPAIRED_ERROR, Interval, Verdict, unpaired, verdict
+from bench.records.run import CaseResult, Run
+
+MARGIN = 0.10  # a change that two runs can tell from one between hours
+COMPILERS = ("jax", "jaxlib")  # with one version of them a variant is one program
+
+Results = Mapping[Case, CaseResult]
+
+
+@dataclass(frozen=True)
+class Change:
+    """Of a case: of its time, or of its ratio to the baseline; a logarithm a visit of each run."""
+
+    first: tuple[float, ...]
+    other: tuple[float, ...]
+    by_ratio: bool
+
+    @property
+    def interval(self) -> Interval:
+        """Of the logarithm of the other run's over the first's."""
+        return unpaired(self.first, self.other, UNPAIRED_ERROR)
+
+    @property
+    def verdict(self) -> Verdict:
+        """With the margin of two runs."""
+        return verdict(self.interval, MARGIN)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Of one kernel in one pass: the geometric mean of its changes, and how often which verdict."""
+
+    kernel: str
+    phase: str
+    interval: Interval
+    verdicts: Counter[Verdict]
+
+
+def same_machine(first: Run, other: Run) -> bool:
+    """Whether a verdict would speak of the code, not of two machines."""
+    return not first.machine.differing(other.machine)
+
+
+def changes(first: Run, other: Run) -> dict[Case, Change]:
+    """Of every case that both have timed."""
+    one, another = _timed(first), _timed(other)
+    both = [case for case in one if case in another]
+    same_compiler = _compiler(first) == _compiler(other)
+    fixed = {case.group for case in both if same_compiler and _is_fixed(case, one, another)}
+    return {case: _change(case, one, another, case.group in fixed) for case in both}
+
+
+def _timed(run: Run) -> Results:
+    return {result.case: result for result in run.cases if result.visits}
+
+
+def _compiler(run: Run) -> tuple[str | None, ...]:
+    return (*(run.versions.get(name) for name in COMPILERS), run.machine.xla_flags)
+
+
+def _is_fixed(case: Case, one: Results, another: Results) -> bool:
+    """Whether this is the baseline, and the same program for one compiler."""
+    return case.kernel == BASELINE and one[case].variant == another[case].variant
+
+
+def _change(case: Case, one: Results, another: Results, fixed: bool) -> Change:
+    by_ratio = fixed and case.kernel != BASELINE
+    return Change(_levels(one, case, by_ratio), _levels(another, case, by_ratio), by_ratio)
+
+
+def _levels(results: Results, case: Case, by_ratio: bool) -> tuple[float, ...]:
+    if by_ratio:
+        baseline = results[replace(case, kernel=BASELINE)]
+        return tuple(precision.log_ratios(results[case], baseline))
+    return tuple(precision.log_times(results[case]))
+
+
+def summaries(found: Mapping[Case, Change]) -> list[Summary]:
+    """By pass and kernel, in the order of the cases."""
+    parts: dict[tuple[str, str], list[Change]] = {}
+    for case, each in found.items():
+        parts.setdefault((case.phase, case.kernel), []).append(each)
+    return [
+        Summary(kernel, phase, _mean(part), Counter(each.verdict for each in part))
+        for (phase, kernel), part in sorted(parts.items(), key=lambda part: part[0][0])
+    ]
+
+
+def _mean(part: list[Change]) -> Interval:
+    """What a visit has seen of all cases counts as one."""
+    sides = ([each.first for each in part], [each.other for each in part])
+    return unpaired(*(list(map(mean, zip(*side, strict=False))) for side in sides), UNPAIRED_ERROR)
