@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_adding(parsers.add_parser("adding", help="train the adding problem with every kernel"))
     _add_ladder(parsers.add_parser("ladder", help="the native kernel, one idea after the other"))
     _add_compare(parsers.add_parser("compare", help="what changed between runs"))
+    _add_export(parsers.add_parser("export", help="raw samples as a table, a row a turn"))
     _add_report(parsers.add_parser("report", help="rebuild reports from the result files"))
     _add_campaign(parsers.add_parser("campaign", help="everything to measure on a GPU host"))
     return parser
@@ -126,6 +127,14 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", type=Path, nargs="*", metavar="FILE", help=latest)
     parser.add_argument("--fail-on", choices=("slower",), help="exit status 1 if a case is")
     parser.set_defaults(command=commands.compare)
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "out", type=Path, metavar="OUT", help="a name that ends in .csv or .parquet"
+    )
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    parser.set_defaults(command=commands.export)
 
 
 def _add_report(parser: argparse.ArgumentParser) -> None:

@@ -120,6 +120,15 @@ def compare(arguments: argparse.Namespace) -> int:
     return command.main(paths, _console(), fail_on=fail_on)
 
 
+def export(arguments: argparse.Namespace) -> int:
+    """Write runs' turns as a table."""
+    from bench.report import export
+
+    rows = export.write(arguments.out, arguments.files)
+    print(f"{arguments.out}: {rows} turns")
+    return 0
+
+
 def report(arguments: argparse.Namespace) -> int:
     """Rebuild the reports of machines' folders. Raises ResultError if there are none."""
     from bench.records.store import ROOT
