@@ -10,7 +10,7 @@ from bench.records.run import Origin, Run
 from bench.report import tables
 from bench.report.kinds import Kind
 from bench.report.pages import html, markdown
-from bench.report.parts import method, origins, repeatability, suite, summary
+from bench.report.parts import matrix, method, origins, repeatability, suite, summary
 from bench.report.section import Section
 
 type Filed[Record: Origin] = tuple[Record, Path]
@@ -53,7 +53,8 @@ def sections(
     frames = [tables.frame(run).assign(suite=run.suite) for run, _ in runs if run.cases]
     rows = pd.concat(frames, ignore_index=True) if frames else None
     if rows is not None:
-        yield from summary.sections(rows)
+        in_words, *tables_of_winners = summary.sections(rows)
+        yield from filter(None, (in_words, matrix.section(rows), *tables_of_winners))
     yield method.method()
     for run, path in runs:
         yield from suite.sections(run, path)

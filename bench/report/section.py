@@ -64,6 +64,25 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """Of a matrix: its text, whether it stands out, and how dark it is, 0 to 4; None: empty."""
+
+    text: str = ""
+    strong: bool = False
+    shade: int | None = None
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A picture made of a table: few words, a colour for every cell. `corner` heads the rows."""
+
+    caption: str
+    corner: str
+    columns: Sequence[str]
+    rows: Mapping[str, Sequence[Cell]]
+
+
+@dataclass(frozen=True)
 class Drawing:
     """An SVG document, the name of its file and what it shows, for those who cannot see it."""
 
@@ -74,9 +93,10 @@ class Drawing:
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A heading in plain text, then prose (blocks of Markdown, see `prose`), drawings, a table."""
+    """A heading in plain text; prose (blocks of Markdown), matrices, drawings, and a table."""
 
     title: str
     prose: Sequence[str] = ()
     drawings: Sequence[Drawing] = ()
     table: Table | None = None
+    matrices: Sequence[Matrix] = ()

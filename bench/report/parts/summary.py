@@ -18,11 +18,12 @@ BEST = ["best", "leaders", "outcome", "time_s", "speedup", "lead", "correct"]
 
 
 def sections(rows: pd.DataFrame) -> list[Section]:
-    """The summary, then the winner of every problem. `rows` are frames of runs, with the suite."""
+    """In words, by kernel, and by problem. `rows` are frames of runs, with the suite."""
     problems = winners(rows)
     bullets = [*_headlines(problems), _correctness(rows)]
     return [
-        Section("Summary", [listed(bullets)], table=_scores(scoreboard(rows, problems))),
+        Section("Summary", [listed(bullets)]),
+        Section("Scores", table=_scores(scoreboard(rows, problems))),
         Section("Who is fastest where", constant_columns(rows, PROBLEM), table=_where(problems)),
     ]
 

@@ -23,8 +23,8 @@ def winner(*cases):
 
 def said(*cases):
     """The summary's prose, and its table by kernel."""
-    first = summary.sections(rows(*cases))[0]
-    return first.prose[0], first.table.cells.set_index("kernel")
+    words, scores, _ = summary.sections(rows(*cases))
+    return words.prose[0], scores.table.cells.set_index("kernel")
 
 
 def test_the_fastest_wins_where_no_other_is_level():
@@ -79,7 +79,7 @@ def test_scores_and_sentences():
     assert "all 6 answers; no error is over 1.00 % of its tolerance" in prose
     own = scores.loc["unrolled"]
     assert list(own[["won", "tied", "timed", "correct"]]) == ["1", "1", "3", "3 of 3"]
-    assert list(own[["× scan, mean", "least", "most"]]) == ["1.00", "0.500", "2.00"]
+    assert list(own[["× scan, mean", "±", "least", "most"]]) == ["1.00", "±5.1 %", "0.500", "2.00"]
     assert scores.loc["unrolled-full", "correct"] == "0 of 0"
 
 
