@@ -107,6 +107,9 @@ def _add_regress(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--margin", **SEVERAL, default=(), help=percent)
     parser.add_argument("--budget", type=seconds, default=900, help="seconds at most (900)")
     parser.add_argument("--strict", action="store_true", help="AMBIGUOUS fails too")
+    parser.add_argument(
+        "--bisect", action="store_true", help="name the first commit that is slower"
+    )
     parser.add_argument("--self-test", action="store_true", help="the gate's own error rates")
     parser.add_argument("--trials", type=count, default=TRIALS, help=f"of a self-test ({TRIALS})")
     parser.set_defaults(command=commands.regress)

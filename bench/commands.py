@@ -82,6 +82,7 @@ def regress(arguments: argparse.Namespace) -> int:
         margins=margins.parse(arguments.margin, selection.cases),
         budget_s=arguments.budget,
         strict=arguments.strict,
+        bisect=arguments.bisect,
         publish=arguments.publish,
         command=_command_line(arguments),
         narrowed=_narrowed(arguments),

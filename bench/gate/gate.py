@@ -10,10 +10,11 @@ from time import monotonic
 
 from rich.console import Console
 
-from bench.gate import looks, revision, rounds, table
+from bench.gate import bisect, looks, revision, rounds, table
 from bench.gate.record import Regression
 from bench.gate.request import SEED, Request, counts
 from bench.gate.rounds import Setup
+from bench.judging.verdicts import Verdict
 from bench.records import store
 from bench.timing import host
 from bench.timing.interrupts import ENDING, Interrupt, raise_if, remembered
@@ -40,13 +41,22 @@ def main(request: Request, console: Console) -> int:
         )
         path = store.create(empty, publish=request.publish, kind="regress-")
         found = _compare(request, empty, base, path, console, interrupted)
-    console.print(f"The working tree against {request.base} ({commit[:12]})")
-    console.print(*table.for_terminal(found.rows), sep="\n")
-    console.print(f"Times: {path}")
+        console.print(f"The working tree against {request.base} ({commit[:12]})")
+        console.print(*table.for_terminal(found.rows), sep="\n")
+        console.print(f"Times: {path}")
+        slower = [row.item for row in found.rows if row.outcome == Verdict.SLOWER]
+        if request.bisect and slower and found.complete:
+            announce = partial(_announce, console, interrupted)
+            bisect.main(request, slower, base, console, announce)
     if not found.complete:
         console.print("Cut short: the verdicts are those of the last look.")
         return interrupted.status
     return int(looks.failed(found.rows, strict=request.strict))
+
+
+def _announce(console: Console, interrupted: Interrupt, number: int, of: int) -> None:
+    raise_if(interrupted)
+    console.print(f"round {number} of {of}")
 
 
 def _compare(
@@ -61,17 +71,13 @@ def _compare(
     found, begin = empty, monotonic()
     items = [Item(case) for case in request.cases]
 
-    def announce(number: int, of: int) -> None:
-        raise_if(interrupted)
-        console.print(f"round {number} of {of}")
-
     try:
         with TemporaryDirectory(prefix="bench-regress-") as caches:
             setup = Setup(base, HARNESS, Path(caches), request.platform)
             for rows in looks.interim_results(
                 *(items, request.margins, request.budget_s),
                 play=partial(rounds.play, setup, Random(SEED)),
-                announce=announce,
+                announce=partial(_announce, console, interrupted),
             ):
                 found = replace(found, rows=rows, seconds=monotonic() - begin)
                 store.save(found, path)

@@ -22,6 +22,7 @@ class Request:
     margins: Margins
     budget_s: int | float
     strict: bool
+    bisect: bool
     publish: bool
     command: str
     narrowed: tuple[str, ...]  # options by which it is less than the whole suite

@@ -1,0 +1,116 @@
+"""`regress --base GOOD --bisect`: the first commit that is slower, by git bisect's search.
+
+Each commit tried is compared with the base, in the cases that the gate called SLOWER. One of which
+nothing can be said, because it does not run or stays AMBIGUOUS, is skipped, and named if the search
+ends beside it.
+"""
+
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+
+from bench.gate import looks, revision, rounds
+from bench.gate.request import SEED, Request, counts
+from bench.gate.rounds import Setup
+from bench.judging.verdicts import Verdict
+from bench.records.store import ResultError
+from bench.workers.client import HARNESS, WorkerDied
+from bench.workers.messages import Item
+from bench.workers.revision import PACKAGES
+
+Announce = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Culprit:
+    """The first commit that is slower, or None: the working tree's own changes are.
+
+    skipped: commits before it, of which nothing could be said: it may be the first of these.
+    """
+
+    commit: str | None
+    skipped: tuple[str, ...]
+
+
+def main(
+    request: Request, items: Sequence[Item], base: Path, console: Console, announce: Announce
+) -> None:
+    """Search the commits from the request's base, unpacked in the folder `base`, to this one."""
+    commits = _commits(request.base)
+    if not commits:
+        return console.print(f"There is no commit after {request.base} to search.", markup=False)
+
+    def is_slower(commit: str) -> bool | None:
+        console.print(f"\ntrying {_named(commit)}", markup=False)
+        return _is_slower(request, items, base, commit, console, announce)
+
+    found = search(commits, is_slower)
+    first = _named(found.commit) if found.commit else "the local changes of the working tree"
+    console.print(f"\nThe first that is slower: {first}", markup=False)
+    for commit in found.skipped:
+        console.print(f"or, for nothing could be said of it: {_named(commit)}", markup=False)
+
+
+def search(commits: Sequence[str | None], is_slower: Callable[[str], bool | None]) -> Culprit:
+    """`commits` from the oldest on, of which the last is slower; None from `is_slower`: unknown."""
+    low, high, skipped = -1, len(commits) - 1, set()
+    while left := [i for i in range(low + 1, high) if i not in skipped]:
+        middle = left[len(left) // 2]
+        slower = is_slower(commits[middle])
+        if slower is None:
+            skipped.add(middle)
+        elif slower:
+            high = middle
+        else:
+            low = middle
+    return Culprit(commits[high], tuple(commits[low + 1 : high]))
+
+
+def _is_slower(
+    request: Request,
+    items: Sequence[Item],
+    base: Path,
+    commit: str,
+    console: Console,
+    announce: Announce,
+) -> bool | None:
+    try:
+        with (
+            revision.unpacked(HARNESS, commit) as head,
+            TemporaryDirectory(prefix="bench-regress-") as caches,
+        ):
+            setup = Setup(base, head, Path(caches), request.platform)
+            play = partial(rounds.play, setup, Random(SEED))
+            *_, rows = looks.interim_results(
+                items, request.margins, request.budget_s, play, announce
+            )
+    except (ResultError, WorkerDied) as error:
+        console.print(f"skipped: {error}", markup=False)
+        return None
+    console.print(counts(rows))
+    outcomes = {row.outcome for row in rows}
+    if Verdict.SLOWER in outcomes:
+        return True
+    return False if outcomes <= {Verdict.SAME, Verdict.FASTER} else None
+
+
+def _commits(base: str) -> list[str | None]:
+    """The oldest first; at last the working tree, if its kernels have changes of their own."""
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", *PACKAGES)
+    commits = _git("rev-list", "--first-parent", "--reverse", f"{base}..HEAD").split()
+    return [*commits, *([None] if changed else [])]
+
+
+def _named(commit: str) -> str:
+    return _git("log", "-1", "--format=%h %s", commit)
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "--no-optional-locks", "-C", str(HARNESS), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
