@@ -19,29 +19,35 @@ from bench.judging.verdicts import Verdict
 from bench.records import store
 from bench.records.run import CaseResult, Run
 from bench.records.store import ResultError
+from bench.report.compare import page
 from bench.report.compare.changes import Change, changes, same_machine, summaries
+from bench.report.compare.page import labelled
 from bench.report.terminal import empty_table
 from bench.report.units import change, seconds
 from bench.report.units import changes as both_ends
 
+PAGES = store.root(publish=False) / "compare"  # where the newest comparison's pages are
 CIRCUMSTANCES = ("os", "xla_flags")  # of a run on a machine
 
 
 def main(paths: Sequence[Path], console: Console, *, fail_on: Verdict | None = None) -> int:
-    """Print what changed, and every case that any file has.
+    """Print what changed, and every case that any file has; write the same as pages.
 
     The exit status is 1 if a case has the verdict `fail_on`. Raises ResultError for files that do
     not compare.
     """
     runs = [store.load(path) for path in paths]
     _check_unique_names(paths, runs)
-    console.print(*_introductions(paths, runs), sep="\n", markup=False)
+    introductions = list(_introductions(paths, runs))
+    console.print(*introductions, sep="\n", markup=False)
     against_first = [{}, *(_judged(runs[0], run) for run in runs[1:])]
     if len(runs) == 2 and against_first[1]:
         console.print(_headline(against_first[1]))
         console.print(*_changed(runs, against_first[1]), sep="\n")
     else:
         console.print(_table(runs, against_first))
+    changed = against_first[1] if len(runs) == 2 else {}
+    console.print(f"Page: {page.write(PAGES, introductions, side_by_side(runs), changed)}")
     found = (each.verdict for against in against_first for each in against.values())
     return int(fail_on is not None and fail_on in found)
 
@@ -114,7 +120,7 @@ def _check_unique_names(paths: Sequence[Path], runs: Sequence[Run]) -> None:
 
 def _introductions(paths: Sequence[Path], runs: Sequence[Run]) -> Iterator[str]:
     """A line a file: where it comes from, and what sets it apart from the first."""
-    for label, path, run in zip(_labels(runs), paths, runs, strict=True):
+    for label, path, run in zip(labelled(len(runs)), paths, runs, strict=True):
         machine = f"{run.machine.name} ({run.machine.backend})"
         commit = (run.source.commit or "unknown")[:12]
         changed = " with local changes" if run.source.dirty else ""
@@ -134,15 +140,10 @@ def _apart(first: Run, run: Run) -> str:
     return f"; differs in {', '.join(differing)}" if differing else ""
 
 
-def _labels(runs: Sequence[Run]) -> list[str]:
-    """A to Z, then by number."""
-    return [chr(ord("A") + i) if i < 26 else str(i + 1) for i in range(len(runs))]
-
-
 def _table(runs: Sequence[Run], against_first: Sequence[Mapping[Case, Change]]) -> Table:
     table = empty_table()
     table.add_column("case")
-    for label, run in zip(_labels(runs), runs, strict=True):
+    for label, run in zip(labelled(len(runs)), runs, strict=True):
         table.add_column(escape(f"{label}: {run.machine.name} ({run.machine.backend})"))
     for case, found in side_by_side(runs).items():
         cells = (

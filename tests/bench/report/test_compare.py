@@ -130,7 +130,7 @@ def test_any_number_of_files_pairs_cases_and_keeps_the_odd_ones(capsys):
 
 def test_files_are_lettered_and_then_numbered(capsys):
     out = printed(capsys, *[run(scaled(1.0))] * 28)
-    labels = re.findall(r"^(\w+): results", out, re.M)
+    labels = re.findall(r"^(\w+): results/\S+json,", out, re.M)
     assert labels == [*string.ascii_uppercase, "27", "28"]
 
 

@@ -1,0 +1,113 @@
+"""What changed as a page: compare.md and compare.html, from the same sections as any report."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from math import exp
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.cases.case import Case
+from bench.judging import precision
+from bench.judging.verdicts import Verdict
+from bench.records import store
+from bench.records.run import CaseResult
+from bench.report import tables
+from bench.report.compare.changes import MARGIN, Change, summaries
+from bench.report.figures import forest
+from bench.report.pages import html, markdown
+from bench.report.pages.markup import listed, plain
+from bench.report.section import Section, Table
+from bench.report.units import change, changes, percent, seconds
+
+CI_SUMMARY = "GITHUB_STEP_SUMMARY"  # the variable that names the file which a CI shows
+CASE = ["kernel", *tables.GROUP]
+Every = Mapping[Case, Sequence[CaseResult | None]]
+
+
+def write(
+    folder: Path, introductions: Sequence[str], every: Every, found: Mapping[Case, Change]
+) -> Path:
+    """Write both pages, and what a CI shows where there is one; return the path for people."""
+    parts = list(sections(introductions, every, found))
+    title = "What changed" if found else "Side by side"
+    for drawing in (drawing for part in parts for drawing in part.drawings):
+        store.write_atomically(folder / drawing.name, drawing.svg)
+    text = markdown.page(title, parts)
+    store.write_atomically(folder / "compare.md", text)
+    store.write_atomically(folder / "compare.html", html.page(title, parts))
+    if summary := os.environ.get(CI_SUMMARY):
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(text)
+    return folder / "compare.html"
+
+
+def sections(
+    introductions: Sequence[str], every: Every, found: Mapping[Case, Change]
+) -> Iterator[Section]:
+    """Headline and changes where there are any; the times of all runs side by side."""
+    yield Section("Runs", [listed(map(plain, introductions))])
+    if found:
+        in_order = sorted(found, key=lambda case: -abs(found[case].interval.estimate))
+        yield Section("On the whole", [_in_words(found)], table=_headline(found))
+        drawings = [forest.draw(in_order, found)]
+        yield Section("Every case", [], drawings, _changes(in_order, found))
+    yield Section("Times", table=_times(every))
+
+
+def _in_words(found: Mapping[Case, Change]) -> str:
+    count = {verdict: 0 for verdict in Verdict}
+    for each in found.values():
+        count[each.verdict] += 1
+    counts = ", ".join(f"{number} {verdict}" for verdict, number in count.items() if number)
+    return f"Of {len(found)} cases, at a margin of {percent(MARGIN)}: {counts}."
+
+
+def _headline(found: Mapping[Case, Change]) -> Table:
+    rows = [
+        {"kernel": each.kernel, "pass": each.phase, "change": each.interval.estimate}
+        | {"ends": changes(each.interval.low, each.interval.high)}
+        | {verdict: each.verdicts[verdict] for verdict in Verdict}
+        for each in summaries(found)
+    ]
+    columns = {name: (name, str) for name in ("kernel", "pass")}
+    columns |= {"mean change": ("change", change), "95 % interval": ("ends", str)}
+    columns |= {str(verdict): (verdict, str) for verdict in Verdict}
+    return Table(pd.DataFrame(rows), columns)
+
+
+def _changes(cases: Sequence[Case], found: Mapping[Case, Change]) -> Table:
+    rows = [
+        tables.names(case)
+        | {"change": found[case].interval.estimate, "verdict": str(found[case].verdict)}
+        | {"ends": changes(found[case].interval.low, found[case].interval.high)}
+        | {"of": "ratio to scan" if found[case].by_ratio else "time"}
+        for case in cases
+    ]
+    columns = {name: (name, str) for name in CASE}
+    columns |= {"verdict": ("verdict", str), "change": ("change", change)}
+    columns |= {"95 % interval": ("ends", str), "of": ("of", str)}
+    return Table(pd.DataFrame(rows), columns)
+
+
+def _times(every: Every) -> Table:
+    """A column of times a run, A to Z; in the frame by number, for T is a size."""
+    runs = range(len(next(iter(every.values()), ())))
+    rows = [
+        tables.names(case) | dict(zip(runs, map(_seconds, results), strict=True))
+        for case, results in every.items()
+    ]
+    columns = {name: (name, str) for name in CASE}
+    columns |= {label: (run, seconds) for label, run in zip(labelled(len(runs)), runs, strict=True)}
+    return Table(pd.DataFrame(rows, columns=[*CASE, *runs]), columns)
+
+
+def _seconds(result: CaseResult | None) -> float:
+    timed = result is not None and result.visits
+    return exp(precision.time(result).estimate) if timed else np.nan
+
+
+def labelled(count: int) -> Iterator[str]:
+    """A to Z, then by number."""
+    return (chr(ord("A") + i) if i < 26 else str(i + 1) for i in range(count))
