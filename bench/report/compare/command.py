@@ -77,7 +77,7 @@ def _headline(found: Mapping[Case, Change]) -> Table:
 
 
 def _changed(runs: Sequence[Run], found: Mapping[Case, Change]) -> Iterator[Table | str]:
-    """The cases that are not the SAME, or have no time in one run; then how many are."""
+    """The cases that are not the SAME, or lost their time; then how many others there are."""
     table = empty_table()
     for name in ("case", "A", "B", "change", "95 % interval", "verdict"):
         table.add_column(name)
@@ -91,6 +91,8 @@ def _changed(runs: Sequence[Run], found: Mapping[Case, Change]) -> Iterator[Tabl
         yield table
     same = sum(each.verdict == Verdict.SAME for each in found.values())
     yield f"{same} of {len(found)} cases are the SAME."
+    if alone := sum(None in results for results in every.values()):
+        yield f"{alone} cases are in one run only."
 
 
 def _rank(found: Change | None) -> float:
@@ -99,7 +101,7 @@ def _rank(found: Change | None) -> float:
 
 
 def _differ(one: CaseResult | None, other: CaseResult | None) -> bool:
-    return (one and one.status) != (other and other.status)
+    return bool(one and other) and one.status != other.status
 
 
 def _words(found: Change) -> tuple[str, str, str]:

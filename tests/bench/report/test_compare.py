@@ -216,6 +216,12 @@ def test_the_largest_change_comes_first_and_what_lost_its_time_last(capsys):
     ]
 
 
+def test_cases_that_only_one_run_has_are_counted(capsys):
+    out = printed(capsys, run(scaled(1.0)), run(scaled(1.0), timed(mission(1), "native", 1.0)))
+    assert "1 of 1 cases are the SAME.\n1 cases are in one run only." in out
+    assert "mission-T1" not in out
+
+
 @pytest.mark.parametrize(("factor", "status"), [(1.3, 1), (1.0, 0), (0.5, 0)])
 def test_it_fails_on_request_where_something_is_slower(factor, status):
     paths = [filed(run(scaled(1.0))), filed(run(scaled(factor)))]
