@@ -105,7 +105,12 @@ def _add_regress(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--base", default="HEAD", help="revision to compare with (HEAD)")
     percent = "percent that matter (5); for some: scan=10"
     parser.add_argument("--margin", **SEVERAL, default=(), help=percent)
-    parser.add_argument("--budget", type=seconds, default=900, help="seconds at most (900)")
+    parser.add_argument(
+        "--budget",
+        type=seconds,
+        default=900,
+        help="seconds at most (900); with --bisect, for each commit tried",
+    )
     parser.add_argument("--strict", action="store_true", help="AMBIGUOUS fails too")
     parser.add_argument(
         "--bisect", action="store_true", help="name the first commit that is slower"

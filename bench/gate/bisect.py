@@ -42,6 +42,8 @@ def main(
     request: Request, items: Sequence[Item], base: Path, console: Console, announce: Announce
 ) -> None:
     """Search the commits from the request's base, unpacked in the folder `base`, to this one."""
+    if not _is_ancestor(request.base):
+        return console.print(f"{request.base} is no ancestor of this commit: there is no search.")
     commits = _commits(request.base)
     if not commits:
         return console.print(f"There is no commit after {request.base} to search.", markup=False)
@@ -101,10 +103,14 @@ def _is_slower(
 
 
 def _commits(base: str) -> list[str | None]:
-    """The oldest first; at last the working tree, if its kernels have changes of their own."""
+    """That touch kernels, the oldest first; at last the working tree, if its kernels do."""
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", *PACKAGES)
-    commits = _git("rev-list", "--first-parent", "--reverse", f"{base}..HEAD").split()
-    return [*commits, *([None] if changed else [])]
+    since = ("rev-list", "--first-parent", "--reverse", f"{base}..HEAD", "--", *PACKAGES)
+    return [*_git(*since).split(), *([None] if changed else [])]
+
+
+def _is_ancestor(base: str) -> bool:
+    return _git("merge-base", base, "HEAD") == _git("rev-parse", f"{base}^{{commit}}")
 
 
 def _named(commit: str) -> str:

@@ -47,7 +47,10 @@ def main(request: Request, console: Console) -> int:
         slower = [row.item for row in found.rows if row.outcome == Verdict.SLOWER]
         if request.bisect and slower and found.complete:
             announce = partial(_announce, console, interrupted)
-            bisect.main(request, slower, base, console, announce)
+            try:
+                bisect.main(request, slower, base, console, announce)
+            except KeyboardInterrupt:
+                return interrupted.status
     if not found.complete:
         console.print("Cut short: the verdicts are those of the last look.")
         return interrupted.status

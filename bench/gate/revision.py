@@ -35,7 +35,7 @@ def unpacked(repository: Path, commit: str) -> Iterator[Path]:
     archive = _git(repository, "archive", "--format=tar", commit, *PACKAGES)
     if archive is None:
         raise ResultError(
-            f"--base is {commit[:12]}; expected a commit with {' and '.join(PACKAGES)}"
+            f"commit {commit[:12]} lacks {' or '.join(PACKAGES)}, or it is not in {repository}"
         )
     with TemporaryDirectory(prefix="bench-regress-") as folder:
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:

@@ -22,6 +22,12 @@ def _sentences(run: Run, visits: list[Visit]) -> Iterator[str]:
     others = median(visit.conditions.others for visit in visits)
     waited = sum(visit.conditions.waited_s or 0.0 for visit in visits) / max(run.seconds, 1.0)
     cpu, settings = run.machine.cpu, run.settings
+    gpus = [visit.conditions.gpu for visit in visits if visit.conditions.gpu]
+    if held := dict.fromkeys(why for gpu in gpus for why in gpu.throttled):
+        yield (
+            f"The GPU held its clocks back ({', '.join(held)}): lock them lower with `nvidia-smi "
+            "--lock-gpu-clocks`, or cool it."
+        )
     if others > OTHERS:
         yield f"Other processes took {others:.0%} of the cores: stop them, or measure later."
     if (pressure := settings.memory_pressure or 0.0) > PRESSURE:
@@ -31,6 +37,8 @@ def _sentences(run: Run, visits: list[Visit]) -> Iterator[str]:
             f"{waited:.0%} of the run was spent waiting for cores that ran at full speed: the host "
             "is shared, so measure at a quieter hour or on a machine of your own."
         )
+    if run.machine.backend != "cpu":
+        return
     if settings.governor not in (None, "performance"):
         yield (
             f"The frequency governor is {settings.governor}: `cpupower frequency-set -g "
@@ -42,4 +50,7 @@ def _sentences(run: Run, visits: list[Visit]) -> Iterator[str]:
             "one thread a core."
         )
     if settings.turbo:
-        yield "Turbo is on: clocks fall as the machine warms up, unless the firmware forbids it."
+        yield (
+            "Turbo is on, so clocks fall as the machine warms up: write 1 to intel_pstate/no_turbo "
+            "or 0 to cpufreq/boost, below /sys/devices/system/cpu."
+        )

@@ -99,10 +99,10 @@ def is_precise(group: Sequence[CaseResult], baseline: str) -> bool:
 def levels(group: Sequence[CaseResult], baseline: str) -> list[list[float]]:
     """What should be known of each result, a logarithm a visit.
 
-    That is its ratio to the baseline's, or its time where the group lacks that.
+    That is its ratio to the baseline's, or its time where there is nothing to compare.
     """
     known = {result.case.kernel: result for result in group}
-    if baseline not in known:
+    if baseline not in known or len(group) == 1:
         return [log_times(result) for result in group]
     return [log_ratios(result, known[baseline]) for result in group]
 

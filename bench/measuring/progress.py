@@ -15,7 +15,9 @@ from bench.report.units import seconds
 
 
 @contextmanager
-def shown(console: Console, run: Run, left: Sequence[Case]) -> Iterator[Announce]:
+def shown(
+    console: Console, run: Run, left: Sequence[Case], budget_s: float | None
+) -> Iterator[Announce]:
     """A bar at the bottom; above it a line for every case of the first visit and every trouble."""
     bar = Progress(
         TextColumn("{task.description}"),
@@ -25,12 +27,13 @@ def shown(console: Console, run: Run, left: Sequence[Case]) -> Iterator[Announce
         console=console,
         transient=True,
     )
-    number, total = run.visits + 1, max(run.visits + 1, FEWEST_VISITS)
+    number = run.visits + 1
+    of = "" if budget_s else f" of {max(number, FEWEST_VISITS)}"
     task = bar.add_task(f"visit {number}", total=len(left), clock="")
 
     def announce(case: Case, result: CaseResult | None) -> None:
         elapsed = int(run.seconds + (bar.tasks[0].elapsed or 0))
-        clock = _clock(elapsed, run)
+        clock = _clock(elapsed, run, budget_s)
         if result is None:
             bar.update(task, description=f"visit {number}, {escape(str(case))}", clock=clock)
             return
@@ -42,14 +45,14 @@ def shown(console: Console, run: Run, left: Sequence[Case]) -> Iterator[Announce
         yield announce
     if not bar.tasks[0].remaining:
         elapsed = int(run.seconds + (bar.tasks[0].elapsed or 0))
-        console.print(f"[dim]{_minutes(elapsed)}[/] visit {number} of {total}")
+        console.print(f"[dim]{_minutes(elapsed)}[/] visit {number}{of}")
 
 
-def _clock(elapsed: int, run: Run) -> str:
+def _clock(elapsed: int, run: Run, budget_s: float | None) -> str:
     """The time taken, and about what is left; the first visit, which compiles, does not tell."""
-    if not 1 < run.visits < FEWEST_VISITS:
+    if budget_s is None and not 1 < run.visits < FEWEST_VISITS:
         return _minutes(elapsed)
-    expected = sum(run.visits_s) + (FEWEST_VISITS - run.visits) * run.visits_s[-1]
+    expected = budget_s or sum(run.visits_s) + (FEWEST_VISITS - run.visits) * run.visits_s[-1]
     return f"{_minutes(elapsed)}, about {_minutes(max(int(expected) - elapsed, 0))} left"
 
 

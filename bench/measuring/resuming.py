@@ -60,7 +60,7 @@ def _belong_together(run: Run, now: Run, request: Request) -> bool:
 
 def resumable(run: Run) -> bool:
     """Whether it is known what was measured: a commit, without local changes."""
-    return run.source.commit is not None and not run.source.dirty
+    return run.source.is_known
 
 
 def _circumstances(run: Run) -> tuple[object, ...]:

@@ -40,8 +40,9 @@ def run(request: Request, console: Console, report: Report, begin: Begin) -> Ste
     if not request.resumed:
         for name, reason in started.unavailable.items():
             console.print(f"{name}: not on this machine: {reason}", markup=False)
-    variants = choices.chosen(started, request.cases)
-    with progress.shown(console, started, visits.left(started, request.cases)) as announce:
+    variants = choices.chosen(started, request.cases) if started.visits == 0 else {}
+    left = visits.left(started, request.cases)
+    with progress.shown(console, started, left, request.budget_s) as announce:
         session = Session(
             started, path, request.cases, request.patience_s, announce, begin, variants
         )

@@ -9,8 +9,6 @@ from bench.records import store
 from bench.records.run import Run
 from bench.records.store import ResultError
 
-LIBRARIES = ("jax", "jaxlib")  # whose next version may compile another variant to the fastest
-
 
 def chosen(now: Run, cases: Iterable[Case]) -> dict[Case, str]:
     """The variant of each baseline among the cases, by the newest run like this one that timed it.
@@ -25,7 +23,7 @@ def chosen(now: Run, cases: Iterable[Case]) -> dict[Case, str]:
             break
         with suppress(ResultError):  # a file of another version of this suite
             earlier = store.load(path)
-            if _conditions(earlier) == _conditions(now):
+            if _alike(earlier, now):
                 found = _variants(earlier, wanted) | found
     return found
 
@@ -36,9 +34,10 @@ def _newest_first(now: Run) -> list[Path]:
     return sorted(paths, key=lambda path: path.name, reverse=True)
 
 
-def _conditions(run: Run) -> tuple[object, ...]:
-    libraries = [run.versions.get(name) for name in LIBRARIES]
-    return run.machine.fingerprint, run.machine.xla_flags, libraries
+def _alike(earlier: Run, now: Run) -> bool:
+    """The next version of a compiler may make another variant the fastest."""
+    same_machine = earlier.machine.fingerprint == now.machine.fingerprint
+    return same_machine and earlier.compiler == now.compiler
 
 
 def _variants(run: Run, wanted: Collection[Case]) -> dict[Case, str]:

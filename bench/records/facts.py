@@ -19,6 +19,11 @@ class Source:
     commit: Text | None
     dirty: bool
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the commit is all that was measured."""
+        return self.commit is not None and not self.dirty
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -12,6 +12,7 @@ from bench.records.facts import Ceilings, Conditions, DeviceTime, Settings, Sour
 from bench.records.machine import Machine
 
 SCHEMA = 3
+COMPILERS = ("jax", "jaxlib")
 FEWEST_VISITS = 8  # of a run that speaks for its suite: fewer support no interval of 99 %
 
 Error = Annotated[float, Field(ge=0)]  # infinite where an output was not finite
@@ -76,6 +77,11 @@ class Origin:
     # Options by which less was measured than is by default; files older than this field are whole.
     narrowed: tuple[Text, ...] = ()
     settings: Settings = field(default_factory=Settings)  # at the start
+
+    @property
+    def compiler(self) -> tuple[str | None, ...]:
+        """What makes of one program another: XLA's versions and flags."""
+        return (*(self.versions.get(name) for name in COMPILERS), self.machine.xla_flags)
 
     @property
     def shortfalls(self) -> tuple[str, ...]:

@@ -24,6 +24,11 @@ from bench.records.run import CaseResult, Run
 from bench.records.store import ResultError
 from bench.report import tables
 
+COLUMNS = (
+    *("file", "suite", "started", "commit", "dirty", "machine", "fingerprint", "backend", "jax"),
+    *("workload", "T", "B", "I", "H", "O", "scope", "pass", "dtype", "activation", "kernel"),
+    *("variant", "visit", "turn", "rounds", "seconds", "median_s", "least_s"),
+)
 WRITERS = {".csv": "to_csv", ".parquet": "to_parquet"}
 
 
@@ -46,7 +51,8 @@ def write(out: Path, paths: Sequence[Path]) -> int:
 
 def turns(paths: Sequence[Path]) -> pd.DataFrame:
     """One row a turn of every timed case of these runs, with the columns above."""
-    return pd.DataFrame([row for path in paths for row in _of_run(path, store.load(path))])
+    rows = [row for path in paths for row in _of_run(path, store.load(path))]
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _of_run(path: Path, run: Run) -> Iterator[dict[str, object]]:

@@ -197,7 +197,7 @@ def _described(rows: pd.DataFrame, names: list[str]) -> str:
 
 def _remark(row: Any) -> str:
     """What there is to say of a row beside its numbers, or nothing."""
-    variant = f"fastest as {row.variant}" if row.variant else ""
+    variant = f"written as {row.variant}" if row.variant else ""
     said = "; ".join(filter(None, (variant, row.reason, row.doubt)))
     return f"{row.kernel}: {said}" if said else ""
 

@@ -17,7 +17,6 @@ from bench.judging.verdicts import UNPAIRED_ERROR, Interval, Verdict, unpaired, 
 from bench.records.run import CaseResult, Run
 
 MARGIN = 0.10  # a change that two runs can tell from one between hours
-COMPILERS = ("jax", "jaxlib")  # with one version of them a variant is one program
 
 Results = Mapping[Case, CaseResult]
 
@@ -60,8 +59,10 @@ def changes(first: Run, other: Run) -> dict[Case, Change]:
     """Of every case that both have timed."""
     one, another = _timed(first), _timed(other)
     both = [case for case in one if case in another]
-    same_compiler = _compiler(first) == _compiler(other)
-    fixed = {case.group for case in both if same_compiler and _is_fixed(case, one, another)}
+    fixed: set[Case] = set()
+    if first.compiler == other.compiler:
+        same_code = first.source.is_known and first.source == other.source
+        fixed = {case.group for case in both if _is_fixed(case, one, another, same_code)}
     return {case: _change(case, one, another, case.group in fixed) for case in both}
 
 
@@ -69,13 +70,12 @@ def _timed(run: Run) -> Results:
     return {result.case: result for result in run.cases if result.visits}
 
 
-def _compiler(run: Run) -> tuple[str | None, ...]:
-    return (*(run.versions.get(name) for name in COMPILERS), run.machine.xla_flags)
-
-
-def _is_fixed(case: Case, one: Results, another: Results) -> bool:
-    """Whether this is the baseline, and the same program for one compiler."""
-    return case.kernel == BASELINE and one[case].variant == another[case].variant
+def _is_fixed(case: Case, one: Results, another: Results, same_code: bool) -> bool:
+    """Whether this is the baseline, and one program: of other code it must not seem to differ."""
+    if case.kernel != BASELINE or one[case].variant != another[case].variant:
+        return False
+    own = _change(case, one, another, fixed=False).verdict
+    return same_code or own in (Verdict.SAME, Verdict.AMBIGUOUS)
 
 
 def _change(case: Case, one: Results, another: Results, fixed: bool) -> Change:

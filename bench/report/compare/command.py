@@ -1,8 +1,8 @@
 """The command itself: files in, a headline and a table out.
 
 Two files of one machine: what changed on the whole, then every case that is not the SAME, the
-largest change first. Any number of files, of any machines: times side by side, with verdicts
-against the first where the machine is the same.
+largest change first. Any number of files, of any machines: times side by side, on the terminal with
+verdicts against the first where the machine is the same. A page has all cases of either.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,10 +31,8 @@ CIRCUMSTANCES = ("os", "xla_flags")  # of a run on a machine
 
 
 def main(paths: Sequence[Path], console: Console, *, fail_on: Verdict | None = None) -> int:
-    """Print what changed, and every case that any file has; write the same as pages.
-
-    The exit status is 1 if a case has the verdict `fail_on`. Raises ResultError for files that do
-    not compare.
+    """Print what changed, and write it as a page. The exit status is 1 if a case has the verdict
+    `fail_on`. Raises ResultError for files that do not compare.
     """
     runs = [store.load(path) for path in paths]
     _check_unique_names(paths, runs)
@@ -47,7 +45,10 @@ def main(paths: Sequence[Path], console: Console, *, fail_on: Verdict | None = N
     else:
         console.print(_table(runs, against_first))
     changed = against_first[1] if len(runs) == 2 else {}
-    console.print(f"Page: {page.write(PAGES, introductions, side_by_side(runs), changed)}")
+    try:
+        console.print(f"Page: {page.write(PAGES, introductions, side_by_side(runs), changed)}")
+    except OSError as error:  # the verdicts stand without it
+        console.print(f"No page: {error}", markup=False)
     found = (each.verdict for against in against_first for each in against.values())
     return int(fail_on is not None and fail_on in found)
 
@@ -90,9 +91,9 @@ def _changed(runs: Sequence[Run], found: Mapping[Case, Change]) -> Iterator[Tabl
     if table.rows:
         yield table
     same = sum(each.verdict == Verdict.SAME for each in found.values())
-    yield f"{same} of {len(found)} cases are the SAME."
+    yield f"SAME: {same} of {len(found)} cases."
     if alone := sum(None in results for results in every.values()):
-        yield f"{alone} cases are in one run only."
+        yield f"In one run only: {alone}."
 
 
 def _rank(found: Change | None) -> float:

@@ -10,7 +10,8 @@ from bench.records.store import ResultError
 
 
 def chosen(named: Sequence[Path], machine: str) -> list[Path]:
-    """Those that are named; else this machine's latest two whole runs of its latest suite.
+    """Those that are named; else the latest two whole runs of this machine's latest suite that has
+    two.
 
     `machine` is the folder of its results. Raises ResultError if there are not two.
     """

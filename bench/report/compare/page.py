@@ -1,14 +1,16 @@
 """What changed as a page: compare.md and compare.html, from the same sections as any report."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import exp
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from bench.cases.case import Case
+from bench.cases.case import BASELINE, Case
 from bench.judging import precision
 from bench.judging.verdicts import Verdict
 from bench.records import store
@@ -34,12 +36,11 @@ def write(
     title = "What changed" if found else "Side by side"
     for drawing in (drawing for part in parts for drawing in part.drawings):
         store.write_atomically(folder / drawing.name, drawing.svg)
-    text = markdown.page(title, parts)
-    store.write_atomically(folder / "compare.md", text)
+    store.write_atomically(folder / "compare.md", markdown.page(title, parts))
     store.write_atomically(folder / "compare.html", html.page(title, parts))
     if summary := os.environ.get(CI_SUMMARY):
         with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(text)
+            file.write(markdown.page(title, [replace(part, drawings=()) for part in parts]))
     return folder / "compare.html"
 
 
@@ -57,10 +58,8 @@ def sections(
 
 
 def _in_words(found: Mapping[Case, Change]) -> str:
-    count = {verdict: 0 for verdict in Verdict}
-    for each in found.values():
-        count[each.verdict] += 1
-    counts = ", ".join(f"{number} {verdict}" for verdict, number in count.items() if number)
+    count = Counter(each.verdict for each in found.values())
+    counts = ", ".join(f"{count[verdict]} {verdict}" for verdict in Verdict if count[verdict])
     return f"Of {len(found)} cases, at a margin of {percent(MARGIN)}: {counts}."
 
 
@@ -82,7 +81,7 @@ def _changes(cases: Sequence[Case], found: Mapping[Case, Change]) -> Table:
         tables.names(case)
         | {"change": found[case].interval.estimate, "verdict": str(found[case].verdict)}
         | {"ends": changes(found[case].interval.low, found[case].interval.high)}
-        | {"of": "ratio to scan" if found[case].by_ratio else "time"}
+        | {"of": f"ratio to {BASELINE}" if found[case].by_ratio else "time"}
         for case in cases
     ]
     columns = {name: (name, str) for name in CASE}

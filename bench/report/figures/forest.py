@@ -40,7 +40,7 @@ def draw(cases: Sequence[Case], found: Mapping[Case, Change]) -> Drawing:
     ax.set(yticks=range(len(cases)), yticklabels=[_literal(str(case)) for case in cases])
     ax.tick_params(axis="y", labelsize="x-small")
     ax.set_ylim(len(cases) - 0.5, -0.5)
-    ax.set_xlabel(f"change in % (line: 95 % interval; band: ±{MARGIN:.0%}), slower →")
+    ax.set_xlabel(f"change in % (line: 95 % interval; band: a margin of {MARGIN:.0%}), slower →")
     ax.grid(axis="x", alpha=0.2)
     figure.legend(loc="outside upper center", ncols=len(LOOKS), fontsize="small")
     what = "The change of every case from the first run to the second, with its interval"

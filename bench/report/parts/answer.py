@@ -17,20 +17,24 @@ def lines(run: Run) -> Iterator[str]:
     if rows.empty:
         return
     rows = rows.assign(suite=run.suite)
-    scores = scoreboard(rows, winners(rows))
-    for _, field in scores[scores.timed > 0].groupby(FIELD, sort=False):
-        yield _sentence(field.iloc[0])
+    problems = winners(rows)
+    scores = scoreboard(rows, problems)
+    contested = problems[problems.outcome.isin(["won", "tied"])].groupby(FIELD).size()
+    for field, part in scores[scores.timed > 0].groupby(FIELD, sort=False):
+        yield _sentence(part.iloc[0], int(contested.get(field, 0)))
     for row in rows[rows.status.isin(["wrong", "failed"])].itertuples():
         yield f"{row.status.upper()}: {row.result.case}: {row.reason}"
     for row in rows[rows.doubt != ""].itertuples():
         yield f"In doubt: {row.result.case}: {row.doubt}"
 
 
-def _sentence(best: pd.Series) -> str:
-    """The best kernel comes first among the scores."""
+def _sentence(best: pd.Series, contested: int) -> str:
+    """Of the best kernel, which comes first among the scores, over problems with two at least."""
+    field = f"{best['pass']}, {best['dtype']}"
+    if not contested:
+        return f"{field}: only one kernel was timed"
     tied = f" and ties in {best.tied}" if best.tied else ""
-    fastest = f"{best.kernel} is fastest in {best.won} of {best.timed} problems{tied}"
-    return f"{best['pass']}, {best['dtype']}: {fastest}{_gain(best)}"
+    return f"{field}: {best.kernel} is fastest in {best.won} of {contested}{tied}{_gain(best)}"
 
 
 def _gain(best: pd.Series) -> str:
@@ -38,4 +42,4 @@ def _gain(best: pd.Series) -> str:
         return ""
     ends = f"{digits(best.mean_low)} to {digits(best.mean_high)}"
     known = f" ({ends})" if pd.notna(best.mean_half_width) and best.mean_low > 0 else ""
-    return f"; over all of them {digits(best['mean'])} times as fast as {BASELINE}{known}"
+    return f"; over all {digits(best['mean'])} times as fast as {BASELINE}{known}"

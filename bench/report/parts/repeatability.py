@@ -54,7 +54,7 @@ def section(runs: Sequence[Run]) -> Section | None:
 
 
 def _alike(first: Run, other: Run) -> bool:
-    one_tree = first.source == other.source and not first.source.dirty
+    one_tree = first.source == other.source and first.source.is_known
     return one_tree and first.whole and other.whole and _of_one_kind(first, other)
 
 

@@ -102,6 +102,20 @@ def test_changes_that_are_not_committed_may_be_it(repository, capsys):
     assert "The first that is slower: the local changes" in capsys.readouterr().out
 
 
+def test_a_base_that_is_no_ancestor_leads_to_no_search(repository, capsys):
+    git(repository, "checkout", "-qb", "side", "HEAD~2")
+    searched(repository, "@{-1}")
+    assert "no ancestor of this commit" in capsys.readouterr().out
+
+
+def test_commits_that_touch_no_kernel_are_not_tried(repository, capsys):
+    (repository / "README").touch()
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "Words")
+    searched(repository, "HEAD~1")
+    assert "There is no commit after HEAD~1 to search." in capsys.readouterr().out
+
+
 def test_without_commits_after_the_base_there_is_nothing_to_search(repository, capsys):
     searched(repository, "HEAD")
     assert "There is no commit after HEAD to search." in capsys.readouterr().out

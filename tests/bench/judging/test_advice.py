@@ -7,7 +7,8 @@ from helpers.sample_runs import QUIET, machine, run, timed
 
 from bench.cases.workloads import mission
 from bench.judging.advice import advice
-from bench.records.facts import Settings
+from bench.records.facts import GpuConditions, Settings
+from bench.records.machine import Gpu
 
 TIMED = timed(mission(50), "scan", 4.0)
 
@@ -41,6 +42,18 @@ def test_a_quiet_machine_needs_none():
 def test_each_has_its_sentence(seen, words):
     (sentence,) = advice(under(**seen))
     assert words in sentence
+
+
+def test_a_gpu_has_advice_of_its_own():
+    throttled = GpuConditions("1200 MHz, 2619 MHz", ("power cap",))
+    on_gpu = {
+        "backend": "gpu",
+        "gpu": Gpu("NVIDIA X", 2**36, "580", None),
+        "cores": 2,
+        "threads": 4,
+    }
+    (sentence,) = advice(under(of_machine=on_gpu, gpu=throttled, settings=Settings(turbo=True)))
+    assert "The GPU held its clocks back (power cap)" in sentence
 
 
 def test_of_many_the_three_that_harm_most():

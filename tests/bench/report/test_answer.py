@@ -19,8 +19,8 @@ def test_the_fastest_is_named_with_the_mean_of_its_gains_and_their_interval():
         run(*pairs[:2], timed(mission(9), "scan", 8.0), timed(mission(9), "unrolled", 2.0))
     )
     assert line == (
-        "forward, float32: unrolled is fastest in 2 of 2 problems; over all of them 2.83 times as "
-        "fast as scan (2.69 to 2.97)"
+        "forward, float32: unrolled is fastest in 2 of 2; over all 2.83 times as fast as scan "
+        "(2.69 to 2.97)"
     )
 
 
@@ -28,15 +28,20 @@ def test_ties_are_counted_apart_and_one_visit_has_no_interval():
     level = [timed(mission(1), kernel, 2.0) for kernel in ("scan", "unrolled")]
     ahead = [timed(mission(9), kernel, ms) for kernel, ms in (("scan", 4.0), ("unrolled", 1.0))]
     (line,) = answer.lines(run(*level, *ahead))
-    assert "unrolled is fastest in 1 of 2 problems and ties in 1; over all" in line
+    assert "unrolled is fastest in 1 of 2 and ties in 1; over all" in line
     short = [replace(each, visits=each.visits[:1]) for each in (*level, *ahead)]
     (line,) = answer.lines(run(*short))
-    assert line.endswith("ties in 2; over all of them 1.90 times as fast as scan")
+    assert line.endswith("ties in 2; over all 1.90 times as fast as scan")
 
 
 def test_without_the_baseline_no_gain_is_said():
-    (line,) = answer.lines(run(timed(mission(1), "unrolled", 2.0)))
-    assert line == "forward, float32: unrolled is fastest in 0 of 1 problems"
+    alone = timed(mission(9), "unrolled", 2.0)
+    (line,) = answer.lines(
+        run(timed(mission(1), "unrolled", 2.0), timed(mission(1), "flax", 4.0), alone)
+    )
+    assert line == "forward, float32: unrolled is fastest in 1 of 1"
+    (line,) = answer.lines(run(alone))
+    assert line == "forward, float32: only one kernel was timed"
 
 
 def test_every_case_that_is_wrong_or_in_doubt_is_named():

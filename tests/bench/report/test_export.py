@@ -4,7 +4,7 @@ import sys
 
 import pandas as pd
 import pytest
-from helpers.sample_runs import TYPICAL
+from helpers.sample_runs import TYPICAL, run
 
 import bench
 from bench import cli
@@ -42,7 +42,11 @@ def test_every_turn_of_a_timed_case_is_a_row(path):
 
 def test_columns_are_those_documented(path):
     words = [name for line in export.__doc__.split("- ")[1:] for name in line.split("`")[1::2]]
-    assert words == list(bench.load(path).columns)
+    assert words == list(bench.load(path).columns) == list(export.COLUMNS)
+
+
+def test_a_run_without_times_has_the_columns_too(path):
+    assert list(bench.load(store.create(run(), publish=True)).columns) == list(export.COLUMNS)
 
 
 def test_a_file_is_written_once_and_reads_back_the_same(path, tmp_path, capsys):
