@@ -21,6 +21,12 @@ def under(seconds=100.0, of_machine=None, settings=Settings(), **conditions):  #
     return run(cases, seconds=seconds, settings=settings, machine=machine(**(of_machine or {})))
 
 
+def test_at_a_limit_nothing_is_said():
+    """16 waits of a second in 320, a tenth of the cores, a hundredth of a minute."""
+    settings = Settings(memory_pressure=0.01)
+    assert advice(under(seconds=160.0, waited_s=1.0, others=0.1, settings=settings)) == []
+
+
 def test_a_quiet_machine_needs_none():
     settings = Settings(governor="performance", turbo=False, memory_pressure=0.0)
     assert advice(under(settings=settings)) == []

@@ -42,6 +42,11 @@ def test_a_drift_that_the_baseline_shares_is_no_spread():
     ]
 
 
+def test_three_visits_do():
+    found = shares(group(1, 1, 3), group(2, 9, 3), visits=3)
+    assert found[0].blocks < BLOCKS < found[1].blocks
+
+
 @pytest.mark.parametrize("visits", [0, 2])
 def test_two_visits_do_not_tell(visits):
     assert shares(group(1, 1, visits), group(2, 9, visits), visits=visits) == [Effort()] * 2

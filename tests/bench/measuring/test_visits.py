@@ -64,6 +64,12 @@ def test_a_run_ends_when_its_time_is_spent(count, budget_s, more):
     assert visits.another(measured(count), CASES, budget_s) == more
 
 
+@pytest.mark.parametrize(("seconds", "more"), [(18.0, True), (20.0, False)])
+def test_without_a_budget_it_has_twelve_seconds_a_problem(seconds, more):
+    """Of two problems, by a last visit of five."""
+    assert visits.another(replace(measured(FEWEST_VISITS), seconds=seconds), CASES, None) == more
+
+
 def test_a_run_ends_when_all_is_precise():
     certain = measured(FEWEST_VISITS, (SURE, SURE_TOO))
     assert not visits.another(certain, CASES[:2], 100.0)

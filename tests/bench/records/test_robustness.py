@@ -185,6 +185,7 @@ HOSTILE = {
     "a visit without turns": (with_turns([]), "samples_s"),
     "samples that are text": (with_turns("fast"), "samples_s"),
     "turns that others of the group had not": (with_turns([[1.0]], others=()), "different turns"),
+    "a negative error": (with_case(error=-0.5), "error"),
     "an unknown status": (with_case(status="great"), "status"),
     "an unknown dtype": (with_problem(dtype="float8"), "dtype"),
     "a script for a kernel": (with_problem(kernel="<script>alert(1)</script>"), "kernel"),
