@@ -1,4 +1,4 @@
-"""What a run's owner is told to change: what was seen, and no more than three things."""
+"""Advice on a run: by what was seen, and no more than three sentences."""
 
 from dataclasses import replace
 
