@@ -125,6 +125,12 @@ def ladder(session: nox.Session) -> None:
 
 
 @shared
+def turns(session: nox.Session) -> None:
+    """What makes one turn longer than the next: cold starts, and others on the same cores."""
+    run(session, "python", "-m", "bench", "turns", *session.posargs)
+
+
+@shared
 def sanitize(session: nox.Session) -> None:
     """The native kernel's C++ under the address, undefined behaviour and thread sanitizers."""
     run(session, "pytest", SANITIZED, *session.posargs)

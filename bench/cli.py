@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_regress(parsers.add_parser("regress", help="this tree against a revision, with verdicts"))
     _add_adding(parsers.add_parser("adding", help="train the adding problem with every kernel"))
     _add_ladder(parsers.add_parser("ladder", help="the native kernel, one idea after the other"))
+    _add_turns(parsers.add_parser("turns", help="what makes one turn longer than the next"))
     _add_compare(parsers.add_parser("compare", help="what changed between runs"))
     _add_export(parsers.add_parser("export", help="raw samples as a table, a row a turn"))
     _add_report(parsers.add_parser("report", help="rebuild reports from the result files"))
@@ -128,6 +129,11 @@ def _add_adding(parser: argparse.ArgumentParser) -> None:
 def _add_ladder(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--publish", action="store_true", help=PUBLISH)
     parser.set_defaults(command=commands.ladder)
+
+
+def _add_turns(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--publish", action="store_true", help=PUBLISH)
+    parser.set_defaults(command=commands.turns)
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:

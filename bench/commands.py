@@ -109,6 +109,14 @@ def ladder(arguments: argparse.Namespace) -> int:
     return cli.main(_command_line(arguments), report, publish=arguments.publish)
 
 
+def turns(arguments: argparse.Namespace) -> int:
+    """What makes one turn longer than the next."""
+    from bench.studies.turns import cli
+
+    report = partial(_renew, Console(markup=False))
+    return cli.main(_command_line(arguments), report, publish=arguments.publish)
+
+
 def compare(arguments: argparse.Namespace) -> int:
     """What changed between runs."""
     from bench.judging.verdicts import Verdict
@@ -156,8 +164,10 @@ def kinds() -> "tuple[Kind, ...]":
     from bench.gate import section as gate
     from bench.studies.adding import section as adding
     from bench.studies.ladder import section as ladder
+    from bench.studies.turns import cold_section as cold
+    from bench.studies.turns import disturbed_section as disturbed
 
-    return adding.KIND, ladder.KIND, gate.KIND
+    return adding.KIND, ladder.KIND, gate.KIND, cold.KIND, disturbed.KIND
 
 
 def _renew(console: Console, folder: Path) -> None:

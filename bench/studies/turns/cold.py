@@ -1,0 +1,95 @@
+"""Why a case's first calls take longer: one possible cause taken away at a time, in new processes."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+from bench.cases.case import Case
+from bench.cases.workloads import mission
+from bench.contenders import registry
+from bench.contenders.subject import Subject
+from pydantic import TypeAdapter
+from bench.studies.turns.record import ColdStart
+from bench.timing import clock
+from bench.timing.probes import multiply_add
+
+KERNELS = ("scan", "native", "unrolled-full")
+CASES = tuple(Case(mission(50), "model", "train", "float32", "relu", kernel) for kernel in KERNELS)
+ROUNDS = 5
+CALLS = 40
+BUSY_S, BURST = 0.3, 2**18
+# glibc gives freed memory back to the system, and gets it anew page by page, unless told to keep it.
+KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**40), "MALLOC_MMAP_THRESHOLD_": str(2**40)}
+AS_IT_COMES = "as it comes"
+# By its name: what the environment gets, and what is done between compiling and the first call.
+ENVIRONMENTS = {AS_IT_COMES: {}, "freed memory kept": KEEP_MEMORY}
+
+
+def starts() -> Iterator[ColdStart]:
+    """Every case with every treatment, ROUNDS times, in turns."""
+    for _ in range(ROUNDS):
+        for case in CASES:
+            for treatment in TREATMENTS:
+                yield _in_new_process(case, treatment)
+
+
+def _in_new_process(case: Case, treatment: str) -> ColdStart:
+    words = (sys.executable, "-m", __name__, TypeAdapter(Case).dump_json(case).decode(), treatment)
+    environment = os.environ | ENVIRONMENTS.get(treatment, {})
+    ran = subprocess.run(words, env=environment, stdout=subprocess.PIPE, check=True)
+    return ColdStart(case, treatment, **json.loads(ran.stdout))
+
+
+def _nothing(case: Case, subject: Subject) -> None:
+    pass
+
+
+def _checked(case: Case, subject: Subject) -> None:
+    """As in any run: the oracle's library has threads of its own."""
+    subject.error(subject.call())
+
+
+def _threads_busy(case: Case, subject: Subject) -> None:
+    """Cores at full clock, and all of XLA's threads awake, on another program."""
+    _checked(case, subject)
+    clock.shortest(multiply_add(BURST).call, BUSY_S)
+
+
+def _steady(case: Case, subject: Subject) -> None:
+    """The rule of a run."""
+    _checked(case, subject)
+    clock.steady(subject.call)
+
+
+TREATMENTS: dict[str, Callable[[Case, Subject], None]] = {
+    AS_IT_COMES: _checked,
+    "no oracle before": _nothing,
+    "freed memory kept": _checked,
+    "threads busy before": _threads_busy,
+    "called until steady": _steady,
+}
+
+
+def measured(case: Case, treatment: str) -> dict[str, object]:
+    """What this process, which must be new, sees of the case."""
+    subject = registry.prepare(case)
+    TREATMENTS[treatment](case, subject)
+    calls_s, faults = zip(*(_one(subject) for _ in range(CALLS)), strict=True)
+    return {"calls_s": calls_s, "faults": faults}
+
+
+def _one(subject: Subject) -> tuple[float, int]:
+    """Seconds and page faults of a call."""
+    before = _faults()
+    return clock.seconds_a_call(subject.call, 1), _faults() - before
+
+
+def _faults() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
+if __name__ == "__main__":
+    print(json.dumps(measured(TypeAdapter(Case).validate_json(sys.argv[1]), sys.argv[2])))
