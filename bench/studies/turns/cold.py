@@ -1,17 +1,17 @@
-"""Why a case's first calls take longer: one possible cause taken away at a time, in new processes."""
+"""Why a case's first calls take longer: causes taken away one at a time, each in new processes."""
 
-import json
 import os
 import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 
+from pydantic import TypeAdapter
+
 from bench.cases.case import Case
 from bench.cases.workloads import mission
 from bench.contenders import registry
 from bench.contenders.subject import Subject
-from pydantic import TypeAdapter
 from bench.studies.turns.record import ColdStart
 from bench.timing import clock
 from bench.timing.probes import multiply_add
@@ -21,7 +21,7 @@ CASES = tuple(Case(mission(50), "model", "train", "float32", "relu", kernel) for
 ROUNDS = 5
 CALLS = 40
 BUSY_S, BURST = 0.3, 2**18
-# glibc gives freed memory back to the system, and gets it anew page by page, unless told to keep it.
+# By default glibc returns freed memory to the system, and then gets it anew, page by page.
 KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**40), "MALLOC_MMAP_THRESHOLD_": str(2**40)}
 AS_IT_COMES = "as it comes"
 # By its name: what the environment gets, and what is done between compiling and the first call.
@@ -40,7 +40,7 @@ def _in_new_process(case: Case, treatment: str) -> ColdStart:
     words = (sys.executable, "-m", __name__, TypeAdapter(Case).dump_json(case).decode(), treatment)
     environment = os.environ | ENVIRONMENTS.get(treatment, {})
     ran = subprocess.run(words, env=environment, stdout=subprocess.PIPE, check=True)
-    return ColdStart(case, treatment, **json.loads(ran.stdout))
+    return TypeAdapter(ColdStart).validate_json(ran.stdout)
 
 
 def _nothing(case: Case, subject: Subject) -> None:
@@ -73,12 +73,12 @@ TREATMENTS: dict[str, Callable[[Case, Subject], None]] = {
 }
 
 
-def measured(case: Case, treatment: str) -> dict[str, object]:
+def measured(case: Case, treatment: str) -> ColdStart:
     """What this process, which must be new, sees of the case."""
     subject = registry.prepare(case)
     TREATMENTS[treatment](case, subject)
     calls_s, faults = zip(*(_one(subject) for _ in range(CALLS)), strict=True)
-    return {"calls_s": calls_s, "faults": faults}
+    return ColdStart(case, treatment, calls_s, faults)
 
 
 def _one(subject: Subject) -> tuple[float, int]:
@@ -92,4 +92,5 @@ def _faults() -> int:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measured(TypeAdapter(Case).validate_json(sys.argv[1]), sys.argv[2])))
+    start = measured(TypeAdapter(Case).validate_json(sys.argv[1]), sys.argv[2])
+    print(TypeAdapter(ColdStart).dump_json(start).decode())

@@ -12,6 +12,7 @@ from bench.report.section import Section, Table
 from bench.report.units import digits, integer
 from bench.studies.turns.record import ColdStart, ColdStarts
 
+CALLS = {"first": (0, 1), "second": (1, 2), "next": (2, 6), "later": (6, 12)}  # from, up to
 WARM = 20  # calls at the end, in which nothing is cold any more
 
 

@@ -21,7 +21,7 @@ ENOUGH = 3  # whole turns of a visit, to leave the others out
 
 
 def section(disturbed: Disturbed, path: Path) -> Section:
-    """How far another process moves times and ratios, with and without marks; `path` is the file."""
+    """How far another process moves times and ratios, by all turns and by those left whole."""
     problem = disturbed.visits[0].cases[0]
     what = (
         "Visits alone and beside a process that takes a core for a third of the time, in turns "
@@ -29,8 +29,8 @@ def section(disturbed: Disturbed, path: Path) -> Section:
         "are from the first. A turn counts as whole if its threads waited for a core no longer "
         f"than in the quietest {percent(QUIETEST)} of the kernel's turns and {percent(BEYOND)} of "
         f"the turn; `by whole turns` leaves the others out where a visit has {ENOUGH}. `sd` is "
-        f"the standard deviation of a visit's ratio to {BASELINE}, beside the other process; the last "
-        "column says what leaving turns out does to the ratio where nothing disturbs. "
+        f"the standard deviation of a visit's ratio to {BASELINE}, beside the other process; the "
+        "last column says what leaving turns out does to the ratio where nothing disturbs. "
         f"Samples: {link(path.name, f'disturbed/{path.name}')}."
     )
     columns = {
