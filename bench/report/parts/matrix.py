@@ -55,4 +55,9 @@ def _cell(result: object, best: object, leads: bool) -> Cell:
     factor = exp(precision.ratio(result, best).estimate)
     if leads:
         return Cell(f"= {digits(factor)}", shade=LEVEL)
-    return Cell(digits(factor), shade=1 + sum(factor > limit for limit in SHADES))
+    return Cell(digits(factor), shade=shade(factor))
+
+
+def shade(factor: float) -> int:
+    """Of a cell that takes so many times as long as the fastest."""
+    return 1 + sum(factor > limit for limit in SHADES)
