@@ -22,6 +22,7 @@ BACKENDS = ("cpu", "gpu")
 PUBLISH = f"file under {ROOT}/ instead of {ROOT}/local/"
 BUDGET = "of the whole run, at most (default: what intervals need, then up to 12 a problem)"
 Command = Callable[[argparse.Namespace], int]
+OWN = "kernels of your own: package.module:NAME, each a kernels.contract.Kernel"
 PATIENCE = "seconds to compile a case, after which it is given up as hanging (300)"
 TRIALS = 6  # of the 18 cases that the suite "gate" has on a CPU: 108 comparisons of equals
 
@@ -74,6 +75,7 @@ def _add_selection(
         metavar="KERNEL",
         help=f"some of {', '.join(kernels)}",
     )
+    parser.add_argument("--kernel", **SEVERAL, dest="own", default=(), metavar="PLACE", help=OWN)
     parser.add_argument(
         "--pass",
         **SEVERAL,

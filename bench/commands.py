@@ -68,14 +68,18 @@ def regress(arguments: argparse.Namespace) -> int:
     """Compare the working tree with a revision, or measure the gate's own error rates."""
     from bench.gate import gate, margins, self_test
     from bench.gate.request import Request
+    from bench.gate.tree import Tree, of_own_kernels
     from bench.timing import host
 
+    if arguments.own:
+        _leave_others_out(arguments)
     backend = arguments.backend or host.backends()[-1]
     selection = _selection(arguments, backend)
     if arguments.list:
         return _list(selection)
     selection.require_cases()
     request = Request(
+        tree=of_own_kernels(arguments.own) if arguments.own else Tree(),
         suite=selection.suite,
         cases=selection.cases,
         platform=PLATFORMS[backend],
@@ -92,6 +96,15 @@ def regress(arguments: argparse.Namespace) -> int:
     if arguments.self_test:
         return self_test.main(request, arguments.trials, console, partial(_renew, console))
     return gate.main(request, console)
+
+
+def _leave_others_out(arguments: argparse.Namespace) -> None:
+    """For the gate: of two revisions of somebody's kernels, ours are no part."""
+    if arguments.self_test:
+        raise ResultError("--self-test measures the gate on this project's kernels; not --kernel")
+    if arguments.kernels is not arguments.default_kernels:
+        raise ResultError("regress compares --kernels of this project or --kernel, not both")
+    arguments.kernels = arguments.default_kernels = ()
 
 
 def adding(arguments: argparse.Namespace) -> int:
@@ -244,12 +257,14 @@ def _narrowed(arguments: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _selected(arguments: argparse.Namespace, backend: str) -> dict[str, object]:
-    """The fields of a `Selection`."""
+    """The fields of a `Selection`. Raises ResultError for a --kernel that is none."""
+    from bench.contenders import own
+
     return {
         "suite": _label(arguments),
         "workloads": (arguments.shape,) if arguments.shape else SUITES[arguments.suite],
         "dtypes": tuple(arguments.dtype or DTYPES[backend]),
-        "kernels": tuple(arguments.kernels),
+        "kernels": (*arguments.kernels, *own.registered(arguments.own)),
         "phases": tuple(arguments.phases),
         "activation": arguments.activation,
     }

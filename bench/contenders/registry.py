@@ -5,7 +5,7 @@ import jax
 from bench.cases.case import BASELINE, Case
 from bench.cases.dtypes import FORMATS
 from bench.cases.programs import program
-from bench.contenders import best_scan, limits, names
+from bench.contenders import best_scan, limits, names, own
 from bench.contenders.peers.peer import Peer
 from bench.contenders.subject import Subject, compiled
 from kernels.contract import Kernel, Problem, current_platform
@@ -62,9 +62,10 @@ def prepare_best(case: Case, variant: str = "") -> Subject:
 
 
 def versions(kernels: tuple[str, ...]) -> dict[str, str]:
-    """Those of the peers among them, as far as this machine has them."""
+    """Of the peers among them that this machine has, and of kernels that are not ours."""
     here = [name for name in kernels if name in PEERS and unavailable(name) is None]
-    return {package: found for name in here for package, found in PEERS[name].versions().items()}
+    of_peers = {package: v for name in here for package, v in PEERS[name].versions().items()}
+    return of_peers | dict(own.versions(kernels))
 
 
 def problem_of(case: Case) -> Problem:

@@ -20,11 +20,14 @@ from bench.gate.request import SEED, Request, counts
 from bench.gate.rounds import Setup
 from bench.judging.verdicts import Verdict
 from bench.records.store import ResultError
-from bench.workers.client import HARNESS, WorkerDied
+from bench.report.pages import ci_summary
+from bench.report.pages.markup import listed, plain
+from bench.report.section import Section
+from bench.workers.client import WorkerDied
 from bench.workers.messages import Item
-from bench.workers.revision import PACKAGES
 
 Announce = Callable[[int, int], None]
+Git = Callable[..., str]  # what git prints for these arguments
 
 
 @dataclass(frozen=True)
@@ -42,21 +45,23 @@ def main(
     request: Request, items: Sequence[Item], base: Path, console: Console, announce: Announce
 ) -> None:
     """Search the commits from the request's base, unpacked in the folder `base`, to this one."""
-    if not _is_ancestor(request.base):
+    git = partial(_git, request.tree.repository)
+    if not _is_ancestor(git, request.base):
         return console.print(f"{request.base} is no ancestor of this commit: there is no search.")
-    commits = _commits(request.base)
+    commits = _commits(git, request.base, request.tree.paths)
     if not commits:
         return console.print(f"There is no commit after {request.base} to search.", markup=False)
 
     def is_slower(commit: str) -> bool | None:
-        console.print(f"\ntrying {_named(commit)}", markup=False)
+        console.print(f"\ntrying {_named(git, commit)}", markup=False)
         return _is_slower(request, items, base, commit, console, announce)
 
     found = search(commits, is_slower)
-    first = _named(found.commit) if found.commit else "the local changes of the working tree"
-    console.print(f"\nThe first that is slower: {first}", markup=False)
-    for commit in found.skipped:
-        console.print(f"or, for nothing could be said of it: {_named(commit)}", markup=False)
+    first = _named(git, found.commit) if found.commit else "the local changes of the working tree"
+    lines = [f"The first that is slower: {first}"]
+    lines += (f"or, for nothing could be said of it: {_named(git, c)}" for c in found.skipped)
+    console.print("", *lines, sep="\n", markup=False)
+    ci_summary.append("Bisected", [Section("Since when", [listed(map(plain, lines))])])
 
 
 def search(commits: Sequence[str | None], is_slower: Callable[[str], bool | None]) -> Culprit:
@@ -84,10 +89,10 @@ def _is_slower(
 ) -> bool | None:
     try:
         with (
-            revision.unpacked(HARNESS, commit) as head,
+            revision.unpacked(request.tree, commit) as head,
             TemporaryDirectory(prefix="bench-regress-") as caches,
         ):
-            setup = Setup(base, head, Path(caches), request.platform)
+            setup = Setup(base, head, Path(caches), request.platform, request.tree.own)
             play = partial(rounds.play, setup, Random(SEED))
             *_, rows = looks.interim_results(
                 items, request.margins, request.budget_s, play, announce
@@ -102,21 +107,21 @@ def _is_slower(
     return False if outcomes <= {Verdict.SAME, Verdict.FASTER} else None
 
 
-def _commits(base: str) -> list[str | None]:
+def _commits(git: Git, base: str, paths: Sequence[str]) -> list[str | None]:
     """That touch kernels, the oldest first; at last the working tree, if its kernels do."""
-    changed = _git("status", "--porcelain", "--untracked-files=no", "--", *PACKAGES)
-    since = ("rev-list", "--first-parent", "--reverse", f"{base}..HEAD", "--", *PACKAGES)
-    return [*_git(*since).split(), *([None] if changed else [])]
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", *paths)
+    since = ("rev-list", "--first-parent", "--reverse", f"{base}..HEAD", "--", *paths)
+    return [*git(*since).split(), *([None] if changed else [])]
 
 
-def _is_ancestor(base: str) -> bool:
-    return _git("merge-base", base, "HEAD") == _git("rev-parse", f"{base}^{{commit}}")
+def _is_ancestor(git: Git, base: str) -> bool:
+    return git("merge-base", base, "HEAD") == git("rev-parse", f"{base}^{{commit}}")
 
 
-def _named(commit: str) -> str:
-    return _git("log", "-1", "--format=%h %s", commit)
+def _named(git: Git, commit: str) -> str:
+    return git("log", "-1", "--format=%h %s", commit)
 
 
-def _git(*arguments: str) -> str:
-    command = ["git", "--no-optional-locks", "-C", str(HARNESS), *arguments]
+def _git(repository: Path, *arguments: str) -> str:
+    command = ["git", "--no-optional-locks", "-C", str(repository), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -16,9 +16,9 @@ from bench.gate.request import SEED, Request, counts
 from bench.gate.rounds import Setup
 from bench.judging.verdicts import Verdict
 from bench.records import store
+from bench.report.pages import ci_summary
 from bench.timing import host
 from bench.timing.interrupts import ENDING, Interrupt, raise_if, remembered
-from bench.workers.client import HARNESS
 from bench.workers.messages import Item
 
 
@@ -29,11 +29,13 @@ def main(request: Request, console: Console) -> int:
     """
     # The device's name is read here; after that only the workers use it.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    commit = revision.commit(HARNESS, request.base)
+    tree = request.tree
+    commit = revision.commit(tree.repository, request.base)
     interrupted = Interrupt()
-    with remembered(interrupted, *ENDING), revision.unpacked(HARNESS, commit) as base:
+    with remembered(interrupted, *ENDING), revision.unpacked(tree, commit) as base:
+        origin = host.origin(request.suite, request.command)
         empty = Regression(
-            **host.origin(request.suite, request.command),
+            **origin | {"source": host.source(tree.repository)},
             base=commit,
             seconds=0.0,
             complete=False,
@@ -41,8 +43,10 @@ def main(request: Request, console: Console) -> int:
         )
         path = store.create(empty, publish=request.publish, kind="regress-")
         found = _compare(request, empty, base, path, console, interrupted)
-        console.print(f"The working tree against {request.base} ({commit[:12]})")
+        title = f"The working tree against {request.base} ({commit[:12]})"
+        console.print(title, markup=False)
         console.print(*table.for_terminal(found.rows), sep="\n")
+        ci_summary.append(title, table.sections(found.rows))
         console.print(f"Times: {path}")
         slower = [row.item for row in found.rows if row.outcome == Verdict.SLOWER]
         if request.bisect and slower and found.complete:
@@ -76,7 +80,8 @@ def _compare(
 
     try:
         with TemporaryDirectory(prefix="bench-regress-") as caches:
-            setup = Setup(base, HARNESS, Path(caches), request.platform)
+            tree = request.tree
+            setup = Setup(base, tree.root, Path(caches), request.platform, tree.own)
             for rows in looks.interim_results(
                 *(items, request.margins, request.budget_s),
                 play=partial(rounds.play, setup, Random(SEED)),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bench.cases.case import Case
 from bench.gate.looks import Row
 from bench.gate.margins import Margins
+from bench.gate.tree import Tree
 
 SEED = 20
 
@@ -20,6 +21,7 @@ class Request:
     platform: str
     base: str
     margins: Margins
+    tree: Tree
     budget_s: int | float
     strict: bool
     bisect: bool

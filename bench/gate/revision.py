@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.gate.tree import Tree
 from bench.records.store import ResultError
 from bench.workers.revision import PACKAGES
 
@@ -30,17 +31,16 @@ def commit(repository: Path, revision: str) -> str:
 
 
 @contextmanager
-def unpacked(repository: Path, commit: str) -> Iterator[Path]:
-    """A temporary folder with the kernels of this commit. Raises ResultError if it has none."""
-    archive = _git(repository, "archive", "--format=tar", commit, *PACKAGES)
+def unpacked(tree: Tree, commit: str) -> Iterator[Path]:
+    """A temporary folder with a commit's kernels to import. Raises ResultError if it has none."""
+    archive = _git(tree.repository, "archive", "--format=tar", commit, *tree.paths)
     if archive is None:
-        raise ResultError(
-            f"commit {commit[:12]} lacks {' or '.join(PACKAGES)}, or it is not in {repository}"
-        )
+        lacking = f"lacks {' or '.join(tree.paths)}, or it " if tree.paths else ""
+        raise ResultError(f"commit {commit[:12]} {lacking}is not in {tree.repository}")
     with TemporaryDirectory(prefix="bench-regress-") as folder:
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             tar.extractall(folder, filter="data")
-        yield Path(folder).resolve()
+        yield Path(folder).resolve() / tree.inside
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """One round: two fresh processes, short turns in random order, a log ratio for every item."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import log
 from pathlib import Path
 from random import Random
@@ -25,6 +25,7 @@ class Setup:
     head: Path
     caches: Path
     platform: str
+    own: Mapping[str, str] = field(default_factory=dict)  # kernels that are not this project's
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class _Round:
             return found
 
     def _side(self, name: str, root: Path) -> Client:
-        start = Start(self._setup.platform, str(root))
+        start = Start(self._setup.platform, str(root), dict(self._setup.own))
         return Client(name, start, _environment(self._setup.platform, self._setup.caches / name))
 
     def _request(self, side: Client, what: What, item: Item) -> Request:

@@ -10,7 +10,8 @@ from rich.table import Table as Printed
 
 from bench.gate.looks import Row
 from bench.report import tables
-from bench.report.section import Table
+from bench.report.pages.markup import listed, plain
+from bench.report.section import Section, Table
 from bench.report.units import change, changes, seconds
 
 STYLES = {"FASTER": "green", "SAME": "", "AMBIGUOUS": "yellow", "UNTIMED": "dim"}
@@ -36,6 +37,16 @@ def for_terminal(rows: Sequence[Row]) -> Iterator[str | Printed]:
         table = table.without("margin")
         yield f"Margin: {frame.margin[0]}"
     yield from tables.by_problem(table, _remark)
+
+
+def sections(rows: Sequence[Row]) -> list[Section]:
+    """The same as a part of a page; none before the first look."""
+    if not rows:
+        return []
+    frame = pd.DataFrame(map(_row, rows))
+    columns = {name: (name, str) for name in tables.GROUP} | COLUMNS
+    untimed = [plain(remark) for row in frame.itertuples() if (remark := _remark(row))]
+    return [Section("Verdicts", [listed(untimed)] if untimed else [], table=Table(frame, columns))]
 
 
 def _row(row: Row) -> dict[str, object]:

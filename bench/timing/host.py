@@ -89,17 +89,18 @@ def _text(path: Path) -> str:
         return ""
 
 
-def source() -> Source:
-    """The checkout that this file belongs to."""
-    if not _git("ls-files", "--error-unmatch", Path(__file__).name):
+def source(repository: Path | None = None) -> Source:
+    """A checkout as it stands; by default the one that this file belongs to."""
+    here = repository or Path(__file__).parent
+    if repository is None and not _git(here, "ls-files", "--error-unmatch", Path(__file__).name):
         return Source(None, dirty=False)
-    changed = _git("status", "--porcelain", "--untracked-files=no", "--", *MEASURED_FROM)
-    return Source(_git("rev-parse", "HEAD"), dirty=changed != "")  # None: git could not tell
+    changed = _git(here, "status", "--porcelain", "--untracked-files=no", "--", *MEASURED_FROM)
+    return Source(_git(here, "rev-parse", "HEAD"), dirty=changed != "")  # None: git could not tell
 
 
-def _git(*arguments: str) -> str | None:
-    """What git prints here. It leaves no lock behind where the disk is full."""
-    return _output("git", "--no-optional-locks", "-C", str(Path(__file__).parent), *arguments)
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git prints there. It leaves no lock behind where the disk is full."""
+    return _output("git", "--no-optional-locks", "-C", str(folder), *arguments)
 
 
 def _nvidia_smi(fields: str) -> str | None:

@@ -2,7 +2,7 @@
 
 import ctypes
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Literal
 
 from pydantic import ConfigDict, with_config
@@ -26,11 +26,13 @@ class Item:
 class Start:
     """The first message to a worker. It answers "ok" when it has started.
 
-    `root` is the folder that `kernels` must be imported from; "" allows any.
+    `root` is the folder that `kernels` must be imported from; "" allows any. With kernels of
+    somebody's own, places by name, it is these that must come from there.
     """
 
     platform: str
     root: str = ""
+    own: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

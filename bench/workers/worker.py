@@ -18,6 +18,7 @@ from bench.contenders.subject import Subject
 from bench.records.run import CaseResult
 from bench.timing import clock, free_cores
 from bench.timing.slowdown import slowed
+from bench.workers import own
 from bench.workers.messages import Answer, Item, Request, Start, die_with_parent, receive, send
 from bench.workers.revision import Revision
 
@@ -115,10 +116,16 @@ def main() -> None:
     if start is None:
         return
     jax.config.update("jax_platforms", start.platform)
-    worker = Worker(Revision(Path(start.root)) if start.root else registry)
+    worker = Worker(_contenders(start))
     send(Answer("ok"), answers)
     while request := receive(Request, sys.stdin.buffer):
         send(worker.answer(request), answers)
+
+
+def _contenders(start: Start) -> Contenders:
+    if start.own:
+        return own.contenders(Path(start.root), start.own)
+    return Revision(Path(start.root)) if start.root else registry
 
 
 if __name__ == "__main__":

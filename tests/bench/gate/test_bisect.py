@@ -14,6 +14,7 @@ from bench.gate import bisect, margins, rounds
 from bench.gate.bisect import Culprit, search
 from bench.gate.request import Request
 from bench.gate.rounds import Obstacle, Times
+from bench.gate.tree import Tree
 from bench.workers.messages import Item
 from bench.workers.revision import PACKAGES
 
@@ -55,7 +56,6 @@ def repository(tmp_path, monkeypatch):
         (tmp_path / "kernels" / "speed").write_text(f"{speed}\n# {number}\n")
         git(tmp_path, "add", ".")
         git(tmp_path, "commit", "-qm", f"[b] Commit {number}")
-    monkeypatch.setattr(bisect, "HARNESS", tmp_path)
 
     def play(setup, random, items):
         speed = (setup.head / "kernels" / "speed").read_text().split()[0]
@@ -77,6 +77,7 @@ def searched(folder, base):
         budget_s=60.0,
         strict=False,
         bisect=True,
+        tree=Tree(folder),
         publish=False,
         command="python -m bench regress",
         narrowed=(),
@@ -92,6 +93,13 @@ def test_it_is_named_with_those_of_which_nothing_can_be_said(repository, capsys)
     *_, first, other = out.strip().splitlines()
     assert first.startswith("The first that is slower: ") and first.endswith(" [b] Commit 4")
     assert other.startswith("or, for nothing could be said of it: ") and "[b] Commit 3" in other
+
+
+def test_a_ci_shows_what_was_found(repository, monkeypatch, tmp_path):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    searched(repository, "HEAD~5")
+    shown = (tmp_path / "summary.md").read_text()
+    assert re.search(r"^- The first that is slower: \w+ \\\[b\\\] Commit 4$", shown, re.M)
 
 
 def test_changes_that_are_not_committed_may_be_it(repository, capsys):

@@ -16,6 +16,7 @@ from helpers.trees import copy_of_kernels, edit
 from bench.gate import revision, rounds
 from bench.gate.record import Regression
 from bench.gate.rounds import Obstacle, Setup, Times
+from bench.gate.tree import Tree
 from bench.records import store
 from bench.records.store import ResultError
 from bench.workers.client import HARNESS, WorkerDied
@@ -116,6 +117,7 @@ def regress(repository, *arguments, wrapper=()):
     """The gate as a process, with its output as text."""
     environment = {
         **os.environ,
+        "GITHUB_STEP_SUMMARY": str(repository.parent / "summary.md"),
         "PYTHONPATH": str(repository),
         "TMPDIR": str(repository.parent / "temporary"),
     }
@@ -155,6 +157,8 @@ def test_a_kernel_made_slower_fails_the_gate(repository):
     assert record.complete and record.source.dirty and record.base == record.source.commit
     assert [row.outcome for row in record.rows] == ["SLOWER", "SLOWER"]
     assert "SLOWER" in printed and record.base[:12] in printed
+    summary = (repository.parent / "summary.md").read_text()
+    assert record.base[:12] in summary and summary.count("SLOWER") == 2
     assert nothing_left(repository)
 
 
@@ -197,7 +201,7 @@ def test_a_base_without_kernels_is_one_sentence(repository):
     commit = revision.commit(repository, "HEAD")
     with (
         pytest.raises(ResultError, match=f"commit {commit[:12]} lacks kernels or reference"),
-        revision.unpacked(repository, commit),
+        revision.unpacked(Tree(repository), commit),
     ):
         pytest.fail("unpacked")
 
@@ -209,7 +213,7 @@ def test_outside_a_checkout_there_is_no_base(tmp_path):
 
 def test_the_base_is_as_committed_and_brings_no_harness(repository):
     edit(repository / "kernels" / "scan.py", FORWARD, DOUBLED)
-    with revision.unpacked(repository, revision.commit(repository, "HEAD")) as base:
+    with revision.unpacked(Tree(repository), revision.commit(repository, "HEAD")) as base:
         assert sorted(path.name for path in base.iterdir()) == ["kernels", "reference"]
         assert DOUBLED not in (base / "kernels" / "scan.py").read_text()
     assert not base.exists()

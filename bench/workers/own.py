@@ -1,0 +1,30 @@
+"""Somebody's own kernels as they are in a folder, among the kernels of this tree."""
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+
+from bench.contenders import registry
+from bench.contenders.checking import Contenders
+from kernels.registry import KERNELS
+
+
+def contenders(root: Path, places: Mapping[str, str]) -> Contenders:
+    """All kernels, of which these, by name, come from the folder; one that it lacks is unknown.
+
+    Raises ImportError for one that comes from anywhere else, or does not import.
+    """
+    sys.path.insert(0, str(root))
+    for name, place in places.items():
+        module = place.partition(":")[0]
+        try:
+            found = Path(import_module(module).__file__)
+        except ModuleNotFoundError as error:
+            if not f"{module}.".startswith(f"{error.name}."):
+                raise
+            continue  # a revision from before the kernel
+        if not found.resolve().is_relative_to(root):
+            raise ImportError(f"{module} was imported from {found}, not from {root}")
+        KERNELS[name] = place
+    return registry
