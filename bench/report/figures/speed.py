@@ -22,9 +22,9 @@ COLOURS = (
     "#d55e00",
     "#009e73",
     "#cc79a7",
-    "#e69f00",
-    "#56b4e9",
-)  # Okabe, Ito
+    "#c08400",
+    "#3a9bd4",
+)  # Okabe, Ito; the two brightest darker, for a white page and for a dark one, which inverts them
 
 
 def speedups(rows: pd.DataFrame, suite: str) -> Iterator[Drawing]:

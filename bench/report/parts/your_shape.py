@@ -60,12 +60,10 @@ def auto(run: Run, part: pd.DataFrame) -> str:
 
 
 def _problems(runs: Mapping[str, Run], rows: pd.DataFrame) -> Iterator[Measured]:
-    known = winners(rows)
-    timed = known[known.outcome != "none"].set_index(PROBLEM)
-    for key, part in rows.groupby(PROBLEM, sort=False):
-        if key in timed.index:
-            best = timed.loc[key]
-            yield _problem(runs[key[0]], part, best.best, best.leaders)
+    for best in winners(rows).to_dict("records"):
+        if best["outcome"] != "none":
+            here = (rows[PROBLEM] == [best[name] for name in PROBLEM]).all(axis=1)
+            yield _problem(runs[best["suite"]], rows[here], best["best"], best["leaders"])
 
 
 def _problem(run: Run, part: pd.DataFrame, best: str, leaders: Sequence[str]) -> Measured:
@@ -101,7 +99,7 @@ def _remark(name: str, factors: Mapping[str, str], leaders: Sequence[str]) -> st
     if name not in factors:
         return f"auto takes {name}, which has no time here."
     if name not in leaders:
-        return f"auto takes {name}, {factors[name]} times as long as the fastest."
+        return f"auto takes {name}, which needs {factors[name]} times as long as the fastest."
     if len(factors) == 1:
         return f"auto takes {name}, the only one timed."
     others = ", ".join(other for other in leaders if other != name)

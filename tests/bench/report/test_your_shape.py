@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import jax.numpy as jnp
 import pandas as pd
 import pytest
 from helpers.sample_runs import TYPICAL, machine, run, timed, untimed
@@ -12,6 +13,7 @@ from bench.report import build, tables
 from bench.report.pages import markdown
 from bench.report.parts import your_shape
 from kernels import registry
+from kernels.contract import Problem
 
 LARGE = mission(50)
 NATIVE, SCAN = timed(LARGE, "native", 1.0), timed(LARGE, "scan", 2.0)
@@ -59,6 +61,14 @@ def test_what_auto_takes_there(measured, expected):
     assert auto(measured) == expected
 
 
+def test_the_rule_sees_the_problem_as_it_was_on_the_runs_machine(monkeypatch):
+    seen = []
+    monkeypatch.setattr(your_shape, "preferred", lambda problem: seen.append(problem) or ("scan",))
+    auto(run(in_dtype(SCAN, "tf32"), machine=GPU))
+    float32 = jnp.dtype("float32")
+    assert seen == [Problem(50, 50, 256, float32, "relu", "tf32", "gpu")]
+
+
 def remark(*cases):
     (problem,) = finder(run(*cases)).problems
     return problem.remark
@@ -70,7 +80,7 @@ def test_how_good_that_is():
     level = timed(LARGE, "native", 2.01)
     assert remark(level, SCAN) == "auto takes native, level with scan."
     slow = timed(LARGE, "native", 5.0)
-    assert remark(slow, SCAN) == "auto takes native, 2.50 times as long as the fastest."
+    assert remark(slow, SCAN) == "auto takes native, which needs 2.50 times as long as the fastest."
     wrong = untimed(LARGE, "native", "wrong", "off")
     assert remark(wrong, SCAN) == "auto takes native, which has no time here."
     assert remark(SCAN) == "auto is not known: the run left out a kernel that it may take."

@@ -110,7 +110,10 @@ def test_every_number_is_the_reports_own(fill, page):
 
 def test_a_kernel_that_auto_takes_and_that_is_slower_is_said_to_be(fill):
     (name, _, remark, _), *_ = fill(T=1, B=1, H=8)
-    assert (name, remark) == ("tiny", "auto takes scan, 2.00 times as long as the fastest.")
+    assert (name, remark) == (
+        "tiny",
+        "auto takes scan, which needs 2.00 times as long as the fastest.",
+    )
 
 
 def test_only_the_same_pass_counts(fill):

@@ -3,12 +3,14 @@
 import re
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 from helpers.sample_runs import HERE
 
 from bench.records import store
-from bench.report.pages import markup
+from bench.report.pages import html, markup
 from bench.report.parts import method
+from bench.report.section import Section, Table
 from bench.report.tables import COLUMNS
 
 VOID = {"meta", "img", "input"}
@@ -114,6 +116,13 @@ def test_both_files_say_the_same(path):
     assert text.index("## Summary") < text.index("## Who") < text.index("## Method")
     for words in ("is fastest in 4", "interpreted", "500 ms"):
         assert words in page and words in text
+
+
+def test_a_choice_is_offered_where_values_repeat():
+    rows = pd.DataFrame({"name": [f"row {i}" for i in range(12)], "kind": ["a", "b", "c"] * 4})
+    table = Table(rows, {name: (name, str) for name in rows.columns})
+    page = Elements(html.page("x", [Section("Some", table=table)]))
+    assert [select["data-heading"] for select in page.named("select")] == ["kind"]
 
 
 def test_every_column_is_explained():
