@@ -137,9 +137,18 @@ def _add_turns(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
-    latest = "two or more (default: this machine's latest two whole runs of one suite)"
-    parser.add_argument("files", type=Path, nargs="*", metavar="FILE", help=latest)
+    latest = (
+        "two or more result files, folders, names of runs, or commits as A..B (default: this "
+        "machine's latest two whole runs of one suite)"
+    )
+    parser.add_argument("runs", nargs="*", metavar="RUN", help=latest)
+    parser.add_argument("--kernels", **SEVERAL, metavar="KERNEL", help="only these")
+    parser.add_argument(
+        "--pass", **SEVERAL, dest="phases", choices=PASSES, metavar="PASS", help="only these"
+    )
+    parser.add_argument("--dtype", **SEVERAL, choices=MEASURED, metavar="DTYPE", help="only these")
     parser.add_argument("--fail-on", choices=("slower",), help="exit status 1 if a case is")
+    parser.add_argument("--publish", action="store_true", help=PUBLISH)
     parser.set_defaults(command=commands.compare)
 
 

@@ -15,6 +15,7 @@ from bench.measuring.steps import Begin, Step
 from bench.records.store import ResultError
 
 if TYPE_CHECKING:
+    from bench.cases.case import Case
     from bench.measuring.selection import Selection
     from bench.report.kinds import Kind
 
@@ -123,10 +124,17 @@ def compare(arguments: argparse.Namespace) -> int:
     from bench.report.compare import command, files
     from bench.timing import host
 
-    machine = "" if arguments.files else host.machine().folder
+    def wanted(case: "Case") -> bool:
+        return (
+            case.kernel in (arguments.kernels or [case.kernel])
+            and case.phase in (arguments.phases or [case.phase])
+            and case.dtype in (arguments.dtype or [case.dtype])
+        )
+
+    paths = files.chosen(arguments.runs, lambda: host.machine().folder)
     fail_on = Verdict.SLOWER if arguments.fail_on else None
-    paths = files.chosen(arguments.files, machine)
-    return command.main(paths, _console(), fail_on=fail_on)
+    options = {"wanted": wanted, "fail_on": fail_on, "publish": arguments.publish}
+    return command.main(paths, _console(), **options)
 
 
 def export(arguments: argparse.Namespace) -> int:

@@ -2,10 +2,11 @@
 
 Two files of one machine: what changed on the whole, then every case that is not the SAME, the
 largest change first. Any number of files, of any machines: times side by side, on the terminal with
-verdicts against the first where the machine is the same. A page has all cases of either.
+verdicts against the first where the machine is the same; of several machines, who is fastest where.
+A page has all cases of either.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import exp
 from pathlib import Path
 
@@ -19,38 +20,64 @@ from bench.judging.verdicts import Verdict
 from bench.records import store
 from bench.records.run import CaseResult, Run
 from bench.records.store import ResultError
-from bench.report.compare import page
+from bench.report.compare import machines, page
 from bench.report.compare.changes import Change, changes, same_machine, summaries
-from bench.report.compare.page import labelled
+from bench.report.compare.labels import labelled
+from bench.report.compare.page import Every
 from bench.report.terminal import empty_table
 from bench.report.units import change, seconds
 from bench.report.units import changes as both_ends
 
-PAGES = store.root(publish=False) / "compare"  # where the newest comparison's pages are
+PAGES = "compare"  # the folder of the newest comparison's pages
 CIRCUMSTANCES = ("os", "xla_flags")  # of a run on a machine
 
 
-def main(paths: Sequence[Path], console: Console, *, fail_on: Verdict | None = None) -> int:
-    """Print what changed, and write it as a page. The exit status is 1 if a case has the verdict
-    `fail_on`. Raises ResultError for files that do not compare.
+def main(
+    paths: Sequence[Path],
+    console: Console,
+    *,
+    wanted: Callable[[Case], bool] = lambda case: True,
+    fail_on: Verdict | None = None,
+    publish: bool = False,
+) -> int:
+    """Print what changed in the wanted cases, and write it as a page.
+
+    The exit status is 1 if a case has the verdict `fail_on`. Raises ResultError for files that do
+    not compare, or have no wanted case.
     """
     runs = [store.load(path) for path in paths]
     _check_unique_names(paths, runs)
+    everything = side_by_side(runs)
+    every = _only(wanted, everything)
+    if everything and not every:
+        raise ResultError("no case of these runs is of the kernels, passes and dtypes given")
     introductions = list(_introductions(paths, runs))
     console.print(*introductions, sep="\n", markup=False)
-    against_first = [{}, *(_judged(runs[0], run) for run in runs[1:])]
-    if len(runs) == 2 and against_first[1]:
-        console.print(_headline(against_first[1]))
-        console.print(*_changed(runs, against_first[1]), sep="\n")
-    else:
-        console.print(_table(runs, against_first))
+    against_first = [{}, *(_only(wanted, _judged(runs[0], run)) for run in runs[1:])]
     changed = against_first[1] if len(runs) == 2 else {}
+    if changed:
+        console.print(_headline(changed))
+        console.print(*_changed(every, changed), sep="\n")
+    else:
+        console.print(_table(runs, every, against_first))
+    across = [machines.section(every)] if _several_machines(runs) else []
+    for line in (line for section in across for line in section.prose):
+        console.print(line, markup=False)
     try:
-        console.print(f"Page: {page.write(PAGES, introductions, side_by_side(runs), changed)}")
+        folder = store.root(publish=publish) / PAGES
+        console.print(f"Page: {page.write(folder, introductions, every, changed, across)}")
     except OSError as error:  # the verdicts stand without it
         console.print(f"No page: {error}", markup=False)
     found = (each.verdict for against in against_first for each in against.values())
     return int(fail_on is not None and fail_on in found)
+
+
+def _only[Of](wanted: Callable[[Case], bool], cases: Mapping[Case, Of]) -> dict[Case, Of]:
+    return {case: value for case, value in cases.items() if wanted(case)}
+
+
+def _several_machines(runs: Sequence[Run]) -> bool:
+    return not all(same_machine(runs[0], run) for run in runs[1:])
 
 
 def side_by_side(runs: Sequence[Run]) -> dict[Case, list[CaseResult | None]]:
@@ -77,12 +104,11 @@ def _headline(found: Mapping[Case, Change]) -> Table:
     return table
 
 
-def _changed(runs: Sequence[Run], found: Mapping[Case, Change]) -> Iterator[Table | str]:
+def _changed(every: Every, found: Mapping[Case, Change]) -> Iterator[Table | str]:
     """The cases that are not the SAME, or lost their time; then how many others there are."""
     table = empty_table()
     for name in ("case", "A", "B", "change", "95 % interval", "verdict"):
         table.add_column(name)
-    every = side_by_side(runs)
     for case in sorted(every, key=lambda case: _rank(found.get(case))):
         if case in found and found[case].verdict != Verdict.SAME:
             table.add_row(*map(escape, (str(case), *map(_time, every[case]), *_words(found[case]))))
@@ -143,12 +169,14 @@ def _apart(first: Run, run: Run) -> str:
     return f"; differs in {', '.join(differing)}" if differing else ""
 
 
-def _table(runs: Sequence[Run], against_first: Sequence[Mapping[Case, Change]]) -> Table:
+def _table(
+    runs: Sequence[Run], every: Every, against_first: Sequence[Mapping[Case, Change]]
+) -> Table:
     table = empty_table()
     table.add_column("case")
     for label, run in zip(labelled(len(runs)), runs, strict=True):
         table.add_column(escape(f"{label}: {run.machine.name} ({run.machine.backend})"))
-    for case, found in side_by_side(runs).items():
+    for case, found in every.items():
         cells = (
             _cell(result, against.get(case))
             for result, against in zip(found, against_first, strict=True)

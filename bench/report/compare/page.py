@@ -1,6 +1,5 @@
 """What changed as a page: compare.md and compare.html, from the same sections as any report."""
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -17,38 +16,47 @@ from bench.records import store
 from bench.records.run import CaseResult
 from bench.report import tables
 from bench.report.compare.changes import MARGIN, Change, summaries
+from bench.report.compare.labels import labelled
 from bench.report.figures import forest
-from bench.report.pages import html, markdown
+from bench.report.pages import ci_summary, html, markdown
 from bench.report.pages.markup import listed, plain
 from bench.report.section import Section, Table
-from bench.report.units import change, changes, percent, seconds
+from bench.report.units import change, changes, digits, percent, seconds
 
-CI_SUMMARY = "GITHUB_STEP_SUMMARY"  # the variable that names the file which a CI shows
 CASE = ["kernel", *tables.GROUP]
 Every = Mapping[Case, Sequence[CaseResult | None]]
 
 
 def write(
-    folder: Path, introductions: Sequence[str], every: Every, found: Mapping[Case, Change]
+    folder: Path,
+    introductions: Sequence[str],
+    every: Every,
+    found: Mapping[Case, Change],
+    across: Sequence[Section] = (),
 ) -> Path:
-    """Write both pages, and what a CI shows where there is one; return the path for people."""
-    parts = list(sections(introductions, every, found))
+    """Write both pages, and what a CI shows where there is one; return the path for people.
+
+    `across` comes where changes would: what runs of several machines say of these.
+    """
+    parts = list(sections(introductions, every, found, across))
     title = "What changed" if found else "Side by side"
     for drawing in (drawing for part in parts for drawing in part.drawings):
         store.write_atomically(folder / drawing.name, drawing.svg)
     store.write_atomically(folder / "compare.md", markdown.page(title, parts))
     store.write_atomically(folder / "compare.html", html.page(title, parts))
-    if summary := os.environ.get(CI_SUMMARY):
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(markdown.page(title, [replace(part, drawings=()) for part in parts]))
+    ci_summary.append(title, parts)
     return folder / "compare.html"
 
 
 def sections(
-    introductions: Sequence[str], every: Every, found: Mapping[Case, Change]
+    introductions: Sequence[str],
+    every: Every,
+    found: Mapping[Case, Change],
+    across: Sequence[Section] = (),
 ) -> Iterator[Section]:
     """Headline and changes where there are any; the times of all runs side by side."""
     yield Section("Runs", [listed(map(plain, introductions))])
+    yield from across
     if found:
         in_order = sorted(found, key=lambda case: -abs(found[case].interval.estimate))
         yield Section("On the whole", [_in_words(found)], table=_headline(found))
@@ -91,22 +99,29 @@ def _changes(cases: Sequence[Case], found: Mapping[Case, Change]) -> Table:
 
 
 def _times(every: Every) -> Table:
-    """A column of times a run, A to Z; in the frame by number, for T is a size."""
+    """Times of all runs, A to Z, then speed-ups; in the frame by number, for T is a size."""
     runs = range(len(next(iter(every.values()), ())))
     rows = [
-        tables.names(case) | dict(zip(runs, map(_seconds, results), strict=True))
+        tables.names(case)
+        | dict(zip(runs, map(_seconds, results), strict=True))
+        | {f"{run} ×": _speedup(every, case, run) for run in runs}
         for case, results in every.items()
     ]
+    labels = dict(zip(runs, labelled(len(runs)), strict=True))
     columns = {name: (name, str) for name in CASE}
-    columns |= {label: (run, seconds) for label, run in zip(labelled(len(runs)), runs, strict=True)}
-    return Table(pd.DataFrame(rows, columns=[*CASE, *runs]), columns)
+    columns |= {label: (run, seconds) for run, label in labels.items()}
+    columns |= {f"{label}, × {BASELINE}": (f"{run} ×", digits) for run, label in labels.items()}
+    return Table(pd.DataFrame(rows, columns=[*CASE, *runs, *(f"{run} ×" for run in runs)]), columns)
+
+
+def _speedup(every: Every, case: Case, run: int) -> float:
+    """Over the baseline of the same run."""
+    own, base = every[case][run], every.get(replace(case, kernel=BASELINE), {run: None})[run]
+    if not (own and base and own.visits and base.visits):
+        return np.nan
+    return exp(-precision.ratio(own, base).estimate)
 
 
 def _seconds(result: CaseResult | None) -> float:
     timed = result is not None and result.visits
     return exp(precision.time(result).estimate) if timed else np.nan
-
-
-def labelled(count: int) -> Iterator[str]:
-    """A to Z, then by number."""
-    return (chr(ord("A") + i) if i < 26 else str(i + 1) for i in range(count))

@@ -25,6 +25,7 @@ def slower(result, factor):
     return replace(result, visits=tuple(visits))
 
 
+PAGES = store.root(publish=False) / "compare"
 SCAN, FAST = timed(mission(50), "scan", 4.0), timed(mission(50), "native", 2.0)
 BEFORE, AFTER = run(SCAN, FAST), run(SCAN, slower(FAST, 1.5))
 
@@ -33,7 +34,7 @@ def compared(*runs):
     """Both pages."""
     paths = [store.create(each, publish=True) for each in runs]
     command.main(paths, Console(width=100))
-    return [(command.PAGES / f"compare.{kind}").read_text() for kind in ("md", "html")]
+    return [(PAGES / f"compare.{kind}").read_text() for kind in ("md", "html")]
 
 
 def test_both_pages_have_the_headline_and_every_case():
@@ -51,24 +52,63 @@ def test_both_pages_have_the_headline_and_every_case():
         "0",
     ]
     assert rows[1][6:8] == ["SLOWER", "+50.0 %"] and rows[1][-1] == "ratio to scan"
-    assert rows[2][-2:] == ["2.00 ms", "3.00 ms"]
+    assert rows[2][-4:] == ["2.00 ms", "3.00 ms", "2.00", "1.33"]
     assert (
         "data:image/svg+xml" in page
         and ">+50.0 %</td>" in page
-        and (command.PAGES / "compare.svg").exists()
+        and (PAGES / "compare.svg").exists()
     )
 
 
 def test_other_machines_have_their_times_and_no_verdict():
     text, _ = compared(BEFORE, run(SCAN, FAST, machine=machine(cores=1)))
     assert text.startswith("# Side by side") and "SAME" not in text and "no verdict" in text
-    assert text.count("2.00 ms") == 2
+    times = text.partition("## Times")[2]
+    assert times.count("2.00 ms") == 2
+
+
+def table_below(text, heading):
+    """The cells of the table's rows."""
+    lines = text.partition(f"### {heading}\n\n")[2].partition("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+
+
+def test_of_several_machines_it_says_which_is_worth_it_for_what(capsys):
+    """The fastest kernel of each, whichever it is; a tie is a tie, and what is absent is empty."""
+    here = run(SCAN, FAST, timed(mission(1), "scan", 1.0), timed(mission(500), "scan", 9.0))
+    there = run(
+        timed(mission(50), "scan", 0.5),
+        timed(mission(1), "scan", 1.005),
+        timed(mission(100), "scan", 3.0),
+        machine=machine(cores=1),
+    )
+    text, page = compared(here, there)
+    said = "B is faster than A in 1 of 2 problems and slower in 0; over all it is 2.00 times as"
+    assert f"forward, float32: {said} fast (1.9" in text
+    assert said in " ".join(capsys.readouterr().out.split())
+    assert table_below(text, "forward, float32") == [
+        ["mission-T50, model", "native 4.00", "**scan 500 µs**"],
+        ["mission-T1, model", "**scan 1.00 ms**", "scan = 1.00"],
+        ["mission-T500, model", "**scan 9.00 ms**", ""],
+        ["mission-T100, model", "", "**scan 3.00 ms**"],
+    ]
+    assert '<td class="shade-4">native 4.00</td>' in page
+
+
+def test_times_have_speedups_over_the_scan_of_the_same_run():
+    text, _ = compared(BEFORE, run(slower(SCAN, 2.0), FAST))
+    (row,) = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in text.partition("## Times")[2].splitlines()
+        if line.startswith("| native")
+    ]
+    assert row[-2:] == ["2.00", "4.00"]
 
 
 def test_three_runs_are_three_columns_and_a_case_may_lack_a_time():
     text, _ = compared(TYPICAL, TYPICAL, BEFORE)
     (head,) = [line for line in text.splitlines() if line.startswith("| kernel")]
-    assert [cell.strip() for cell in head.split("|")][-4:-1] == ["A", "B", "C"]
+    assert [cell.strip() for cell in head.split("|")][7:10] == ["A", "B", "C"]
     assert "SAME" not in text
 
 

@@ -1,0 +1,18 @@
+"""What a CI shows of a command beside its log."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bench.report.pages import markdown
+from bench.report.section import Section
+
+VARIABLE = "GITHUB_STEP_SUMMARY"  # names the file that GitHub shows
+
+
+def append(title: str, sections: Sequence[Section]) -> None:
+    """Add these as Markdown, without drawings, for which there is no place; elsewhere nothing."""
+    if path := os.environ.get(VARIABLE):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(markdown.page(title, [replace(each, drawings=()) for each in sections]))

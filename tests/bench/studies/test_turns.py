@@ -1,0 +1,121 @@
+"""What makes turns differ: what is measured, and what the report makes of it."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.sample_runs import TYPICAL
+
+from bench.cases.case import Case
+from bench.cases.workloads import Workload, mission
+from bench.records import store
+from bench.records.run import Origin
+from bench.studies.turns import cold, cold_section, disturbed, disturbed_section
+from bench.studies.turns.record import ColdStart, ColdStarts, Disturbed, DisturbedVisit
+from bench.timing import clock
+
+ORIGIN = {field.name: getattr(TYPICAL, field.name) for field in dataclasses.fields(Origin)}
+TINY = Case(Workload("tiny", 4, 2, 3, 5, 2), "model", "train", "float32", "relu", "scan")
+CASES = tuple(
+    Case(mission(50), "model", "forward", "float32", "relu", kernel)
+    for kernel in ("scan", "native")
+)
+
+
+def frame(section):
+    return section.table.rows
+
+
+def test_first_calls_are_shown_over_later_ones():
+    starts = [
+        ColdStart(TINY, "as it comes", (first, 2.0, *(1.5,) * 4, *(1.0,) * 30), (pages, *(0,) * 35))
+        for first, pages in ((3.0, 10), (9.0, 30), (4.0, 20))
+    ]
+    (row,) = (
+        frame(cold_section.section(ColdStarts(**ORIGIN, starts=tuple(starts)), Path("x.json")))[
+            ["kernel", "treatment", "first", "second", "next", "later", "pages"]
+        ]
+        .to_numpy()
+        .tolist()
+    )
+    assert row == ["scan", "as it comes", 4.0, 2.0, 1.5, 1.0, 20.0]
+
+
+def test_a_process_measures_its_first_calls_and_their_page_faults(monkeypatch):
+    monkeypatch.setattr(cold, "ROUNDS", 1)
+    monkeypatch.setattr(cold, "CASES", (TINY,))
+    found = list(cold.starts())
+    assert [each.treatment for each in found] == list(cold.TREATMENTS)
+    assert all(len(each.calls_s) == len(each.faults) == 40 for each in found)
+    as_it_comes, without_oracle = found[0], found[1]
+    assert sum(without_oracle.faults) > 0 and min(as_it_comes.calls_s) > 0
+
+
+def visits(beside, native):
+    """Of two kernels in four turns; half of the other's turns are disturbed and know it."""
+    return DisturbedVisit(beside, CASES, ((4e-3,) * 6, native), ((0.3,) * 6, WAITED[beside]))
+
+
+WAITED = {False: (0.0,) * 6, True: (0.0,) * 3 + (0.8,) * 3}
+
+
+def test_turns_that_waited_are_left_out_by_marks_alone():
+    """Scan's threads wait for each other: for them that is usual, and no turn is left out."""
+    alone = [visits(False, (2e-3,) * 6) for _ in range(4)]
+    beside = [visits(True, (2e-3,) * 3 + (4e-3,) * 3) for _ in range(4)]
+    study = Disturbed(**ORIGIN, visits=(*alone, *beside))
+    rows = frame(disturbed_section.section(study, Path("x.json"))).set_index(["kernel", "by"])
+    assert rows.loc[("scan", "whole turns"), "whole_beside"] == 1.0
+    assert rows.loc[("native", "whole turns"), "whole_beside"] == 0.5
+    assert rows.loc[("native", "all turns"), "time"] == pytest.approx(0.3466, abs=1e-4)
+    assert rows.loc[("native", "all turns"), "ratio"] == pytest.approx(0.3466, abs=1e-4)
+    assert rows.loc[("native", "whole turns"), "time"] == pytest.approx(0)
+    assert rows.loc[("native", "whole turns"), "ratio"] == pytest.approx(0)
+    assert (rows.favour == 0).all()
+
+
+def test_where_too_few_turns_are_whole_all_of_them_count():
+    study = Disturbed(
+        **ORIGIN,
+        visits=tuple(
+            DisturbedVisit(beside, CASES, ((4e-3,) * 6, (2e-3, *(3e-3,) * 5)), ((0.0,) * 6, waited))
+            for beside, waited in ((False, (0.0,) * 6), (True, (0.0, 0.0, *(0.5,) * 4)))
+        )
+        * 2,
+    )
+    rows = frame(disturbed_section.section(study, Path("x.json"))).set_index(["kernel", "by"])
+    assert rows.loc[("native", "whole turns"), "ratio"] == pytest.approx(0)
+
+
+def test_a_process_knows_how_long_it_waited_for_a_core():
+    """Two that want the same core each wait for about half of the time."""
+    before = os.sched_getaffinity(0)
+    core = min(before)
+    busy = f"import os\nos.sched_setaffinity(0, {{{core}}})\nprint(flush=True)\nwhile True: pass"
+    with subprocess.Popen([sys.executable, "-c", busy], stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        os.sched_setaffinity(0, {core})
+        try:
+            start = disturbed.waited_s()
+            clock.shortest(lambda: None, 0.4)
+            assert disturbed.waited_s() - start > 0.05
+        finally:
+            os.sched_setaffinity(0, before)
+            other.kill()
+
+
+def test_visits_alone_and_beside_the_other_process_alternate(monkeypatch, tmp_path):
+    group = tuple(dataclasses.replace(TINY, kernel=kernel) for kernel in ("scan", "unrolled"))
+    monkeypatch.setattr(disturbed, "GROUPS", (group,))
+    monkeypatch.setattr(disturbed, "VISITS", 2)
+    monkeypatch.setattr(disturbed, "BLOCKS", 2)
+    found = tuple(disturbed.visits())
+    assert [each.beside_another for each in found] == [False, True, False, True]
+    assert all(len(turns) == 2 for each in found for turns in (*each.turns_s, *each.waited))
+    monkeypatch.chdir(tmp_path)
+    study = Disturbed(**ORIGIN, visits=found)
+    path = store.create(study, publish=True, folder="disturbed")
+    assert store.load(path, Disturbed) == study
