@@ -1,3 +1,4 @@
+from .api import auto as auto
 from .api import available as available
 from .api import recurrence as recurrence
 from .api import rnn as rnn

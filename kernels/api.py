@@ -12,8 +12,8 @@ from jaxtyping import Array, ArrayLike, Float
 from kernels.common import checks
 from kernels.common.differentiation import Method, chunked_model, model, states
 from kernels.common.sharding import across_devices
-from kernels.contract import PRECISIONS, Kernel, Problem, current_platform
-from kernels.registry import KERNELS, choose
+from kernels.contract import DTYPES, PRECISIONS, Kernel, Problem, current_platform
+from kernels.registry import KERNELS, choose, fastest
 from reference import ACTIVATIONS, Params
 
 PARAMETER_AXES = {"w_xh": "I H", "w_hh": "H H", "b_h": "1? H", "w_ho": "H O", "b_o": "1? O"}
@@ -23,6 +23,20 @@ def available() -> dict[str, str | None]:
     """Every kernel's name, with None where it runs on this machine, else the reason why not."""
     platform = current_platform()
     return {name: kernel.unavailable(platform) for name, kernel in KERNELS.items()}
+
+
+def auto(
+    *, T: int, B: int, H: int, dtype: str, activation: str = "relu", precision: str = "full"
+) -> str:
+    """The name of the kernel that "auto" takes for such a problem on this machine.
+
+    Raises ValueError for a size below 1, or an unknown name.
+    """
+    sizes = {"T": T, "B": B, "H": H}
+    for axis, size in sizes.items():
+        checks.positive(axis, size)
+    checks.one_of("dtype", dtype, DTYPES)
+    return fastest(_problem(sizes, jnp.dtype(dtype), activation, precision))
 
 
 # The two public functions check their arguments themselves, in words a user reads; the checks
@@ -104,13 +118,18 @@ def _explain_forward_mode() -> Iterator[None]:
 def _method(
     sizes: checks.Sizes, dtype: jnp.dtype, activation: str, precision: str, kernel: str | Kernel
 ) -> Method:
+    problem = _problem(sizes, dtype, activation, precision)
+    return Method(choose(kernel, problem), activation, precision)
+
+
+def _problem(sizes: checks.Sizes, dtype: jnp.dtype, activation: str, precision: str) -> Problem:
+    """On the current platform."""
     checks.one_of("activation", activation, tuple(ACTIVATIONS))
     checks.one_of("precision", precision, PRECISIONS)
     size = {axis: sizes[axis] for axis in "TBH"}
-    problem = Problem(
+    return Problem(
         **size, dtype=dtype, activation=activation, precision=precision, platform=current_platform()
     )
-    return Method(choose(kernel, problem), activation, precision)
 
 
 def _initial_state(

@@ -29,11 +29,20 @@ def why_not(name: str, problem: Problem) -> str | None:
     return _why_not(KERNELS[name], problem)
 
 
-def fastest(problem: Problem) -> str:
-    """What "auto" means for a problem, by the published results: `native` or `scan`."""
+def preferred(problem: Problem) -> tuple[str, ...]:
+    """What "auto" tries for a problem, by the published results; the last one runs everywhere.
+
+    It depends on the problem alone, so that a report can tell for another machine.
+    """
     multiplications = problem.T * problem.B * problem.H**2
     pays = problem.dtype.name in COMPUTED_NATIVELY and multiplications >= MIN_MULTIPLICATIONS
-    return "native" if pays and why_not("native", problem) is None else "scan"
+    return ("native", "scan") if pays else ("scan",)
+
+
+def fastest(problem: Problem) -> str:
+    """What "auto" means for a problem here: the first of those preferred that can run it."""
+    *first, last = preferred(problem)
+    return next((name for name in first if why_not(name, problem) is None), last)
 
 
 def choose(kernel: str | Kernel, problem: Problem) -> Kernel:

@@ -120,7 +120,7 @@ def figure(rates: Sequence[Rate]) -> str:
         ax.errorbar(sizes, shares, [below, above], marker="o", capsize=3, label=verdict)
     ax.set(xlabel="extra work planted, %", ylabel="comparisons given the verdict, %")
     ax.grid(alpha=0.2)
-    ax.legend(fontsize="small")
+    drawing.legend(loc="outside upper center", ncols=len(Verdict), fontsize="small")
     return svg(drawing)
 
 

@@ -8,9 +8,19 @@ import pandas as pd
 from bench.records import store
 from bench.records.run import Origin, Run
 from bench.report import tables
+from bench.report.figures import scaling
 from bench.report.kinds import Kind
 from bench.report.pages import html, markdown
-from bench.report.parts import matrix, method, origins, repeatability, suite, summary
+from bench.report.parts import (
+    ceilings,
+    matrix,
+    method,
+    origins,
+    repeatability,
+    suite,
+    summary,
+    your_shape,
+)
 from bench.report.section import Section
 
 type Filed[Record: Origin] = tuple[Record, Path]
@@ -46,27 +56,38 @@ def sections(
     studies: Sequence[tuple[Kind, Filed]] = (),
     others: Sequence[Filed[Run]] = (),
 ) -> Iterator[Section]:
-    """The whole report, in order: verdicts, evidence, circumstances.
+    """The whole report, in order: the answer, pictures, studies, then tables.
 
     Of the `others`, runs of which the report has better ones, it has the names alone.
     """
-    frames = [tables.frame(run).assign(suite=run.suite) for run, _ in runs if run.cases]
+    suites = [
+        suite.Suite(run, path, tables.frame(run).assign(suite=run.suite)) for run, path in runs
+    ]
+    frames = [rows for *_, rows in suites if len(rows)]
     rows = pd.concat(frames, ignore_index=True) if frames else None
+    scores: list[Section] = []
     if rows is not None:
-        in_words, *tables_of_winners = summary.sections(rows)
-        yield from filter(None, (in_words, matrix.section(rows), *tables_of_winners))
-    yield method.method()
-    for run, path in runs:
-        yield from suite.sections(run, path)
-    repeated = repeatability.section([run for run, _ in (*runs, *others)])
-    yield from [repeated] if repeated else []
-    for kind, filed in studies:
-        yield kind.section(*filed)
+        in_words, *scores = summary.sections(rows)
+        answers = in_words, matrix.section(rows), your_shape.section([run for run, _ in runs], rows)
+        yield from filter(None, answers)
+    yield from suite.pictures(suites)
+    yield from (ceilings.section(run) for run, _ in runs if run.ceilings)
+    yield from (kind.section(*filed) for kind, filed in studies)
+    yield from scores
+    yield from map(suite.cases, suites)
+    for run, _ in runs:
+        yield from scaling.sections(run)
     if rows is not None:
         yield suite.shapes(rows)
+    for detail in (suite.doubtful, suite.untimed):
+        for each in suites:
+            yield from detail(each)
+    repeated = repeatability.section([run for run, _ in (*runs, *others)])
+    yield from [repeated] if repeated else []
     if others:
         yield suite.others(others)
     yield origins.section([origin for origin, _ in (*runs, *(filed for _, filed in studies))])
+    yield method.method()
     yield method.columns()
 
 

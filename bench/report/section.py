@@ -20,12 +20,14 @@ class Table:
     `columns` maps a heading to the frame's column and to how one of its values is written. Columns
     of numbers are sorted by value and written to the right. `split` names columns that tell one
     problem from another: Markdown has a table for every combination of their values, HTML one
-    table that can be filtered by each.
+    table that can be filtered by each. `main` are the headings that HTML shows at first, all
+    others on demand; where it is empty, all.
     """
 
     rows: pd.DataFrame
     columns: Columns
     split: Sequence[str] = ()
+    main: Sequence[str] = ()
 
     @property
     def cells(self) -> pd.DataFrame:
@@ -60,7 +62,8 @@ class Table:
         """One table that shows what `split` names, after the first column, where it varies."""
         first, *others = self.columns.items()
         varying = [(name, (name, str)) for name in self.split if self.rows[name].nunique() > 1]
-        return replace(self, columns=dict([first, *varying, *others]), split=())
+        main = [*(name for name, _ in varying), *self.main] if self.main else ()
+        return replace(self, columns=dict([first, *varying, *others]), split=(), main=main)
 
 
 @dataclass(frozen=True)
@@ -92,11 +95,40 @@ class Drawing:
 
 
 @dataclass(frozen=True, eq=False)
+class Measured:
+    """One problem among those of a `Finder`: what it is, its results, and a remark on them."""
+
+    name: str
+    suite: str
+    sizes: Mapping[str, int]
+    options: Mapping[str, str]
+    results: Table
+    remark: str
+
+
+@dataclass(frozen=True, eq=False)
+class Finder:
+    """A form to type a shape into, which shows the measured problems nearest to it.
+
+    `axes` are the sizes that are typed, each with its meaning, `choices` the values of every
+    option, each with what it adds to the arguments of `call`; in that, {} stands for all of them.
+    `start` is what the form shows at first. It takes a page that runs a script: Markdown has none.
+    """
+
+    axes: Mapping[str, str]
+    choices: Mapping[str, Mapping[str, str]]
+    problems: Sequence[Measured]
+    start: Measured
+    call: str
+
+
+@dataclass(frozen=True, eq=False)
 class Section:
-    """A heading in plain text; prose (blocks of Markdown), matrices, drawings, and a table."""
+    """A heading in plain text, below it prose (blocks of Markdown) and whatever else there is."""
 
     title: str
     prose: Sequence[str] = ()
     drawings: Sequence[Drawing] = ()
     table: Table | None = None
     matrices: Sequence[Matrix] = ()
+    finder: Finder | None = None

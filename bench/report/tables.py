@@ -50,6 +50,7 @@ COLUMNS = {
     "allowed": ("tolerance", digits),
     "variant": ("variant", str),
 }
+MAIN = ("kernel", "time", "±", f"× {BASELINE}", "± of ×", "check")
 
 
 def frame(run: Run) -> pd.DataFrame:
@@ -150,7 +151,7 @@ def cases(rows: pd.DataFrame) -> Table:
     ordered = rows.assign(problem=problem).sort_values(["problem", "time_s"], kind="stable")
     without = set() if rows.variant.any() else {"variant"}
     without |= ON_A_GPU if rows.span_s.isna().all() else set()
-    return Table(ordered, COLUMNS, split=GROUP).without(*without)
+    return Table(ordered, COLUMNS, split=GROUP, main=MAIN).without(*without)
 
 
 def for_terminal(run: Run) -> Iterator[str | Printed]:

@@ -15,6 +15,14 @@ OPTIONS = (
     *("--headless", "--remote-debugging-pipe", "--no-first-run", "--disable-gpu"),
     *("--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND"),
 )
+KEYS = {  # each with its number and the text that it writes
+    "Tab": (9, "\t"),
+    "Enter": (13, "\r"),
+    " ": (32, " "),
+    "Home": (36, ""),
+    "ArrowDown": (40, ""),
+    "Delete": (46, ""),
+}
 LIMIT_S = 60  # for an answer: a machine may be busy
 
 
@@ -62,10 +70,9 @@ class Page:
 
     def press(self, key):
         """One key, on whatever has the focus."""
-        text = {"Enter": "\r", "Tab": "\t"}.get(key, key)
-        code = {"Enter": 13, "Tab": 9, " ": 32}[key]
+        code, text = KEYS[key]
         for kind in ("keyDown", "keyUp"):
-            more = {"text": text} if kind == "keyDown" else {}
+            more = {"text": text} if text and kind == "keyDown" else {}
             self.call(
                 "Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **more
             )
@@ -78,6 +85,12 @@ class Page:
             self._rest += piece
         message, _, self._rest = self._rest.partition(b"\0")
         return json.loads(message)
+
+
+def complaints(page):
+    """What a browser's console would show."""
+    events = ("Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled")
+    return [event for name in events for event in page.of(name)]
 
 
 @contextmanager

@@ -7,8 +7,8 @@ import kernels
 import reference
 from bench.cases.inputs import make_inputs
 from bench.cases.workloads import Workload
-from kernels import registry, unrolled
-from kernels.contract import Problem
+from kernels import api, registry, unrolled
+from kernels.contract import Problem, current_platform
 
 
 def problem(T=1, B=8, H=64, dtype="float32"):
@@ -34,6 +34,30 @@ def test_auto_is_native_from_where_a_call_pays(sizes, expected, monkeypatch):
 def test_auto_is_scan_where_native_cannot_run(monkeypatch):
     monkeypatch.setattr(registry, "why_not", lambda name, problem: "no compiler")
     assert registry.fastest(problem(T=100)) == "scan"
+
+
+def test_what_auto_prefers_does_not_depend_on_this_machine(monkeypatch):
+    monkeypatch.setattr(registry, "why_not", lambda name, problem: "no compiler")
+    assert registry.preferred(problem(T=100)) == ("native", "scan")
+    assert registry.preferred(problem(B=7)) == ("scan",)
+
+
+def test_auto_by_name_is_what_a_call_would_take(monkeypatch):
+    asked = []
+    monkeypatch.setattr(api, "fastest", lambda problem: asked.append(problem) or "some")
+    sizes = {"T": 2, "B": 3, "H": 4}
+    assert kernels.auto(**sizes, dtype="float32", activation="tanh", precision="tf32") == "some"
+    here = current_platform()
+    assert asked == [Problem(2, 3, 4, jnp.dtype("float32"), "tanh", "tf32", here)]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"T": 0}, {"B": -1}, {"dtype": "int8"}, {"activation": "gelu"}, {"precision": "x"}]
+)
+def test_auto_refuses_in_words(wrong):
+    (name,) = wrong
+    with pytest.raises(ValueError, match=f"{name} is .*; expected"):
+        kernels.auto(**{"T": 2, "B": 3, "H": 4, "dtype": "float32"} | wrong)
 
 
 def test_a_loop_is_unrolled_in_full_up_to_128_steps():

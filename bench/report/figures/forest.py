@@ -11,9 +11,9 @@ from bench.report.compare.changes import MARGIN, Change
 from bench.report.figures.svg import svg
 from bench.report.section import Drawing
 
-LOOKS = {  # Okabe, Ito; a verdict has its own shape too
+LOOKS = {  # colours of `speed`; a verdict has its own shape too
     Verdict.FASTER: ("#009e73", "v"),
-    Verdict.SAME: ("#56b4e9", "o"),
+    Verdict.SAME: ("#3a9bd4", "o"),
     Verdict.SLOWER: ("#d55e00", "^"),
     Verdict.AMBIGUOUS: ("#7f7f7f", "x"),
 }

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from bench.judging.ceilings import arithmetic, bandwidth, top
 from bench.records.facts import Ceilings
-from bench.report.figures.speed import in_order, legend, look
+from bench.report.figures.axes import logarithmic
+from bench.report.figures.speed import file_name, in_order, legend, look
 from bench.report.figures.svg import svg
 from bench.report.section import Drawing
 from bench.report.units import digits
@@ -22,8 +23,11 @@ def draw(rows: pd.DataFrame, ceilings: Ceilings, suite: str) -> Iterator[Drawing
     timed = rows[rows.time_s.notna()]
     roofs = [arithmetic(ceilings, dtype) for dtype in timed["dtype"].unique()]
     if roofs and all([*roofs, bandwidth(ceilings, 0)]):
-        what = "Roofline: speed of every case over its arithmetic for each byte, below the ceilings"
-        yield Drawing(f"{suite}-roofline.svg", svg(_figure(timed, ceilings)), what)
+        what = (
+            "Roofline: speed of every case over its arithmetic for each byte, below the ceilings, "
+            f"suite {suite}"
+        )
+        yield Drawing(f"{file_name(suite)}-roofline.svg", svg(_figure(timed, ceilings)), what)
 
 
 def _figure(timed: pd.DataFrame, ceilings: Ceilings) -> Figure:
@@ -37,6 +41,7 @@ def _figure(timed: pd.DataFrame, ceilings: Ceilings) -> Figure:
         ax.set(xscale="log", yscale="log", title=title, ylabel="GFLOP/s")
         ax.set_xlabel("FLOP for each byte of arguments and results")
         ax.grid(which="both", alpha=0.2)
+        logarithmic(ax, "x", "y")
     legend(figure)
     return figure
 
@@ -49,7 +54,8 @@ def _roofs(ax: Axes, ceilings: Ceilings, dtype: str) -> None:
     for ceiling, line, where in ((top(every), "--", "caches"), (slowest, "-", "memory")):
         roof = np.minimum(peak, INTENSITIES * ceiling.best) / 1e9
         ax.plot(INTENSITIES, roof, color="black", linewidth=0.8, linestyle=line)
-        ax.annotate(where, (INTENSITIES[0], roof[0]), fontsize="small", va="bottom")
+        beside = {"xytext": (6, -2), "textcoords": "offset points", "va": "top"}
+        ax.annotate(where, (INTENSITIES[0], roof[0]), fontsize="small", **beside)
 
 
 def _cases(ax: Axes, part: pd.DataFrame, every: pd.DataFrame) -> None:

@@ -28,6 +28,7 @@ COLUMNS = {
     "a step, 95 %": ("step", str),
     "largest misfit": ("misfit", percent),
 }
+MAIN = ("kernel", "scope", "pass", "dtype", "B", "H", "fixed", "a step", "largest misfit")
 PROSE = """\
 A straight line through the times of one kernel on problems that differ in T alone: what a call
 costs at all, and what every further step adds."""
@@ -38,7 +39,8 @@ def sections(run: Run) -> list[Section]:
     found = fits(frame(run))
     if found.empty:
         return []
-    return [Section(f"Time against T in suite {run.suite}", [PROSE], table=Table(found, COLUMNS))]
+    table = Table(found, COLUMNS, main=MAIN)
+    return [Section(f"Time against T in suite {run.suite}", [PROSE], table=table)]
 
 
 def fits(rows: pd.DataFrame) -> pd.DataFrame:

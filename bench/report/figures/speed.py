@@ -1,4 +1,4 @@
-"""The figures of a report, drawn from one run's data frame alone."""
+"""Speed-ups, and times over T and H, drawn from one run's data frame alone."""
 
 import re
 from collections.abc import Iterator
@@ -6,10 +6,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
 
+from bench.report.figures.axes import logarithmic
 from bench.report.figures.svg import svg
 from bench.report.section import Drawing
 from bench.report.tables import BASELINE, GROUP
@@ -23,25 +22,32 @@ COLOURS = (
     "#d55e00",
     "#009e73",
     "#cc79a7",
-    "#e69f00",
-    "#56b4e9",
-)  # Okabe, Ito
+    "#c08400",
+    "#3a9bd4",
+)  # Okabe, Ito; the two brightest darker, for a white page and for a dark one, which inverts them
 
 
-def draw(rows: pd.DataFrame, suite: str) -> Iterator[Drawing]:
-    """Every figure that a run's timed cases allow, filed under the suite's name."""
+def speedups(rows: pd.DataFrame, suite: str) -> Iterator[Drawing]:
+    """Of every kernel over the baseline; nothing where no other was timed."""
     timed = _literal(rows[rows.time_s.notna()])
-    prefix = re.sub(r"[^\w.-]+", "-", suite)  # a name from a file leads to no other folder
-    if timed.empty:
-        return
     if (timed.kernel != BASELINE).any():
-        what = f"Speed-up over {BASELINE} of every kernel on every workload"
-        yield Drawing(f"{prefix}-speedup.svg", svg(_speedups(timed)), what)
-    for axis, name in SWEEPS.items():
+        what = f"Speed-up over {BASELINE} of every kernel on every workload of suite {suite}"
+        yield Drawing(f"{file_name(suite)}-speedup.svg", svg(_speedups(timed)), what)
+
+
+def sweeps(rows: pd.DataFrame, suite: str) -> Iterator[Drawing]:
+    """The time of a step over T and over H, where workloads differ in that alone."""
+    timed = _literal(rows[rows.time_s.notna()])
+    for axis, name in SWEEPS.items() if len(timed) else ():
         swept = _longest_sweep(timed, axis)
         if swept[axis].nunique() > 1:
-            what = f"Time of a step over {name}: a line for every kernel"
-            yield Drawing(f"{prefix}-time-{axis}.svg", svg(_sweep(swept, axis)), what)
+            what = f"Time of a step over {name}, a line for every kernel, suite {suite}"
+            yield Drawing(f"{file_name(suite)}-time-{axis}.svg", svg(_sweep(swept, axis)), what)
+
+
+def file_name(suite: str) -> str:
+    """The suite's name as the beginning of one: a name from a file leads to no other folder."""
+    return re.sub(r"[^\w.-]+", "-", suite)
 
 
 def _literal(rows: pd.DataFrame) -> pd.DataFrame:
@@ -52,23 +58,29 @@ def _literal(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _speedups(rows: pd.DataFrame) -> Figure:
     """Markers at the speed-up; a line from end to end of its interval, where that is bounded."""
-    figure, panels = _panels(rows, rows.workload.nunique() * rows.kernel.nunique() * 0.13 + 0.8)
+    workloads = list(rows.workload.unique())
+    height = len(workloads) * rows.kernel.nunique() * 0.13 + 0.6
+    figure, panels = _panels(rows, height, sharey=True)
     for ax, part in panels:
-        workloads, kernels = list(part.workload.unique()), in_order(part)
-        for place, kernel in enumerate(kernels):
-            own = part[part.kernel == kernel]
-            y = own.workload.map(workloads.index) + 0.8 * ((place + 0.5) / len(kernels) - 0.5)
-            ends = _bounded(own, "speedup", ["speedup_low", "speedup_high"])
-            ax.hlines(y, *ends, color=look(rows, kernel)["color"], linewidth=1)
-            ax.plot(own.speedup, y, linestyle="", label=kernel, **look(rows, kernel))
+        _compared(ax, part, rows, workloads)
         ax.axvline(1, color="black", linewidth=0.8)
         ax.set(yticks=range(len(workloads)), yticklabels=workloads, xscale="log")
-        ax.set_xlabel(f"speed-up over {BASELINE} (line: 95 % interval), faster →")
-        ax.invert_yaxis()
+        ax.set_ylim(len(workloads) - 0.5, -0.5)
         ax.grid(axis="x", which="both", alpha=0.2)
-        _plainly(ax.xaxis)
+        logarithmic(ax, "x")
+    figure.supxlabel(f"speed-up over {BASELINE} (line: 95 % interval), faster →", fontsize="medium")
     legend(figure)
     return figure
+
+
+def _compared(ax: Axes, part: pd.DataFrame, every: pd.DataFrame, workloads: list[str]) -> None:
+    kernels = in_order(part)
+    for place, kernel in enumerate(kernels):
+        own = part[part.kernel == kernel]
+        y = own.workload.map(workloads.index) + 0.8 * ((place + 0.5) / len(kernels) - 0.5)
+        ends = _bounded(own, "speedup", ["speedup_low", "speedup_high"])
+        ax.hlines(y, *ends, color=look(every, kernel)["color"], linewidth=1)
+        ax.plot(own.speedup, y, linestyle="", label=kernel, **look(every, kernel))
 
 
 def _bounded(rows: pd.DataFrame, value: str, names: list[str]) -> tuple[np.ndarray, ...]:
@@ -98,17 +110,19 @@ def _sweep(rows: pd.DataFrame, axis: str) -> Figure:
         ax.set(xscale="log", yscale="log", xlabel=SWEEPS[axis])
         ax.set_ylabel("µs a step (band: 95 % interval)")
         ax.grid(which="both", alpha=0.2)
-        _plainly(ax.xaxis, ax.yaxis)
+        logarithmic(ax, "x", "y")
     legend(figure)
     return figure
 
 
-def _panels(rows: pd.DataFrame, height: float) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
+def _panels(
+    rows: pd.DataFrame, height: float, sharey: bool = False
+) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
     """Two panels a line, one for each of PANEL's combinations; `height` of one in inches."""
     parts = list(rows.groupby(PANEL, sort=False))
     lines = -(-len(parts) // 2)
     figure = Figure(figsize=(9, height * lines + 0.3), layout="constrained")
-    axes = figure.subplots(lines, 2, squeeze=False).ravel()
+    axes = figure.subplots(lines, 2, squeeze=False, sharey=sharey).ravel()
     for ax in axes[len(parts) :]:
         ax.set_axis_off()
     panels = []
@@ -118,20 +132,8 @@ def _panels(rows: pd.DataFrame, height: float) -> tuple[Figure, list[tuple[Axes,
     return figure, panels
 
 
-class _Decimal(LogFormatter):
-    """Decimal numbers, at as many ticks of a logarithmic axis as there is room for."""
-
-    def __call__(self, x, pos=None):
-        return f"{x:g}" if super().__call__(x, pos) else ""
-
-
-def _plainly(*axes: Axis) -> None:
-    for axis in axes:
-        axis.set_major_formatter(_Decimal(minor_thresholds=(2, 0.6)))
-        axis.set_minor_formatter(_Decimal(minor_thresholds=(2, 0.6)))
-
-
 def in_order(rows: pd.DataFrame) -> list[str]:
+    """The kernels, the baseline first."""
     return sorted(rows.kernel.unique(), key=lambda name: (name != BASELINE, name))
 
 

@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from hashlib import sha256
 from importlib.resources import files
+from itertools import repeat
 from math import isnan
 from typing import Any
 from urllib.parse import quote
@@ -22,11 +23,13 @@ from bench.report.section import Drawing, Section, Table
 LONG = 10  # rows above which a table has filters
 WIDE = 50  # characters above which a cell is broken into lines
 CHOICES = range(2, 13)  # values of a column of words that are offered as a choice
-STYLE, SCRIPT = ((files(__package__) / name).read_text("utf-8") for name in ("page.css", "page.js"))
+ASSETS = files(__package__) / "assets"
+STYLE = (ASSETS / "page.css").read_text("utf-8")
+SCRIPT = "".join((ASSETS / name).read_text("utf-8") for name in ("tables.js", "finder.js"))
 
 _markdown = MarkdownIt("commonmark", {"html": False})
 _environment = Environment(
-    loader=PackageLoader("bench.report", "pages"),
+    loader=PackageLoader("bench.report", "pages/assets"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
@@ -71,25 +74,30 @@ def _grid(table: Table) -> dict[str, Any]:
         "columns": columns,
         "rows": list(zip(table.starts(), cells, strict=True)),
         "choices": choices if len(whole.rows) > LONG else {},
+        "folds": bool(whole.main),
     }
 
 
 def _column(table: Table, heading: str) -> dict[str, Any]:
-    """Heading, class, cells as (text, value to sort by), and the texts to choose from, if few."""
+    """Heading, classes, cells as (text, value to sort by), and the texts to choose from, if few."""
     texts = list(table.cells[heading])
-    if table.is_numeric(heading):
-        values = map(_value, table.rows[table.columns[heading][0]])
-        cells = list(zip(texts, values, strict=True))
-        return {"heading": heading, "class": "number", "cells": cells, "choices": ()}
-    kind = "long" if max(map(len, texts), default=0) > WIDE else "word"
-    different = tuple(dict.fromkeys(texts))
-    choices = different if len(different) in CHOICES else ()
+    numbers = table.is_numeric(heading)
+    values = map(_value, table.rows[table.columns[heading][0]]) if numbers else repeat(None)
+    long = max(map(len, texts), default=0) > WIDE
+    more = bool(table.main) and heading not in table.main
+    kind = "number" if numbers else "long" if long else "word"
     return {
         "heading": heading,
-        "class": kind,
-        "cells": [(t, None) for t in texts],
-        "choices": choices,
+        "class": f"{kind} more" if more else kind,
+        "cells": list(zip(texts, values, strict=False)),
+        "choices": _choices(texts) if kind == "word" and not more else (),
     }
+
+
+def _choices(texts: Sequence[str]) -> tuple[str, ...]:
+    """The different ones, where they are few and most stand more than once."""
+    different = tuple(dict.fromkeys(texts))
+    return different if len(different) in CHOICES and 2 * len(different) <= len(texts) else ()
 
 
 def _value(number: int | float) -> str:

@@ -1,4 +1,7 @@
-"""Sections as Markdown: drawings stand beside the file, a split table is many small ones."""
+"""Sections as Markdown: drawings stand beside the file, a split table is many small ones.
+
+What only a script can show is left out.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +13,8 @@ from bench.report.section import Cell, Drawing, Matrix, Section, Table
 
 def page(title: str, sections: Sequence[Section]) -> str:
     """The whole file."""
-    blocks = [f"# {plain(title)}", *(block for section in sections for block in _blocks(section))]
+    fit = (section for section in sections if not section.finder)
+    blocks = [f"# {plain(title)}", *(block for section in fit for block in _blocks(section))]
     return "\n\n".join(blocks) + "\n"
 
 

@@ -53,9 +53,12 @@ def _cell(result: object, best: object, leads: bool) -> Cell:
     if result is best:
         return Cell(seconds(exp(precision.time(best).estimate)), strong=True, shade=LEVEL)
     factor = exp(precision.ratio(result, best).estimate)
-    if leads:
-        return Cell(f"= {digits(factor)}", shade=LEVEL)
-    return Cell(digits(factor), shade=shade(factor))
+    return Cell(times_the_fastest(factor, leads), shade=LEVEL if leads else shade(factor))
+
+
+def times_the_fastest(factor: float, leads: bool) -> str:
+    """How many times as long as the fastest a kernel takes; with = where it is level with it."""
+    return f"= {digits(factor)}" if leads else digits(factor)
 
 
 def shade(factor: float) -> int:

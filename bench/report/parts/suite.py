@@ -1,57 +1,75 @@
 """One run's part of a report: its figures, every case, and why some have no time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from bench.judging.advice import advice
 from bench.records.run import Run
 from bench.report import tables
-from bench.report.figures import roofline, scaling, speed
+from bench.report.figures import roofline, speed
 from bench.report.pages.markup import link, plain
-from bench.report.parts import ceilings
 from bench.report.parts.origins import not_whole
 from bench.report.parts.summary import constant_columns
-from bench.report.section import Section, Table
+from bench.report.section import Drawing, Section, Table
 
 
-def sections(run: Run, path: Path) -> list[Section]:
-    """`path` is the run's file."""
-    title, rows = f"Suite {run.suite}", tables.frame(run)
+class Suite(NamedTuple):
+    """The run that speaks for a suite, its file, and its frame, with the suite."""
+
+    run: Run
+    path: Path
+    rows: pd.DataFrame
+
+
+def pictures(suites: Sequence[Suite]) -> Iterator[Section]:
+    """Each kind of figure of all suites; no section where none can be drawn."""
+    timed = [each for each in suites if not each.rows.empty]
+    drawn: dict[str, list[Drawing]] = {"Speed-up": [], "Time of a step": [], "Roofline": []}
+    for run, _, rows in timed:
+        drawn["Speed-up"] += speed.speedups(rows, run.suite)
+        drawn["Time of a step"] += speed.sweeps(rows, run.suite)
+        drawn["Roofline"] += roofline.draw(rows, run.ceilings, run.suite)
+    yield from (Section(title, drawings=each) for title, each in drawn.items() if each)
+
+
+def cases(suite: Suite) -> Section:
+    """Every case, and how far the run is to be relied upon."""
+    run, path, rows = suite
     prose = [f"Samples: {link(path.name, path.name)}.", *not_whole(run)]
     if not run.complete:
         prose.append("**Incomplete: the run was cut short.**")
     if rows.empty:
-        return [Section(title, prose)]
+        return Section(f"Suite {run.suite}", prose)
     if sentences := advice(run):
         prose.append(f"For steadier times: {plain(' '.join(sentences))}")
     prose += constant_columns(rows, tables.GROUP)
-    drawn = (*speed.draw(rows, run.suite), *roofline.draw(rows, run.ceilings, run.suite))
-    cases = Section(title, prose, drawn, tables.cases(rows))
-    limits = [ceilings.section(run)] if run.ceilings else []
-    return [cases, *_doubtful(run, rows), *scaling.sections(run), *limits, *_untimed(run, rows)]
+    return Section(f"Suite {run.suite}", prose, table=tables.cases(rows))
 
 
-def _doubtful(run: Run, rows: pd.DataFrame) -> list[Section]:
+def doubtful(suite: Suite) -> Iterator[Section]:
     """Every time that is not to be relied upon, and why; no section where all are."""
-    doubtful = rows[rows.doubt != ""]
-    if doubtful.empty:
-        return []
-    columns = {name: (name, str) for name in (*tables.GROUP, "kernel", "doubt")}
-    return [Section(f"In doubt in suite {run.suite}", table=Table(doubtful, columns))]
+    rows = suite.rows
+    found = rows[rows.doubt != ""] if len(rows) else rows
+    if len(found):
+        columns = {name: (name, str) for name in (*tables.GROUP, "kernel", "doubt")}
+        yield Section(f"In doubt in suite {suite.run.suite}", table=Table(found, columns))
 
 
-def _untimed(run: Run, rows: pd.DataFrame) -> list[Section]:
+def untimed(suite: Suite) -> Iterator[Section]:
     """Every kernel and reason once; no section where everything was timed."""
+    run, _, rows = suite
+    if rows.empty:
+        return
     reasons = rows[rows.reason != ""].groupby(["kernel", "status", "reason"], sort=False)
-    untimed = reasons.size().reset_index(name="cases")
+    found = reasons.size().reset_index(name="cases")
     absent = pd.DataFrame(run.unavailable.items(), columns=["kernel", "reason"])
-    both = pd.concat([untimed, absent.assign(status="absent", cases=0)], ignore_index=True)
-    if both.empty:
-        return []
-    columns = {name: (name, str) for name in ("kernel", "status", "cases", "reason")}
-    return [Section(f"Not timed in suite {run.suite}", table=Table(both, columns))]
+    both = pd.concat([found, absent.assign(status="absent", cases=0)], ignore_index=True)
+    if len(both):
+        columns = {name: (name, str) for name in ("kernel", "status", "cases", "reason")}
+        yield Section(f"Not timed in suite {run.suite}", table=Table(both, columns))
 
 
 def shapes(rows: pd.DataFrame) -> Section:

@@ -116,12 +116,13 @@ def _scores(scores: pd.DataFrame) -> Table:
         "correct": ("correct", str),
         "error / allowed": ("share", percent),
     }
-    return Table(scores, columns)
+    main = ["kernel", *FIELD, "won", "tied", "timed", f"× {BASELINE}, mean", "±"]
+    return Table(scores, columns, main=main)
 
 
 def _where(problems: pd.DataFrame) -> Table:
     columns = {
-        **_varying_columns(problems, PROBLEM),
+        **_varying_columns(problems, [*GROUP, "suite"]),
         "fastest": ("fastest", str),
         "time": ("time_s", seconds),
         f"× {BASELINE}": ("speedup", digits),

@@ -54,7 +54,7 @@ def _figure(training: Training) -> Figure:
         losses.plot((means.index + 1) * STEPS_A_TURN, means, label=curve.kernel, alpha=0.8)
     losses.axhline(task.TRIVIAL_LOSS, color="black", linestyle=":", label="guessing")
     losses.set(yscale="log", xlabel="training steps", ylabel=f"mean loss of {STEPS_A_TURN} steps")
-    losses.legend(fontsize="small")
+    figure.legend(loc="outside upper center", ncols=4, fontsize="small")
     timed = [(name, time) for name, time in _times(training)]
     times.barh([name for name, _ in timed], [1e3 * time for _, time in timed])
     times.set(xlabel="median time of a step, ms")

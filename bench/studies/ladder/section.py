@@ -76,7 +76,7 @@ def _figure(ladder: Ladder) -> Figure:
         axes.plot(shares, names, marker=marker, label=climb.workload.name)
     axes.invert_yaxis()
     axes.set(xlabel="% of what the vector units can do", xlim=(0, 100))
-    axes.legend(fontsize="small")
+    figure.legend(loc="outside upper center", ncols=len(ladder.climbs), fontsize="small")
     return figure
 
 

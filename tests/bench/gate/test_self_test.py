@@ -58,7 +58,8 @@ def test_the_figure_has_shares_in_percent_and_their_intervals(monkeypatch):
     (axes,) = drawn_on
     assert axes.get_xlabel() == "extra work planted, %"
     assert axes.get_ylabel() == "comparisons given the verdict, %"
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == list(Verdict)
+    (legend,) = axes.figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == list(Verdict)
     end = 100 * (1 - 0.025 ** (1 / 20))  # Clopper and Pearson's, of none or all of 20
     assert (sizes, shares) == ([0.0, 10.0], [0.0, 100.0])
     assert below == pytest.approx([0.0, end]) and above == pytest.approx([end, 0.0])

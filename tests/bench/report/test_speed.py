@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers.sample_runs import run, timed
+from matplotlib.colors import to_rgb
 
 from bench.cases.workloads import mission
 from bench.report.figures import speed
@@ -18,3 +19,24 @@ def test_a_line_runs_inside_its_band():
     edges = np.unique(np.round(band.get_paths()[0].vertices[:, 1]))
     assert edges.min() < 1000 < edges.max()
     assert edges.min() >= 980 and edges.max() <= 1020
+
+
+def darkened(colour):
+    """As the page's filter has it in dark mode: invert(0.92), then hue-rotate(180deg)."""
+    turn = [[-0.574, 1.430, 0.144], [0.426, 0.430, 0.144], [0.426, 1.430, -0.856]]
+    return np.clip(np.array(turn) @ (0.92 - 0.84 * np.array(colour)), 0, 1)
+
+
+def contrast(*colours):
+    """WCAG 2.2's."""
+    linear = [np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) for c in colours]
+    dark, bright = sorted(each @ [0.2126, 0.7152, 0.0722] for each in linear)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("colour", speed.COLOURS)
+def test_a_colour_stands_out_on_a_light_page_and_on_a_dark_one(colour):
+    """At least 3 to 1, WCAG's for graphics."""
+    colour, white = np.array(to_rgb(colour)), np.ones(3)
+    assert contrast(colour, white) >= 3
+    assert contrast(darkened(colour), darkened(white)) >= 3

@@ -1,13 +1,16 @@
 "use strict";
 
-// Every table sorts by any column, and where there are filters shows what they let through.
+// Every table sorts by any column, shows what its filters let through where it has some, and at
+// first only its main columns where it has more.
 for (const box of document.querySelectorAll("div.table")) {
   const headings = [...box.querySelectorAll("thead th")];
   const body = box.querySelector("tbody");
   const rows = [...body.rows]; // in the report's own order
   headings.forEach((heading, column) => sortBy(heading, column, headings, body, rows));
-  const form = box.querySelector("form.filters");
+  const form = box.querySelector("form.controls");
   if (form) filterBy(form, headings, rows);
+  const button = box.querySelector("button.fold");
+  if (button) fold(button, box.querySelector("table"));
 }
 
 function sortBy(heading, column, headings, body, rows) {
@@ -68,4 +71,14 @@ function filterBy(form, headings, rows) {
   form.addEventListener("submit", (event) => event.preventDefault());
   form.hidden = false;
   apply();
+}
+
+function fold(button, table) {
+  const show = (all) => {
+    button.setAttribute("aria-expanded", all);
+    table.classList.toggle("folded", !all);
+  };
+  button.addEventListener("click", () => show(button.getAttribute("aria-expanded") === "false"));
+  button.hidden = false;
+  show(false);
 }
