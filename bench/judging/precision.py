@@ -12,10 +12,8 @@ neither. Two kernels are level where the interval of their ratio holds 1.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from math import exp, expm1, isfinite, log
+from math import ceil, exp, expm1, isfinite, log
 from statistics import mean, median
-
-import numpy as np
 
 from bench.judging.verdicts import Interval, paired
 from bench.records.run import CaseResult, Visit
@@ -83,7 +81,10 @@ def tenth_percentile(seconds: Sequence[float]) -> float:
     samples would be one lucky one. What this does not see is a slow-down that spares a tenth of
     the calls.
     """
-    return float(np.quantile(seconds, 0.1))
+    ordered = sorted(seconds)
+    whole, part = divmod((len(ordered) - 1) / 10, 1)  # NumPy's does it too, 40 times as slowly
+    low, high = ordered[int(whole)], ordered[ceil(whole + part)]
+    return low + part * (high - low)
 
 
 def half_width(interval: Interval) -> float:

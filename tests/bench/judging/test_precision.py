@@ -72,6 +72,12 @@ def test_calls_of_a_turn_count_by_their_tenth_percentile():
     assert precision.seconds(visit(turn, turn)) == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("calls", range(1, 32))
+def test_the_tenth_percentile_is_numpys(calls):
+    samples = np.random.default_rng(calls).lognormal(size=calls).tolist()
+    assert precision.tenth_percentile(samples) == pytest.approx(np.quantile(samples, 0.1))
+
+
 def test_precise_is_two_percent_of_the_ratio_to_the_baseline():
     steady = result(*[visit((exp(drift),)) for drift in np.linspace(-0.5, 0.5, 8)])
 
