@@ -129,6 +129,15 @@ def compare(arguments: argparse.Namespace) -> int:
     return command.main(paths, _console(), fail_on=fail_on)
 
 
+def history(arguments: argparse.Namespace) -> int:
+    """Every kernel's time over the commits."""
+    from bench.report.history import command
+    from bench.timing import host
+
+    wanted = command.Wanted(arguments.kernels, arguments.phases, arguments.dtype)
+    return command.main(host.machine().folder, arguments.suite, wanted, _console())
+
+
 def export(arguments: argparse.Namespace) -> int:
     """Write runs' turns as a table."""
     from bench.report import export
