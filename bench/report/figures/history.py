@@ -1,7 +1,8 @@
 """A line a kernel over the commits: its ratio to the baseline, and its time, problem by problem."""
 
-from collections.abc import Sequence
-from math import exp, isfinite
+from collections.abc import Collection, Sequence
+from itertools import pairwise
+from math import ceil, exp, isfinite
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -20,6 +21,7 @@ from bench.report.units import change, digits, seconds
 
 MOST_LABELS = 16  # below a panel
 HEIGHT = 2.0  # inches, of a problem
+HEADROOM = 0.2  # of a panel, for the sizes of steps
 ALT = "Ratio to scan and time of every kernel over the commits, a pair of panels a problem"
 
 
@@ -40,7 +42,7 @@ def draw(entries: Sequence[Entry], every: Sequence[Series], found: Sequence[Find
         for ax, by_ratio in ((ratios, True), (times, False)):
             own = [f for f in found if f.series.case.group == problem]
             _mark(ax, [f for f in own if f.series.by_ratio == by_ratio], kernels)
-            _axes(ax, entries)
+            _axes(ax, entries, [finding.at for finding in found])
         _describe(problem, ratios, times)
     legend(figure)
     return Drawing("history.svg", svg(figure), ALT)
@@ -78,18 +80,29 @@ def _mark(ax: Axes, found: Sequence[Finding], kernels: pd.DataFrame) -> None:
         )
 
 
-def _axes(ax: Axes, entries: Sequence[Entry]) -> None:
-    """A label at the first run of a commit; of many commits, some have none."""
-    commits = [entry.commit for entry in entries]
-    first = [i for i, commit in enumerate(commits) if commits[i - 1 : i] != [commit]]
-    shown = first[:: -(-len(first) // MOST_LABELS)]
-    ax.set_xticks(shown, [commits[i] for i in shown], rotation=45, ha="right", fontsize="x-small")
+def _axes(ax: Axes, entries: Sequence[Entry], steps: Collection[int]) -> None:
+    ticks = _labelled(entries, steps)
+    names = [entries[place].commit for place in ticks]
+    ax.set_xticks(ticks, names, rotation=45, ha="right", rotation_mode="anchor", fontsize="x-small")
     ax.set_xlim(-0.5, len(entries) - 0.5)
     ax.set_yscale("log")
+    ax.margins(y=HEADROOM)
     ax.yaxis.set_major_locator(MaxNLocator(4))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.tick_params(axis="y", labelsize="x-small")
     ax.grid(alpha=0.2)
+
+
+def _labelled(entries: Sequence[Entry], steps: Collection[int]) -> list[int]:
+    """First runs of commits, as many as there is room for: those of steps before all others."""
+    apart = ceil(len(entries) / MOST_LABELS)
+    commits = ["", *(entry.commit for entry in entries)]
+    first = [place for place, (before, own) in enumerate(pairwise(commits)) if before != own]
+    chosen: list[int] = []
+    for place in (*sorted({*steps}.intersection(first)), *first):
+        if all(abs(place - other) >= apart for other in chosen):
+            chosen.append(place)
+    return sorted(chosen)
 
 
 def _describe(problem: Case, ratios: Axes, times: Axes) -> None:

@@ -94,8 +94,8 @@ def _steps(entries: Sequence[Entry], found: Sequence[Finding]) -> Table:
         for each in found
     ]
     columns = {name: (name, str) for name in CASE}
-    columns |= {"change": ("change", change), "95 % interval": ("ends", str), "of": ("of", str)}
-    columns |= {"commit": ("commit", str), "subject": ("subject", str)}
+    columns |= {"change": ("change", change), "commit": ("commit", str)}
+    columns |= {"95 % interval": ("ends", str), "of": ("of", str), "subject": ("subject", str)}
     return Table(pd.DataFrame(rows), columns)
 
 

@@ -11,6 +11,7 @@ from math import log1p
 from statistics import median
 
 import numpy as np
+from jaxtyping import Float
 
 from bench.cases.case import BASELINE
 from bench.judging.verdicts import MARGIN
@@ -22,7 +23,7 @@ NOISE = (0.02, 0.10)  # standard deviations from run to run: as seen here, and b
 PLANTED = (0.10, 0.20)  # beside the first noise
 EQUAL, WITH_STEP = 1000, 200  # series of each kind
 SEED = 4
-VISITS = 4  # of a run, in each part that counts as a run where runs of one commit are too few
+VISITS = 4  # of a run, in each part that stands for one: of one commit there are few runs
 
 
 @dataclass(frozen=True)
@@ -68,18 +69,18 @@ def real(every: Sequence[Series], commits: Sequence[str]) -> Iterator[Rate]:
         alike = [series for series in every if series.by_ratio == by_ratio]
         cut = [(parts, each.margin) for each in alike for parts in _of_one_commit(each, commits)]
         wrong = [bool(steps.found(*each)) for each in cut]
-        lengths = [len(parts) for parts, _ in cut]
-        runs = f"{min(lengths)} to {max(lengths)}" if lengths else ""
+        lengths = sorted({len(parts) for parts, _ in cut})
+        runs = " to ".join(map(str, lengths if len(lengths) < 2 else (lengths[0], lengths[-1])))
         yield Rate(f"real, {of}, nothing changed: any step marked", runs, sum(wrong), len(wrong))
 
 
-def _of_one_commit(series: Series, commits: Sequence[str]) -> Iterator[list[float]]:
+def _of_one_commit(series: Series, commits: Sequence[str]) -> Iterator[Float[np.ndarray, "N"]]:
     """The levels of the parts, for every commit that has enough for a step."""
     for _, points in groupby(series.judged, key=lambda point: commits[point.place]):
         runs = [point.ratios if series.by_ratio else point.times for point in points]
         parts = [level for visits in runs for level in _parts(visits)]
         if len(runs) > 1 and len(parts) >= 2 * steps.FEWEST:
-            yield parts
+            yield np.array(parts)
 
 
 def _parts(visits: Sequence[float]) -> Iterator[float]:

@@ -7,6 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
+from jaxtyping import Float
+
 from bench.cases.case import BASELINE, Case
 from bench.judging import precision
 from bench.judging.verdicts import MARGIN, Interval, paired
@@ -66,9 +69,10 @@ class Series:
         return MARGIN if self.by_ratio else MARGIN_OF_HOURS
 
     @property
-    def levels(self) -> list[float]:
+    def levels(self) -> Float[np.ndarray, "N"]:
         """What it is judged by, of each of those."""
-        return [(p.ratio if self.by_ratio else p.time).estimate for p in self.judged]
+        known = [point.ratio if self.by_ratio else point.time for point in self.judged]
+        return np.array([interval.estimate for interval in known])
 
 
 def every(entries: Sequence[Entry]) -> list[Series]:

@@ -17,6 +17,7 @@ from statistics import mean
 
 import numpy as np
 import ruptures
+from jaxtyping import Float
 from scipy import stats
 
 from bench.judging.precision import CONFIDENCE
@@ -53,7 +54,7 @@ class Step:
         return Interval(float(ends.low), self.size, float(ends.high))
 
 
-def found(levels: Sequence[float], margin: float) -> list[Step]:
+def found(levels: Float[np.ndarray, "N"], margin: float) -> list[Step]:
     """The steps in a series of logarithms, those beyond the margin (0.05 is 5 %), in order."""
     places = len(levels) - 2 * FEWEST + 1
     if places < 1:
@@ -72,24 +73,23 @@ def _chance(step: Step, margin: float) -> float:
     return step.chance if abs(step.size) > log1p(margin) else 1.0
 
 
-def _steps(levels: Sequence[float], edges: Sequence[int]) -> Iterator[Step]:
-    stretches = [tuple(levels[start:end]) for start, end in pairwise(edges)]
+def _steps(levels: Float[np.ndarray, "N"], edges: Sequence[int]) -> Iterator[Step]:
+    stretches = [tuple(levels[start:end].tolist()) for start, end in pairwise(edges)]
     for at, (before, after) in zip(edges[1:], pairwise(stretches), strict=False):
         yield Step(at, before, after)
 
 
-def _edges(levels: Sequence[float]) -> list[int]:
+def _edges(levels: Float[np.ndarray, "N"]) -> list[int]:
     """Of the stretches that fit best: 0, every place where one ends, the number of levels."""
-    signal = np.asarray(levels)
-    search = ruptures.KernelCPD(kernel="linear", min_size=FEWEST).fit(signal[:, np.newaxis])
-    penalty = PENALTY * log(len(levels)) * _noise(signal) ** 2
-    return [0, *search.predict(pen=penalty)]
+    search = ruptures.KernelCPD(kernel="linear", min_size=FEWEST).fit(levels[:, np.newaxis])
+    penalty = PENALTY * log(len(levels)) * _noise(levels) ** 2
+    return [0, *map(int, search.predict(pen=penalty))]
 
 
-def _noise(signal: np.ndarray) -> float:
+def _noise(levels: Float[np.ndarray, "N"]) -> float:
     """The standard deviation, from successive differences: few of them see a step.
 
     Never zero: with no penalty at all, equal levels are parted as well.
     """
-    middle = np.median(np.abs(np.diff(signal))) / (NORMAL_MEDIAN * np.sqrt(2))
+    middle = np.median(np.abs(np.diff(levels))) / (NORMAL_MEDIAN * np.sqrt(2))
     return max(float(middle), float(np.finfo(float).eps))
