@@ -51,6 +51,12 @@ def load(machine: str, suite: str | None) -> History:
     return _ordered(suite, [run for run in runs if run.suite == suite], unreadable)
 
 
+def measured(machine: str, suite: str) -> set[str]:
+    """The commits of which there are runs of the suite, without local changes."""
+    runs, _ = _filed(machine)
+    return {run.source.commit for run in runs if run.suite == suite and run.source.is_known}
+
+
 def _places(machine: str) -> str:
     return " and ".join(str(store.root(publish=publish) / machine) for publish in (True, False))
 
@@ -59,7 +65,7 @@ def _filed(machine: str) -> tuple[list[Run], int]:
     """Published and local runs, the oldest first, and how many files could not be read."""
     folders = (store.root(publish=publish) / machine for publish in (True, False))
     runs, unreadable = [], 0
-    for path in (path for folder in folders for path in folder.glob(store.FILES)):
+    for path in (path for folder in folders for path in store.runs(folder)):
         try:
             runs.append(store.load(path))
         except ResultError:  # of another version of this suite

@@ -92,6 +92,8 @@ def circumstances(run: Run) -> tuple[str, ...]:
 def _points(place: int, run: Run) -> Iterator[tuple[Case, Point]]:
     timed = {result.case: result for result in run.cases if result.visits}
     for case, result in timed.items():
+        if run.harness and case.kernel == BASELINE:
+            continue  # it is not this commit's
         baseline = timed.get(replace(case, kernel=BASELINE))
         ratios = precision.log_ratios(result, baseline) if baseline else ()
         variant = baseline.variant if baseline else ""

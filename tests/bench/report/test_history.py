@@ -12,6 +12,7 @@ from rich.console import Console
 
 from bench import cli
 from bench.cases.workloads import mission
+from bench.gate import fill
 from bench.records import store
 from bench.records.facts import Source
 from bench.records.store import ResultError
@@ -194,6 +195,18 @@ def test_what_is_left_out_is_counted(commits, capsys):
     ) in printed(capsys)
 
 
+def test_a_commit_that_was_filled_in_has_its_kernels_and_no_scan(commits):
+    """That one is of the tree which measured."""
+    filed(commits[:6], [1.0] * 6, [1.0] * 6)
+    filled = run(SCAN, scaled(NATIVE, 1.5), source=Source(commits[6], dirty=False))
+    store.create(replace(filled, harness=filled.source), publish=False, kind=store.FILLED)
+    entries = collect.load(HERE.folder, None).entries
+    lengths = {each.case.kernel: len(each.judged) for each in series.every(entries)}
+    assert lengths == {"scan": 6, "native": 7}
+    assert collect.measured(HERE.folder, "default") == set(commits[:7])
+    assert collect.measured(HERE.folder, "smoke") == set()
+
+
 def test_few_runs_are_shown_and_said_to_be_too_few(commits, capsys):
     filed(commits[:5], [1.0] * 2 + [2.0] * 3, [1.0] * 5)
     out = printed(capsys)
@@ -238,7 +251,28 @@ def test_what_there_is_not_is_one_sentence(commits, capsys):
         printed(capsys)
 
 
-def test_the_command_line_says_it_too(commits, capsys):
-    assert cli.main(["history"]) == 2
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "no runs of this machine; `bench run` makes some"),
+        (["--measure", "HEAD~1..HEAD"], "bench: --measure needs --suite, one of smoke"),
+        (["--measure", "HEAD~1..HEAD", "--suite", "x"], "--measure needs --suite, one of"),
+        (["--measure", "HEAD", "--suite", "smoke"], "--measure is 'HEAD'; expected two"),
+    ],
+)
+def test_the_command_line_says_it_too(words, said, commits, capsys):
+    assert cli.main(["history", *words]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("bench: results/") and line.endswith("`bench run` makes some")
+    assert line.startswith("bench: ") and said in line
+
+
+def test_what_a_commit_is_measured_with(commits, monkeypatch, capsys):
+    """The baseline is among the kernels, and what is measured already is said."""
+    asked = []
+    monkeypatch.setattr(fill, "main", lambda *words: asked.append(words) or 130)
+    words = ("--suite", "smoke", "--kernels", "native", "--pass", "train", "--measure", "A..B")
+    assert cli.main(["history", *words]) == 130
+    span, done, run_words, _ = asked[0]
+    assert (span, done) == ("A..B", set())
+    kernels = ["--kernels", "scan", "native", "--pass", "train"]
+    assert run_words == ["run", "--suite", "smoke", "--backend", "cpu", *kernels]
