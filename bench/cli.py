@@ -154,7 +154,7 @@ def _add_history(parser: argparse.ArgumentParser) -> None:
     )
     dtypes = f"only some of {', '.join(MEASURED)}"
     parser.add_argument("--dtype", **SEVERAL, choices=MEASURED, metavar="DTYPE", help=dtypes)
-    span = "first run what was never measured of these commits, with the kernels that they had"
+    span = "first measure the kernels of these commits, those that are not filled in yet"
     parser.add_argument("--measure", metavar="A..B", help=span)
     parser.set_defaults(command=commands.history)
 

@@ -140,7 +140,7 @@ def history(arguments: argparse.Namespace) -> int:
         from bench.gate import fill
 
         words = _filling(arguments, machine.backend)
-        done = collect.measured(machine.folder, arguments.suite)
+        done = collect.filled(machine.folder, arguments.suite)
         if status := fill.main(arguments.measure, done, words, console):
             return status
     wanted = command.Wanted(arguments.kernels, arguments.phases, arguments.dtype)

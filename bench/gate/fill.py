@@ -1,8 +1,9 @@
-"""`history --measure A..B`: a run of every commit that has none.
+"""`history --measure A..B`: a run of every commit that has not been filled in yet.
 
 The kernels are the commit's, called through the face that it has as the gate calls them; all else
 is this tree's: inputs, oracle, clock, the order of turns, and the baseline that they are held
-against. So one run compares with another, whichever commit it is of.
+against. So these runs compare with each other, whichever commit they are of. With a run of the
+commit's own tree they do not: there all kernels share a process, here each has its own.
 """
 
 import subprocess

@@ -51,10 +51,10 @@ def load(machine: str, suite: str | None) -> History:
     return _ordered(suite, [run for run in runs if run.suite == suite], unreadable)
 
 
-def measured(machine: str, suite: str) -> set[str]:
-    """The commits of which there are runs of the suite, without local changes."""
+def filled(machine: str, suite: str) -> set[str]:
+    """The commits that were filled in: other runs are no part of that line."""
     runs, _ = _filed(machine)
-    return {run.source.commit for run in runs if run.suite == suite and run.source.is_known}
+    return {run.source.commit for run in runs if run.suite == suite and run.harness}
 
 
 def _places(machine: str) -> str:

@@ -85,8 +85,12 @@ def every(entries: Sequence[Entry]) -> list[Series]:
 
 
 def circumstances(run: Run) -> tuple[str, ...]:
-    """Which must be the same along a line."""
-    return run.machine.fingerprint, *(text or "" for text in run.compiler)
+    """Which must be the same along a line.
+
+    A kernel of another tree has a process to itself, in which it is some percent faster.
+    """
+    filled = "filled in" if run.harness else ""
+    return run.machine.fingerprint, *(text or "" for text in run.compiler), filled
 
 
 def _points(place: int, run: Run) -> Iterator[tuple[Case, Point]]:

@@ -78,6 +78,11 @@ def test_a_planted_step_is_found_and_named_with_its_commit(commits, capsys):
     assert f"1 step in 2 series of {RUNS} runs of suite default, of {RUNS} commits." in out
 
 
+def test_the_largest_step_comes_first(commits):
+    filed(commits, [1.0] * 4 + [1.15] * 4 + [1.6] * 4)
+    assert [step.at for step in found()] == [8, 4]
+
+
 def test_both_pages_have_the_step_the_drawing_and_the_rates(commits, capsys):
     filed(commits, PLANTED)
     printed(capsys)
@@ -195,16 +200,16 @@ def test_what_is_left_out_is_counted(commits, capsys):
     ) in printed(capsys)
 
 
-def test_a_commit_that_was_filled_in_has_its_kernels_and_no_scan(commits):
+def test_a_commit_that_was_filled_in_has_a_line_of_its_own_and_no_scan(commits):
     """That one is of the tree which measured."""
     filed(commits[:6], [1.0] * 6, [1.0] * 6)
     filled = run(SCAN, scaled(NATIVE, 1.5), source=Source(commits[6], dirty=False))
     store.create(replace(filled, harness=filled.source), publish=False, kind=store.FILLED)
     entries = collect.load(HERE.folder, None).entries
-    lengths = {each.case.kernel: len(each.judged) for each in series.every(entries)}
-    assert lengths == {"scan": 6, "native": 7}
-    assert collect.measured(HERE.folder, "default") == set(commits[:7])
-    assert collect.measured(HERE.folder, "smoke") == set()
+    lengths = [(each.case.kernel, len(each.judged)) for each in series.every(entries)]
+    assert lengths == [("scan", 6), ("native", 6), ("native", 1)]
+    assert collect.filled(HERE.folder, "default") == {commits[6]}
+    assert collect.filled(HERE.folder, "smoke") == set()
 
 
 def test_few_runs_are_shown_and_said_to_be_too_few(commits, capsys):
