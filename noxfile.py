@@ -164,6 +164,12 @@ def compare(session: nox.Session) -> None:
 
 
 @shared
+def history(session: nox.Session) -> None:
+    """Every kernel's time over the commits, on this machine, with the steps marked."""
+    run(session, "python", "-m", "bench", "history", *session.posargs)
+
+
+@shared
 def report(session: nox.Session) -> None:
     """Rebuild reports and figures from the result files."""
     run(session, "python", "-m", "bench", "report", *session.posargs)

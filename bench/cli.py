@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_ladder(parsers.add_parser("ladder", help="the native kernel, one idea after the other"))
     _add_turns(parsers.add_parser("turns", help="what makes one turn longer than the next"))
     _add_compare(parsers.add_parser("compare", help="what changed between runs"))
+    _add_history(parsers.add_parser("history", help="times over the commits, steps marked"))
     _add_export(parsers.add_parser("export", help="raw samples as a table, a row a turn"))
     _add_report(parsers.add_parser("report", help="rebuild reports from the result files"))
     _add_campaign(parsers.add_parser("campaign", help="everything to measure on a GPU host"))
@@ -152,6 +153,21 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fail-on", choices=("slower",), help="exit status 1 if a case is")
     parser.add_argument("--publish", action="store_true", help=PUBLISH)
     parser.set_defaults(command=commands.compare)
+
+
+def _add_history(parser: argparse.ArgumentParser) -> None:
+    suite = "of the runs, with dtype and activation as in their files (default: the most frequent)"
+    parser.add_argument("--suite", help=suite)
+    parser.add_argument("--kernels", **SEVERAL, choices=NAMES, metavar="KERNEL", help="only these")
+    passes = f"only some of {', '.join(PASSES)}"
+    parser.add_argument(
+        "--pass", **SEVERAL, dest="phases", choices=PASSES, metavar="PASS", help=passes
+    )
+    dtypes = f"only some of {', '.join(MEASURED)}"
+    parser.add_argument("--dtype", **SEVERAL, choices=MEASURED, metavar="DTYPE", help=dtypes)
+    span = "first measure the kernels of these commits, those that are not filled in yet"
+    parser.add_argument("--measure", metavar="A..B", help=span)
+    parser.set_defaults(command=commands.history)
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from bench.cases.case import BASELINE
 from bench.cases.workloads import SUITES
 from bench.measuring.steps import Begin, Step
 from bench.records.store import ResultError
@@ -148,6 +149,35 @@ def compare(arguments: argparse.Namespace) -> int:
     fail_on = Verdict.SLOWER if arguments.fail_on else None
     options = {"wanted": wanted, "fail_on": fail_on, "publish": arguments.publish}
     return command.main(paths, _console(), **options)
+
+
+def history(arguments: argparse.Namespace) -> int:
+    """Every kernel's time over the commits."""
+    from bench.report.history import collect, command
+    from bench.timing import host
+
+    machine, console = host.machine(), _console()
+    if arguments.measure:
+        from bench.gate import fill
+
+        words = _filling(arguments, machine.backend)
+        done = collect.filled(machine.folder, arguments.suite)
+        if status := fill.main(arguments.measure, done, words, console):
+            return status
+    wanted = command.Wanted(arguments.kernels, arguments.phases, arguments.dtype)
+    return command.main(machine.folder, arguments.suite, wanted, console)
+
+
+def _filling(arguments: argparse.Namespace, backend: str) -> list[str]:
+    """The run that measures a commit for a history. Raises ResultError where there is none such."""
+    if backend != "cpu":
+        raise ResultError("--measure is for kernels on a CPU; this process is on a GPU")
+    if arguments.suite not in SUITES or arguments.dtype:
+        raise ResultError(f"--measure needs --suite, one of {', '.join(SUITES)}, and no --dtype")
+    words = ["run", "--suite", arguments.suite, "--backend", backend]
+    if arguments.kernels:  # the baseline is what they are held against
+        words += ["--kernels", *dict.fromkeys((BASELINE, *arguments.kernels))]
+    return [*words, *(["--pass", *arguments.phases] if arguments.phases else [])]
 
 
 def export(arguments: argparse.Namespace) -> int:

@@ -18,14 +18,14 @@ from bench.records.store import ResultError
 from bench.workers.revision import PACKAGES
 
 
-def commit(repository: Path, revision: str) -> str:
-    """The full name of the commit. Raises ResultError where there is none."""
+def commit(repository: Path, revision: str, option: str = "--base") -> str:
+    """The full name of the commit. Raises ResultError, naming the option, where there is none."""
     if not (repository / ".git").exists():
         raise ResultError(f"{repository}: not a git checkout, so there is nothing to compare with")
     name = _git(repository, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     if name is None:
         raise ResultError(
-            f"--base is {revision!r}; expected a commit, branch or tag of {repository}"
+            f"{option} is {revision!r}; expected a commit, branch or tag of {repository}"
         )
     return name.decode().strip()
 

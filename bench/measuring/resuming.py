@@ -6,8 +6,10 @@ from pathlib import Path
 from bench.contenders import registry
 from bench.measuring.selection import Request
 from bench.records import store
+from bench.records.facts import Source
 from bench.records.run import Run
 from bench.timing import host
+from bench.workers import tree
 
 
 def opened(request: Request) -> tuple[Run, Path]:
@@ -18,14 +20,19 @@ def opened(request: Request) -> tuple[Run, Path]:
     run = _new(request)
     if request.resume:
         return _interrupted(run, request)
-    return run, store.create(run, publish=request.publish)
+    kind = store.FILLED if run.harness else ""
+    return run, store.create(run, publish=request.publish, kind=kind)
 
 
 def _new(request: Request) -> Run:
     origin = host.origin(request.suite, request.command)
     origin["versions"] |= registry.versions(request.kernels)
+    harness = None
+    if other := tree.measured():
+        harness, origin["source"] = origin["source"], Source(other.commit, dirty=False)
     return Run(
         **origin,
+        harness=harness,
         narrowed=request.narrowed,
         unavailable=request.unavailable,
         seconds=0.0,

@@ -73,7 +73,8 @@ def _conclude(
     for sentence in advice(session.run):
         console.print(f"For steadier times: {sentence}", markup=False)
     console.print(f"Samples: {session.path}")
-    report(session.path.parent)
+    if session.run.harness is None:  # a report is of this tree
+        report(session.path.parent)
     if not session.run.complete:
         interrupted = session.interrupted
         why = "interrupted" if interrupted else f"pytest's exit status is {int(status)}"

@@ -10,7 +10,7 @@ import selectors
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,15 +44,18 @@ class Ending:
     reason: str = ""
 
 
-def run(argv: Sequence[str], interrupt: Interrupt) -> int:
+def run(
+    argv: Sequence[str], interrupt: Interrupt, environment: Mapping[str, str] | None = None
+) -> int:
     """Measure what a command line asks for. Returns the exit status.
 
-    After an interrupt no further child is started.
+    After an interrupt no further child is started. `environment`: variables more for each.
     """
     with counted(interrupt, *ENDING), TemporaryDirectory(prefix="bench-") as scratch:
         resumed = ""
         while True:
-            ending = _Child(argv, resumed, scratch, interrupt).watched()
+            variables = _shared(Path(scratch)) | dict(environment or {})
+            ending = _Child(argv, resumed, variables, interrupt).watched()
             if ending.reason:
                 _say(f"the measuring process {ending.reason}", ending)
             if interrupt:
@@ -107,14 +110,20 @@ def _filed(ending: Ending) -> bool:
 class _Child:
     """One measuring process. In a group of its own, so that only the supervisor interrupts it."""
 
-    def __init__(self, argv: Sequence[str], resumed: str, scratch: str, interrupt: Interrupt):
+    def __init__(
+        self,
+        argv: Sequence[str],
+        resumed: str,
+        environment: Mapping[str, str],
+        interrupt: Interrupt,
+    ):
         self._interrupt, self._seen = interrupt, interrupt.count
         self._steps, theirs = os.pipe()
         self._process = subprocess.Popen(
             [*CHILD, str(theirs), resumed, *argv],
             pass_fds=[theirs],
             process_group=0,
-            env=os.environ | _shared(Path(scratch)),
+            env=os.environ | environment,
         )
         os.close(theirs)
         self._step, self._path, self._text = START, resumed, b""

@@ -14,7 +14,7 @@ def chosen(now: Run, cases: Iterable[Case]) -> dict[Case, str]:
     """The variant of each baseline among the cases, by the newest run like this one that timed it.
 
     Runs are alike if they are of one machine, libraries and XLA flags. Both published and local
-    ones count.
+    ones count; those that filled in a history only where there are no others.
     """
     wanted = {case for case in cases if case.kernel == BASELINE}
     found: dict[Case, str] = {}
@@ -30,8 +30,8 @@ def chosen(now: Run, cases: Iterable[Case]) -> dict[Case, str]:
 
 def _newest_first(now: Run) -> list[Path]:
     folders = (store.root(publish=publish) / now.machine.folder for publish in (True, False))
-    paths = (path for folder in folders for path in folder.glob(store.FILES))
-    return sorted(paths, key=lambda path: path.name, reverse=True)
+    paths = (path for folder in folders for path in store.runs(folder))
+    return sorted(paths, key=lambda path: (path.match(store.FILES), path.name), reverse=True)
 
 
 def _alike(earlier: Run, now: Run) -> bool:

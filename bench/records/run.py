@@ -98,7 +98,8 @@ class Origin:
 class Run(Origin):
     """One run of the benchmark on one backend of one machine.
 
-    visits_s: how long each visit took, which is a process's turns of every case.
+    visits_s: how long each visit took, which is a process's turns of every case. harness: the tree
+    that measured, and whose the baseline is, where that is not `source`.
     """
 
     unavailable: dict[Text, Message]  # kernels that this machine lacks, and why
@@ -107,6 +108,7 @@ class Run(Origin):
     visits_s: tuple[Quantity, ...] = ()
     ceilings: Ceilings = ()
     cases: tuple[CaseResult, ...] = ()
+    harness: Source | None = None
 
     @property
     def whole(self) -> bool:

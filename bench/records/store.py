@@ -16,6 +16,7 @@ from bench.records.run import SCHEMA, Origin, Run
 
 ROOT = Path("results")
 FILES = "[0-9]*T[0-9]*-*.json"  # as `create` names them
+FILLED = "history-"  # begins the name of a run that measured another tree's kernels
 LARGEST_FILE = 256 * 2**20  # bytes; a run of the default suite is a thousandth of it
 LONGEST_PLACE = 100  # characters, of where in a file something is invalid
 
@@ -62,6 +63,11 @@ def save(run: Origin, path: Path) -> None:
 def root(*, publish: bool) -> Path:
     """The folder that holds one folder a machine."""
     return ROOT if publish else ROOT / "local"
+
+
+def runs(folder: Path) -> list[Path]:
+    """The files of runs there, also of those that measured another tree's kernels: these last."""
+    return [path for kind in ("", FILLED) for path in sorted(folder.glob(f"{kind}{FILES}"))]
 
 
 def create(run: Origin, *, publish: bool, folder: str = "", kind: str = "") -> Path:

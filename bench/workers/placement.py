@@ -1,18 +1,24 @@
-"""Where a contender runs: a peer with threads of its own in its own process, all others here."""
+"""Where a contender runs: a peer with threads of its own in its own process, all others here.
+
+So does a kernel of another tree (`bench.workers.tree`). The baseline is always this tree's: it is
+what the others are held against, and must be one program.
+"""
 
 import atexit
 from dataclasses import dataclass
 from functools import partial
 
-from bench.cases.case import Case
+from bench.cases.case import BASELINE, Case
 from bench.contenders import registry
 from bench.contenders.checking import checked
 from bench.contenders.subject import Samples, Subject
 from bench.records.run import CaseResult
 from bench.timing.clock import WARM_S
+from bench.workers import tree
 from bench.workers.client import Client
 from bench.workers.messages import Answer, Item, Request, Start
 from kernels.contract import current_platform
+from kernels.names import KERNELS
 
 PART_OF_LIMIT = 0.9
 
@@ -54,16 +60,18 @@ def place(
     A worker has a little less than `limit_s` seconds: it then ends alone, not its parent too.
     Raises WorkerDied.
     """
-    if current_platform() != "cpu" or not registry.has_threads(case.kernel):
+    root = _root(case.kernel)
+    if not root and (current_platform() != "cpu" or not registry.has_threads(case.kernel)):
         return checked(case, partial(registry.prepare_best, variant=variant))
-    if reason := registry.unsupported(case):
+    if not root and (reason := registry.unsupported(case)):
         return CaseResult(case, "unsupported", reason), None
-    client, item = _client(case.kernel), Item(case)
+    client, item = _client(case.kernel, root), Item(case)
     _forget(client)
     client.ask(Request("prepare", item), PART_OF_LIMIT * limit_s)
     answer = client.answer()
     if answer.result is None:
-        return CaseResult(case, "failed", answer.reason), None
+        status = "unsupported" if answer.status == "absent" else "failed"
+        return CaseResult(case, status, answer.reason), None
     if answer.status != "ok":
         return answer.result, None
     _held[client] = item
@@ -74,13 +82,19 @@ _clients: dict[str, Client] = {}
 _held: dict[Client, Item] = {}
 
 
-def _client(kernel: str) -> Client:
+def _root(kernel: str) -> str:
+    """The other tree that the kernel is to come from; "" for this one."""
+    other = tree.measured()
+    return other.root if other and kernel in KERNELS and kernel != BASELINE else ""
+
+
+def _client(kernel: str, root: str) -> Client:
     """The worker that a peer has to itself; a dead one is replaced."""
     if kernel in _clients and not _clients[kernel].alive:
         _held.pop(_clients[kernel], None)
         _clients.pop(kernel).end()
     if kernel not in _clients:
-        client = _clients[kernel] = Client(kernel, Start("cpu"))
+        client = _clients[kernel] = Client(kernel, Start("cpu", root))
         atexit.register(client.end)
         client.answer()
     return _clients[kernel]

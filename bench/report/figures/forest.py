@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from bench.cases.case import Case
 from bench.judging.verdicts import Verdict
 from bench.report.compare.changes import MARGIN, Change
-from bench.report.figures.svg import svg
+from bench.report.figures.svg import literal, svg
 from bench.report.section import Drawing
 
 LOOKS = {  # colours of `speed`; a verdict has its own shape too
@@ -37,7 +37,7 @@ def draw(cases: Sequence[Case], found: Mapping[Case, Change]) -> Drawing:
         ax.hlines(*map(list, zip(*ends, strict=True)) if ends else ([], [], []), color=colour)
         middles = [100 * expm1(each.estimate) for each in intervals]
         ax.plot(middles, lines, marker, color=colour, markersize=4, label=verdict)
-    ax.set(yticks=range(len(cases)), yticklabels=[_literal(str(case)) for case in cases])
+    ax.set(yticks=range(len(cases)), yticklabels=[literal(str(case)) for case in cases])
     ax.tick_params(axis="y", labelsize="x-small")
     ax.set_ylim(len(cases) - 0.5, -0.5)
     ax.set_xlabel(f"change in % (line: 95 % interval; band: a margin of {MARGIN:.0%}), slower →")
@@ -45,8 +45,3 @@ def draw(cases: Sequence[Case], found: Mapping[Case, Change]) -> Drawing:
     figure.legend(loc="outside upper center", ncols=len(LOOKS), fontsize="small")
     what = "The change of every case from the first run to the second, with its interval"
     return Drawing("compare.svg", svg(figure), what)
-
-
-def _literal(text: str) -> str:
-    """In which a dollar sign starts no formula."""
-    return text.replace("$", r"\$")

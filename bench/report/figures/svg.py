@@ -13,3 +13,8 @@ def svg(figure: Figure) -> str:
     text = StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None})
     return text.getvalue()
+
+
+def literal(text: str) -> str:
+    """The text as a figure shows it unchanged: a dollar sign starts no formula."""
+    return text.replace("$", r"\$")

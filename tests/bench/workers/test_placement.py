@@ -15,6 +15,7 @@ from bench.contenders import registry
 from bench.workers import client, placement
 from bench.workers.client import WorkerDied
 from bench.workers.messages import Item, Request, Start
+from bench.workers.tree import Tree
 
 LIMIT_S = 300.0
 TINY = Workload("tiny", T=3, B=2, I=2, H=4, O=2)
@@ -79,7 +80,7 @@ DYING = (
 
 def test_what_is_raised_there_is_said_and_the_next_case_goes_on(outside, tmp_path, monkeypatch):
     root = str(copy_of_kernels(tmp_path, RAISING))
-    monkeypatch.setattr(placement, "Start", lambda platform: Start(platform, root))
+    monkeypatch.setattr(placement, "Start", lambda platform, _: Start(platform, root))
     result, subject = placement.place(case_of("unrolled-full"), LIMIT_S)
     assert (result.status, result.reason) == ("failed", "ArithmeticError: no luck")
     assert subject is None
@@ -89,10 +90,32 @@ def test_what_is_raised_there_is_said_and_the_next_case_goes_on(outside, tmp_pat
 def test_a_process_that_dies_says_how_and_is_replaced(outside, tmp_path, monkeypatch):
     root = str(copy_of_kernels(tmp_path, DYING))
     with monkeypatch.context() as patched:
-        patched.setattr(placement, "Start", lambda platform: Start(platform, root))
+        patched.setattr(placement, "Start", lambda platform, _: Start(platform, root))
         with pytest.raises(WorkerDied, match=r"scan: its process ended \(status 3\)"):
             placement.place(case_of("scan"), LIMIT_S)
     assert placement.place(case_of("scan"), LIMIT_S)[0].status == "ok"
+
+
+def test_kernels_of_another_tree_run_outside_and_the_baseline_here(tmp_path, monkeypatch):
+    clients = {}
+    monkeypatch.setattr(placement, "_clients", clients)
+    monkeypatch.setattr(placement, "_held", {})
+    for name, value in Tree("0" * 40, str(copy_of_kernels(tmp_path, RAISING))).environment.items():
+        monkeypatch.setenv(name, value)
+    try:
+        result, _ = placement.place(case_of("unrolled-full"), LIMIT_S)
+        assert (result.status, result.reason) == ("failed", "ArithmeticError: no luck")
+        result, subject = placement.place(case_of("scan"), LIMIT_S, "hoisted, unroll 1")
+        assert result.variant == "hoisted, unroll 1"
+        assert not isinstance(subject, placement.RemoteSubject)
+        (tmp_path / "kernels" / "names.py").write_text("KERNELS = {}")
+        clients.pop("unrolled-full").end()
+        result, subject = placement.place(case_of("unrolled-full"), LIMIT_S)
+        assert (result.status, subject) == ("unsupported", None)
+        assert result.reason == "there is no kernel 'unrolled-full'"
+    finally:
+        for each in clients.values():
+            each.end()
 
 
 @pytest.mark.parametrize(
