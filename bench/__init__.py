@@ -7,11 +7,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def load(*paths: str | Path) -> "pd.DataFrame":
-    """Result files as one pandas frame, a row a turn; `bench.report.export` says which columns.
+def load(*paths: str | Path, samples: bool = False) -> "pd.DataFrame":
+    """Result files as one pandas frame, a row a turn or a sample.
+
+    `bench.report.export` says which columns.
 
     Raises ResultError for a file that is no run.
     """
     from bench.report import export  # here, for it imports pandas
 
-    return export.turns([Path(path) for path in paths])
+    return export.rows([Path(path) for path in paths], samples=samples)

@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_turns(parsers.add_parser("turns", help="what makes one turn longer than the next"))
     _add_compare(parsers.add_parser("compare", help="what changed between runs"))
     _add_history(parsers.add_parser("history", help="times over the commits, steps marked"))
-    _add_export(parsers.add_parser("export", help="raw samples as a table, a row a turn"))
+    _add_export(parsers.add_parser("export", help="measurements as a table for other tools"))
     _add_report(parsers.add_parser("report", help="rebuild reports from the result files"))
     _add_campaign(parsers.add_parser("campaign", help="everything to measure on a GPU host"))
     return parser
@@ -175,6 +175,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
         "out", type=Path, metavar="OUT", help="a name that ends in .csv or .parquet"
     )
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    parser.add_argument("--samples", action="store_true", help="a row a sample, not a turn")
     parser.set_defaults(command=commands.export)
 
 

@@ -181,11 +181,11 @@ def _filling(arguments: argparse.Namespace, backend: str) -> list[str]:
 
 
 def export(arguments: argparse.Namespace) -> int:
-    """Write runs' turns as a table."""
+    """Write runs' measurements as a table."""
     from bench.report import export
 
-    rows = export.write(arguments.out, arguments.files)
-    print(f"{arguments.out}: {rows} turns")
+    rows = export.write(arguments.out, arguments.files, samples=arguments.samples)
+    print(f"{arguments.out}: {rows} {'samples' if arguments.samples else 'turns'}")
     return 0
 
 

@@ -12,11 +12,12 @@ from collections.abc import Collection, Sequence
 from rich.console import Console
 
 from bench.gate import revision
+from bench.gate.tree import Tree
 from bench.measuring import supervisor
 from bench.records.store import ResultError
 from bench.timing.interrupts import Interrupt
 from bench.workers.client import HARNESS
-from bench.workers.tree import Tree
+from bench.workers.unpacked import Unpacked
 
 OPTION = "--measure"
 
@@ -34,8 +35,8 @@ def main(span: str, done: Collection[str], run: Sequence[str], console: Console)
     for commit in missing:
         console.print(f"\n{_git('log', '-1', '--format=%h %s', commit)}", markup=False)
         try:
-            with revision.unpacked(HARNESS, commit) as root:
-                supervisor.run(run, interrupt, Tree(commit, str(root)).environment)
+            with revision.unpacked(Tree(HARNESS), commit) as root:
+                supervisor.run(run, interrupt, Unpacked(commit, str(root)).environment)
         except ResultError as error:
             console.print(f"skipped: {error}", markup=False)
         if interrupt:

@@ -9,7 +9,7 @@ from bench.records import store
 from bench.records.facts import Source
 from bench.records.run import Run
 from bench.timing import host
-from bench.workers import tree
+from bench.workers import unpacked
 
 
 def opened(request: Request) -> tuple[Run, Path]:
@@ -28,7 +28,7 @@ def _new(request: Request) -> Run:
     origin = host.origin(request.suite, request.command)
     origin["versions"] |= registry.versions(request.kernels)
     harness = None
-    if other := tree.measured():
+    if other := unpacked.measured():
         harness, origin["source"] = origin["source"], Source(other.commit, dirty=False)
     return Run(
         **origin,

@@ -1,4 +1,4 @@
-"""`python -m bench export`: raw samples as a table with one row a turn, for other tools.
+"""`python -m bench export`: measurements as a table for other tools, a row a turn or a sample.
 
 The columns, in this order:
 
@@ -10,9 +10,13 @@ The columns, in this order:
   other: their ratio spares the machine's drift.
 - `rounds`: that were timed in the turn, each the mean of as many calls as a clock needs.
 - `seconds`: of a call, the tenth percentile of the rounds; `median_s` and `least_s` of them.
+
+With a row a sample, the last columns are
+
+- `round`, counted from 0, and its `seconds` a call.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -24,16 +28,20 @@ from bench.records.run import CaseResult, Run
 from bench.records.store import ResultError
 from bench.report import tables
 
-COLUMNS = (
+PLACE = (
     *("file", "suite", "started", "commit", "dirty", "machine", "fingerprint", "backend", "jax"),
     *("workload", "T", "B", "I", "H", "O", "scope", "pass", "dtype", "activation", "kernel"),
-    *("variant", "visit", "turn", "rounds", "seconds", "median_s", "least_s"),
+    *("variant", "visit", "turn"),
 )
+OF_A_TURN = ("rounds", "seconds", "median_s", "least_s")
+OF_A_SAMPLE = ("round", "seconds")
+Row = dict[str, object]
+OfATurn = Callable[[Sequence[float]], Iterator[Row]]
 WRITERS = {".csv": "to_csv", ".parquet": "to_parquet"}
 
 
-def write(out: Path, paths: Sequence[Path]) -> int:
-    """The turns of these runs as a file; its name's ending says which kind. Returns the rows.
+def write(out: Path, paths: Sequence[Path], *, samples: bool = False) -> int:
+    """The rows of these runs as a file; its name's ending says which kind. Returns how many.
 
     Raises ResultError for another ending, a file that exists, or one that is no run.
     """
@@ -41,7 +49,7 @@ def write(out: Path, paths: Sequence[Path]) -> int:
         raise ResultError(f"{out}: its name ends in {out.suffix!r}; expected .csv or .parquet")
     if out.exists():
         raise ResultError(f"{out}: is there already; nothing is overwritten")
-    found = turns(paths)
+    found = rows(paths, samples=samples)
     try:
         getattr(found, WRITERS[out.suffix])(out, index=False)
     except ImportError as error:
@@ -49,13 +57,17 @@ def write(out: Path, paths: Sequence[Path]) -> int:
     return len(found)
 
 
-def turns(paths: Sequence[Path]) -> pd.DataFrame:
-    """One row a turn of every timed case of these runs, with the columns above."""
-    rows = [row for path in paths for row in _of_run(path, store.load(path))]
-    return pd.DataFrame(rows, columns=COLUMNS)
+def rows(paths: Sequence[Path], *, samples: bool = False) -> pd.DataFrame:
+    """One row a turn, or a sample, of every timed case of these runs, with the columns above.
+
+    Raises ResultError for a file that is no run.
+    """
+    of_a_turn = _samples if samples else _summary
+    found = [row for path in paths for row in _of_run(path, store.load(path), of_a_turn)]
+    return pd.DataFrame(found, columns=PLACE + (OF_A_SAMPLE if samples else OF_A_TURN))
 
 
-def _of_run(path: Path, run: Run) -> Iterator[dict[str, object]]:
+def _of_run(path: Path, run: Run, of_a_turn: OfATurn) -> Iterator[Row]:
     origin = {
         "file": str(path),
         "suite": run.suite,
@@ -68,18 +80,27 @@ def _of_run(path: Path, run: Run) -> Iterator[dict[str, object]]:
         "jax": run.versions.get("jax"),
     }
     for result in run.cases:
-        for turn in _of_case(result):
-            yield origin | tables.names(result.case) | {"variant": result.variant} | turn
+        case = origin | tables.names(result.case) | {"variant": result.variant}
+        for place, samples in _turns(result):
+            for row in of_a_turn(samples):
+                yield case | place | row
 
 
-def _of_case(result: CaseResult) -> Iterator[dict[str, object]]:
+def _turns(result: CaseResult) -> Iterator[tuple[Row, Sequence[float]]]:
     for number, visit in enumerate(result.visits):
         for turn, samples in enumerate(visit.samples_s):
-            yield {
-                "visit": number,
-                "turn": turn,
-                "rounds": len(samples),
-                "seconds": tenth_percentile(samples),
-                "median_s": median(samples),
-                "least_s": min(samples),
-            }
+            yield {"visit": number, "turn": turn}, samples
+
+
+def _summary(samples: Sequence[float]) -> Iterator[Row]:
+    yield {
+        "rounds": len(samples),
+        "seconds": tenth_percentile(samples),
+        "median_s": median(samples),
+        "least_s": min(samples),
+    }
+
+
+def _samples(samples: Sequence[float]) -> Iterator[Row]:
+    for number, seconds in enumerate(samples):
+        yield {"round": number, "seconds": seconds}

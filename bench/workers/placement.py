@@ -1,7 +1,7 @@
 """Where a contender runs: a peer with threads of its own in its own process, all others here.
 
-So does a kernel of another tree (`bench.workers.tree`). The baseline is always this tree's: it is
-what the others are held against, and must be one program.
+So does a kernel of another tree (`bench.workers.unpacked`). The baseline is always this tree's: it
+is what the others are held against, and must be one program.
 """
 
 import atexit
@@ -14,7 +14,7 @@ from bench.contenders.checking import checked
 from bench.contenders.subject import Samples, Subject
 from bench.records.run import CaseResult
 from bench.timing.clock import WARM_S
-from bench.workers import tree
+from bench.workers import unpacked
 from bench.workers.client import Client
 from bench.workers.messages import Answer, Item, Request, Start
 from kernels.contract import current_platform
@@ -84,7 +84,7 @@ _held: dict[Client, Item] = {}
 
 def _root(kernel: str) -> str:
     """The other tree that the kernel is to come from; "" for this one."""
-    other = tree.measured()
+    other = unpacked.measured()
     return other.root if other and kernel in KERNELS and kernel != BASELINE else ""
 
 

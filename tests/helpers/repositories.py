@@ -11,9 +11,14 @@ def git(folder, *words):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
+def commit(folder, subject):
+    """The name of a new commit of all that is there."""
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", subject)
+    return git(folder, "rev-parse", "HEAD")
+
+
 def repository(folder, subjects):
     """The commits of a new repository, one a subject."""
-    git(folder, "init", "-q")
-    for subject in subjects:
-        git(folder, "commit", "-q", "--allow-empty", "-m", subject)
-    return git(folder, "rev-list", "--reverse", "HEAD").split()
+    git(folder, "init", "--quiet")
+    return [commit(folder, subject) for subject in subjects]

@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from helpers.repository import commit, git
+from helpers.repositories import commit, git
 
 from bench.contenders import own, registry
 from bench.records.store import ResultError

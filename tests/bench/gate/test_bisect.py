@@ -1,9 +1,9 @@
 """The first commit that is slower, found by halves."""
 
 import re
-import subprocess
 
 import pytest
+from helpers.repositories import commit, git
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -40,11 +40,6 @@ def test_the_first_that_is_slower_is_found_or_is_among_the_skipped(data):
         assert len(tried) <= len(commits).bit_length()
 
 
-def git(folder, *words):
-    identity = ("-c", "user.name=A", "-c", "user.email=a@b.c")
-    subprocess.run(["git", "-C", str(folder), *identity, *words], check=True, capture_output=True)
-
-
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
     """Six commits whose kernel takes the seconds that its file says, the fourth no number."""
@@ -54,8 +49,7 @@ def repository(tmp_path, monkeypatch):
     git(tmp_path, "init", "-q")
     for number, speed in enumerate(["1.0", "1.0", "1.0", "broken", "1.3", "1.3"]):
         (tmp_path / "kernels" / "speed").write_text(f"{speed}\n# {number}\n")
-        git(tmp_path, "add", ".")
-        git(tmp_path, "commit", "-qm", f"[b] Commit {number}")
+        commit(tmp_path, f"[b] Commit {number}")
 
     def play(setup, random, items):
         speed = (setup.head / "kernels" / "speed").read_text().split()[0]
@@ -106,7 +100,7 @@ def test_changes_that_are_not_committed_may_be_it(repository, capsys):
     (repository / "kernels" / "speed").write_text("1.7")
     searched(repository, "HEAD~1")
     assert "Commit 5" in capsys.readouterr().out
-    git(repository, "commit", "-qam", "Commit 6")
+    commit(repository, "Commit 6")
     (repository / "kernels" / "speed").write_text("2.0")
     searched(repository, "HEAD")
     assert "The first that is slower: the local changes" in capsys.readouterr().out
@@ -120,8 +114,7 @@ def test_a_base_that_is_no_ancestor_leads_to_no_search(repository, capsys):
 
 def test_commits_that_touch_no_kernel_are_not_tried(repository, capsys):
     (repository / "README").touch()
-    git(repository, "add", ".")
-    git(repository, "commit", "-qm", "Words")
+    commit(repository, "Words")
     searched(repository, "HEAD~1")
     assert "There is no commit after HEAD~1 to search." in capsys.readouterr().out
 

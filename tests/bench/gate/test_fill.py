@@ -3,13 +3,13 @@
 import subprocess
 
 import pytest
-from helpers.repositories import git, repository
+from helpers.repositories import commit, git, repository
 from helpers.trees import copy_of_kernels
 from rich.console import Console
 
 from bench.gate import fill
 from bench.records.store import ResultError
-from bench.workers.tree import COMMIT, ROOT
+from bench.workers.unpacked import COMMIT, ROOT
 
 RUN = ["run", "--suite", "smoke"]
 
@@ -22,8 +22,7 @@ def commits(tmp_path, monkeypatch):
     copy_of_kernels(tmp_path)
     for number in (2, 3):
         (tmp_path / "kernels" / "speed").write_text(str(number))
-        git(tmp_path, "add", ".")
-        git(tmp_path, "commit", "-qm", f"[b] {number}")
+        commit(tmp_path, f"[b] {number}")
     return git(tmp_path, "rev-list", "--reverse", "HEAD").split()
 
 

@@ -11,6 +11,7 @@ from random import Random
 import psutil
 import pytest
 from helpers.gate_rows import SCAN, SHAPE, UNROLLED, tiny
+from helpers.repositories import commit, git
 from helpers.trees import copy_of_kernels, edit
 
 from bench.gate import revision, rounds
@@ -107,9 +108,8 @@ def repository(tmp_path):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(HARNESS / package, folder / package, ignore=ignored)
     (tmp_path / "temporary").mkdir()
-    identity = ("-c", "user.name=A", "-c", "user.email=a@b.c")
-    for words in (("init", "-q"), ("add", "."), (*identity, "commit", "-qm", "Start")):
-        subprocess.run(["git", "-C", str(folder), *words], check=True)
+    git(folder, "init", "--quiet")
+    commit(folder, "Start")
     return folder
 
 
@@ -195,13 +195,10 @@ def test_a_base_that_is_no_revision_is_one_sentence(repository, base):
 
 def test_a_base_without_kernels_is_one_sentence(repository):
     shutil.rmtree(repository / "kernels")
-    identity = ("-c", "user.name=A", "-c", "user.email=a@b.c")
-    words = (*identity, "commit", "-qam", "No kernels")
-    subprocess.run(["git", "-C", str(repository), *words], check=True)
-    commit = revision.commit(repository, "HEAD")
+    name = commit(repository, "No kernels")
     with (
-        pytest.raises(ResultError, match=f"commit {commit[:12]} lacks kernels or reference"),
-        revision.unpacked(Tree(repository), commit),
+        pytest.raises(ResultError, match=f"commit {name[:12]} lacks kernels or reference"),
+        revision.unpacked(Tree(repository), name),
     ):
         pytest.fail("unpacked")
 

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 from helpers.gate_rows import tiny
-from helpers.repository import commit, git
+from helpers.repositories import commit, git
 
 from bench.contenders import own
 from bench.gate import revision, rounds, tree

@@ -12,7 +12,7 @@ from bench.records import store
 from bench.records.facts import Source
 from bench.records.store import ResultError
 from bench.timing import host
-from bench.workers.tree import Tree
+from bench.workers.unpacked import Unpacked
 
 TINY = Workload("tiny", T=2, B=2, I=2, H=2, O=2)
 COMMIT = Source("0" * 40, dirty=False)
@@ -108,7 +108,7 @@ def test_a_file_that_is_given_is_taken_as_it_is(monkeypatch):
 def test_a_run_of_another_trees_kernels_says_so_and_stands_aside(monkeypatch):
     """Neither a report nor a comparison takes it for one of this tree."""
     other = "4" * 40
-    for name, value in Tree(other, "/somewhere").environment.items():
+    for name, value in Unpacked(other, "/somewhere").environment.items():
         monkeypatch.setenv(name, value)
     run, path = resuming.opened(request())
     assert (run.source, run.harness) == (Source(other, dirty=False), COMMIT)

@@ -7,7 +7,7 @@ from math import log
 from pathlib import Path
 
 import pytest
-from helpers.repository import commit, git
+from helpers.repositories import commit, git
 from helpers.sample_runs import TYPICAL, machine, run, timed, untimed, visit
 from rich.console import Console
 

@@ -41,12 +41,26 @@ def test_every_turn_of_a_timed_case_is_a_row(path):
 
 
 def test_columns_are_those_documented(path):
-    words = [name for line in export.__doc__.split("- ")[1:] for name in line.split("`")[1::2]]
-    assert words == list(bench.load(path).columns) == list(export.COLUMNS)
+    *words, of_samples = [line.split("`")[1::2] for line in export.__doc__.split("- ")[1:]]
+    words = [word for line in words for word in line]
+    assert list(bench.load(path).columns) == words
+    assert list(bench.load(path, samples=True).columns) == [*words[:-4], *of_samples]
 
 
-def test_a_run_without_times_has_the_columns_too(path):
-    assert list(bench.load(store.create(run(), publish=True)).columns) == list(export.COLUMNS)
+@pytest.mark.parametrize("samples", [False, True])
+def test_a_run_without_times_has_the_columns_too(path, samples):
+    empty = bench.load(store.create(run(), publish=True), samples=samples)
+    assert list(empty.columns) == list(bench.load(path, samples=samples).columns)
+    assert empty.empty
+
+
+def test_samples_are_a_row_each(path, capsys):
+    found = bench.load(path, samples=True)
+    assert list(found["round"][:4]) == [0, 1, 2, 0]
+    result = next(result for result in TYPICAL.cases if result.visits)
+    assert tuple(found.seconds[: len(result.samples_s)]) == result.samples_s
+    assert cli.main(["export", "samples.csv", str(path), "--samples"]) == 0
+    assert capsys.readouterr().out == f"samples.csv: {len(found)} samples\n"
 
 
 def test_a_file_is_written_once_and_reads_back_the_same(path, tmp_path, capsys):

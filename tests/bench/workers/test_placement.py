@@ -15,7 +15,7 @@ from bench.contenders import registry
 from bench.workers import client, placement
 from bench.workers.client import WorkerDied
 from bench.workers.messages import Item, Request, Start
-from bench.workers.tree import Tree
+from bench.workers.unpacked import Unpacked
 
 LIMIT_S = 300.0
 TINY = Workload("tiny", T=3, B=2, I=2, H=4, O=2)
@@ -100,7 +100,8 @@ def test_kernels_of_another_tree_run_outside_and_the_baseline_here(tmp_path, mon
     clients = {}
     monkeypatch.setattr(placement, "_clients", clients)
     monkeypatch.setattr(placement, "_held", {})
-    for name, value in Tree("0" * 40, str(copy_of_kernels(tmp_path, RAISING))).environment.items():
+    other = Unpacked("0" * 40, str(copy_of_kernels(tmp_path, RAISING)))
+    for name, value in other.environment.items():
         monkeypatch.setenv(name, value)
     try:
         result, _ = placement.place(case_of("unrolled-full"), LIMIT_S)

@@ -8,7 +8,7 @@ COMMIT, ROOT = "BENCH_TREE_COMMIT", "BENCH_TREE_ROOT"
 
 
 @dataclass(frozen=True)
-class Tree:
+class Unpacked:
     """A commit, and the folder that it is unpacked in."""
 
     commit: str
@@ -20,7 +20,7 @@ class Tree:
         return {COMMIT: self.commit, ROOT: self.root}
 
 
-def measured() -> Tree | None:
+def measured() -> Unpacked | None:
     """What this process was told, if it was."""
     known = COMMIT in os.environ and ROOT in os.environ
-    return Tree(os.environ[COMMIT], os.environ[ROOT]) if known else None
+    return Unpacked(os.environ[COMMIT], os.environ[ROOT]) if known else None
