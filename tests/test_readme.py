@@ -11,11 +11,15 @@ TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 STUDY, MEASURING = ((ROOT / "docs" / f"{name}.md").read_text() for name in ("study", "measuring"))
 
 
-def test_its_code_runs():
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+def test_its_code_runs(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    calls, data = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     names = {}
-    exec(code, names)
+    exec(calls, names)
     assert names["y"].shape == (100, 50, 128) and names["h"].shape == (100, 50, 256)
+    exec(data, names)
+    assert {"native", "torch", "scan"} <= set(names["mission"].kernel)
+    assert "recurrence native" in capsys.readouterr().out
 
 
 REPORTS = "".join(path.read_text() for path in ROOT.glob("results/*/report.md"))

@@ -1,7 +1,7 @@
 """Kernels that are none of this project: `--kernel package.module:NAME`, timed like all others."""
 
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import resolve_name
@@ -54,12 +54,15 @@ def folder(place: str) -> Path:
     return origin.parents[inside]
 
 
-def versions(names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The commit of every kernel here that is not ours, by name."""
-    for each in names:
-        place = KERNELS.data.get(each, "")
-        if each not in NAMES and isinstance(place, str):
-            yield each, _commit(folder(place)) or "unknown commit"
+def folders(names: Sequence[str]) -> dict[str, Path]:
+    """Where each of these kernels that is not ours was found."""
+    places = {each: KERNELS.data[each] for each in names if each not in NAMES}
+    return {each: folder(place) for each, place in places.items()}
+
+
+def versions(names: Sequence[str]) -> dict[str, str]:
+    """The commit of each of these kernels that is not ours."""
+    return {each: _commit(found) or "unknown commit" for each, found in folders(names).items()}
 
 
 def _commit(place: Path) -> str:

@@ -65,7 +65,7 @@ def versions(kernels: tuple[str, ...]) -> dict[str, str]:
     """Of the peers among them that this machine has, and of kernels that are not ours."""
     here = [name for name in kernels if name in PEERS and unavailable(name) is None]
     of_peers = {package: v for name in here for package, v in PEERS[name].versions().items()}
-    return of_peers | dict(own.versions(kernels))
+    return of_peers | own.versions(kernels)
 
 
 def problem_of(case: Case) -> Problem:

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
-from bench.contenders import registry
+from bench.contenders import own, registry
 from bench.measuring.selection import Request
 from bench.records import store
 from bench.records.facts import Source
@@ -28,6 +28,8 @@ def _new(request: Request) -> Run:
     origin = host.origin(request.suite, request.command)
     origin["versions"] |= registry.versions(request.kernels)
     harness = None
+    for folder in own.folders(request.kernels).values():
+        origin["source"] = host.source(folder)
     if other := unpacked.measured():
         harness, origin["source"] = origin["source"], Source(other.commit, dirty=False)
     return Run(

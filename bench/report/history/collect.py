@@ -10,7 +10,7 @@ from bench.records.run import Run
 from bench.records.store import ResultError
 from bench.report.history import commits
 
-REPOSITORY = Path(__file__).parents[3]  # whose commits runs name
+REPOSITORY = Path()  # as results/ is: of the project that is measured
 
 
 @dataclass(frozen=True)

@@ -114,3 +114,12 @@ def test_a_run_of_another_trees_kernels_says_so_and_stands_aside(monkeypatch):
     assert (run.source, run.harness) == (Source(other, dirty=False), COMMIT)
     assert path.name.startswith("history-") and path in store.runs(path.parent)
     assert path not in path.parent.glob(store.FILES)
+
+
+def test_a_run_of_somebodys_kernels_is_one_of_their_commit(tmp_path, monkeypatch):
+    """By which their results are compared."""
+    theirs = Source("9" * 40, dirty=False)
+    monkeypatch.setattr(host, "source", lambda folder=None: theirs if folder else COMMIT)
+    monkeypatch.setattr(resuming.own, "folders", lambda names: {"mine": tmp_path})
+    run, _ = resuming.opened(request())
+    assert run.source == theirs
