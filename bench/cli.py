@@ -94,6 +94,17 @@ def _add_selection(
     parser.set_defaults(default_kernels=default, default_phases=PASSES[::2])
 
 
+def _add_narrowing(parser: argparse.ArgumentParser) -> None:
+    """Of what there is; a result may be of a kernel that is not here."""
+    parser.add_argument("--kernels", **SEVERAL, metavar="KERNEL", help="only these")
+    passes = f"only some of {', '.join(PASSES)}"
+    parser.add_argument(
+        "--pass", **SEVERAL, dest="phases", choices=PASSES, metavar="PASS", help=passes
+    )
+    dtypes = f"only some of {', '.join(MEASURED)}"
+    parser.add_argument("--dtype", **SEVERAL, choices=MEASURED, metavar="DTYPE", help=dtypes)
+
+
 def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_selection(parser, "default", NAMES, DEFAULT)
     parser.add_argument("--seconds", type=seconds, help=BUDGET)
@@ -145,11 +156,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
         "machine's latest two whole runs of one suite)"
     )
     parser.add_argument("runs", nargs="*", metavar="RUN", help=latest)
-    parser.add_argument("--kernels", **SEVERAL, metavar="KERNEL", help="only these")
-    parser.add_argument(
-        "--pass", **SEVERAL, dest="phases", choices=PASSES, metavar="PASS", help="only these"
-    )
-    parser.add_argument("--dtype", **SEVERAL, choices=MEASURED, metavar="DTYPE", help="only these")
+    _add_narrowing(parser)
     parser.add_argument("--fail-on", choices=("slower",), help="exit status 1 if a case is")
     parser.add_argument("--publish", action="store_true", help=PUBLISH)
     parser.set_defaults(command=commands.compare)
@@ -158,13 +165,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
 def _add_history(parser: argparse.ArgumentParser) -> None:
     suite = "of the runs, with dtype and activation as in their files (default: the most frequent)"
     parser.add_argument("--suite", help=suite)
-    parser.add_argument("--kernels", **SEVERAL, choices=NAMES, metavar="KERNEL", help="only these")
-    passes = f"only some of {', '.join(PASSES)}"
-    parser.add_argument(
-        "--pass", **SEVERAL, dest="phases", choices=PASSES, metavar="PASS", help=passes
-    )
-    dtypes = f"only some of {', '.join(MEASURED)}"
-    parser.add_argument("--dtype", **SEVERAL, choices=MEASURED, metavar="DTYPE", help=dtypes)
+    _add_narrowing(parser)
     span = "first measure the kernels of these commits, those that are not filled in yet"
     parser.add_argument("--measure", metavar="A..B", help=span)
     parser.set_defaults(command=commands.history)

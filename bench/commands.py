@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from bench.cases.case import BASELINE
+from bench.cases.case import BASELINE, Wanted
 from bench.cases.workloads import SUITES
+from bench.contenders.names import NAMES
 from bench.measuring.steps import Begin, Step
 from bench.records.store import ResultError
 
 if TYPE_CHECKING:
-    from bench.cases.case import Case
     from bench.measuring.selection import Selection
     from bench.report.kinds import Kind
 
@@ -138,17 +138,10 @@ def compare(arguments: argparse.Namespace) -> int:
     from bench.report.compare import command, files
     from bench.timing import host
 
-    def wanted(case: "Case") -> bool:
-        return (
-            case.kernel in (arguments.kernels or [case.kernel])
-            and case.phase in (arguments.phases or [case.phase])
-            and case.dtype in (arguments.dtype or [case.dtype])
-        )
-
     paths = files.chosen(arguments.runs, lambda: host.machine().folder)
     fail_on = Verdict.SLOWER if arguments.fail_on else None
-    options = {"wanted": wanted, "fail_on": fail_on, "publish": arguments.publish}
-    return command.main(paths, _console(), **options)
+    options = {"fail_on": fail_on, "publish": arguments.publish}
+    return command.main(paths, _console(), _wanted(arguments), **options)
 
 
 def history(arguments: argparse.Namespace) -> int:
@@ -164,8 +157,11 @@ def history(arguments: argparse.Namespace) -> int:
         done = collect.filled(machine.folder, arguments.suite)
         if status := fill.main(arguments.measure, done, words, console):
             return status
-    wanted = command.Wanted(arguments.kernels, arguments.phases, arguments.dtype)
-    return command.main(machine.folder, arguments.suite, wanted, console)
+    return command.main(machine.folder, arguments.suite, _wanted(arguments), console)
+
+
+def _wanted(arguments: argparse.Namespace) -> Wanted:
+    return Wanted(arguments.kernels, arguments.phases, arguments.dtype)
 
 
 def _filling(arguments: argparse.Namespace, backend: str) -> list[str]:
@@ -174,6 +170,8 @@ def _filling(arguments: argparse.Namespace, backend: str) -> list[str]:
         raise ResultError("--measure is for kernels on a CPU; this process is on a GPU")
     if arguments.suite not in SUITES or arguments.dtype:
         raise ResultError(f"--measure needs --suite, one of {', '.join(SUITES)}, and no --dtype")
+    if unknown := set(arguments.kernels or ()) - set(NAMES):
+        raise ResultError(f"--measure got --kernels {min(unknown)!r}; expected {', '.join(NAMES)}")
     words = ["run", "--suite", arguments.suite, "--backend", backend]
     if arguments.kernels:  # the baseline is what they are held against
         words += ["--kernels", *dict.fromkeys((BASELINE, *arguments.kernels))]

@@ -1,5 +1,6 @@
 """What is measured: one kernel on one problem."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -35,3 +36,17 @@ class Case:
     def __str__(self) -> str:
         problem = (self.workload.name, self.scope, self.phase, self.dtype, self.activation)
         return " ".join((*problem, self.kernel))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which cases to show; None: all of them."""
+
+    kernels: Collection[str] | None = None
+    phases: Collection[str] | None = None
+    dtypes: Collection[str] | None = None
+
+    def includes(self, case: Case) -> bool:
+        """Whether a case is one of them."""
+        asked = ((self.kernels, case.kernel), (self.phases, case.phase), (self.dtypes, case.dtype))
+        return all(chosen is None or own in chosen for chosen, own in asked)

@@ -6,7 +6,7 @@ verdicts against the first where the machine is the same; of several machines, w
 A page has all cases of either.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import exp
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.cases.case import BASELINE, Case
+from bench.cases.case import BASELINE, Case, Wanted
 from bench.judging import precision
 from bench.judging.verdicts import Verdict
 from bench.records import store
@@ -29,14 +29,15 @@ from bench.report.units import change, seconds
 from bench.report.units import changes as both_ends
 
 PAGES = "compare"  # the folder of the newest comparison's pages
+EVERYTHING = Wanted()
 CIRCUMSTANCES = ("os", "xla_flags")  # of a run on a machine
 
 
 def main(
     paths: Sequence[Path],
     console: Console,
+    wanted: Wanted = EVERYTHING,
     *,
-    wanted: Callable[[Case], bool] = lambda case: True,
     fail_on: Verdict | None = None,
     publish: bool = False,
 ) -> int:
@@ -65,15 +66,15 @@ def main(
         console.print(line, markup=False)
     try:
         folder = store.root(publish=publish) / PAGES
-        console.print(f"Page: {page.write(folder, introductions, every, changed, across)}")
+        console.print(f"Page: {page.write(folder, introductions, every, against_first, across)}")
     except OSError as error:  # the verdicts stand without it
         console.print(f"No page: {error}", markup=False)
     found = (each.verdict for against in against_first for each in against.values())
     return int(fail_on is not None and fail_on in found)
 
 
-def _only[Of](wanted: Callable[[Case], bool], cases: Mapping[Case, Of]) -> dict[Case, Of]:
-    return {case: value for case, value in cases.items() if wanted(case)}
+def _only[Of](wanted: Wanted, cases: Mapping[Case, Of]) -> dict[Case, Of]:
+    return {case: value for case, value in cases.items() if wanted.includes(case)}
 
 
 def _several_machines(runs: Sequence[Run]) -> bool:

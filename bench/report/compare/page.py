@@ -23,6 +23,10 @@ from bench.report.pages.markup import listed, plain
 from bench.report.section import Section, Table
 from bench.report.units import change, changes, digits, percent, seconds
 
+MARGIN_IN_WORDS = (
+    f"The change from A, by the ratio to {BASELINE} or else by the time; "
+    f"the margin is {percent(MARGIN)}."
+)
 CASE = ["kernel", *tables.GROUP]
 Every = Mapping[Case, Sequence[CaseResult | None]]
 
@@ -31,15 +35,16 @@ def write(
     folder: Path,
     introductions: Sequence[str],
     every: Every,
-    found: Mapping[Case, Change],
+    against_first: Sequence[Mapping[Case, Change]],
     across: Sequence[Section] = (),
 ) -> Path:
     """Write both pages, and what a CI shows where there is one; return the path for people.
 
-    `across` comes where changes would: what runs of several machines say of these.
+    `against_first` has the changes of every run. `across` comes where changes of two runs would:
+    what runs of several machines say of these.
     """
-    parts = list(sections(introductions, every, found, across))
-    title = "What changed" if found else "Side by side"
+    parts = list(sections(introductions, every, against_first, across))
+    title = "What changed" if any(against_first) else "Side by side"
     for drawing in (drawing for part in parts for drawing in part.drawings):
         store.write_atomically(folder / drawing.name, drawing.svg)
     store.write_atomically(folder / "compare.md", markdown.page(title, parts))
@@ -51,18 +56,20 @@ def write(
 def sections(
     introductions: Sequence[str],
     every: Every,
-    found: Mapping[Case, Change],
+    against_first: Sequence[Mapping[Case, Change]],
     across: Sequence[Section] = (),
 ) -> Iterator[Section]:
-    """Headline and changes where there are any; the times of all runs side by side."""
+    """Headline and changes where two runs have any; the times of all runs side by side."""
     yield Section("Runs", [listed(map(plain, introductions))])
     yield from across
-    if found:
+    if len(against_first) == 2 and (found := against_first[1]):
         in_order = sorted(found, key=lambda case: -abs(found[case].interval.estimate))
         yield Section("On the whole", [_in_words(found)], table=_headline(found))
         drawings = [forest.draw(in_order, found)]
         yield Section("Every case", [], drawings, _changes(in_order, found))
     yield Section("Times", table=_times(every))
+    if len(against_first) > 2 and any(against_first):
+        yield Section("Against the first", [MARGIN_IN_WORDS], table=_verdicts(every, against_first))
 
 
 def _in_words(found: Mapping[Case, Change]) -> str:
@@ -112,6 +119,24 @@ def _times(every: Every) -> Table:
     columns |= {label: (run, seconds) for run, label in labels.items()}
     columns |= {f"{label}, × {BASELINE}": (f"{run} ×", digits) for run, label in labels.items()}
     return Table(pd.DataFrame(rows, columns=[*CASE, *runs, *(f"{run} ×" for run in runs)]), columns)
+
+
+def _verdicts(every: Every, against_first: Sequence[Mapping[Case, Change]]) -> Table:
+    """Of every run but the first, where it is the same machine: change and verdict."""
+    judged = {
+        label: changes
+        for label, changes in zip(labelled(len(against_first)), against_first, strict=True)
+        if changes
+    }
+    rows = [
+        tables.names(case) | {label: _in_short(found.get(case)) for label, found in judged.items()}
+        for case in every
+    ]
+    return Table(pd.DataFrame(rows), {name: (name, str) for name in (*CASE, *judged)})
+
+
+def _in_short(found: Change | None) -> str:
+    return f"{change(found.interval.estimate)} {found.verdict}" if found else ""
 
 
 def _speedup(every: Every, case: Case, run: int) -> float:

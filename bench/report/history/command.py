@@ -1,13 +1,12 @@
 """The command itself: the steps that were found, the largest first, and a page of all series."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.cases.case import BASELINE, Case
+from bench.cases.case import BASELINE, Wanted
 from bench.records import store
 from bench.records.store import ResultError
 from bench.report.history import collect, findings, page, series
@@ -17,20 +16,6 @@ from bench.report.terminal import empty_table
 from bench.report.units import change, changes
 
 PAGES = store.root(publish=False) / "history"  # where the newest history's pages are
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Which cases to show; None: all of them."""
-
-    kernels: Collection[str] | None = None
-    phases: Collection[str] | None = None
-    dtypes: Collection[str] | None = None
-
-    def includes(self, case: Case) -> bool:
-        """Whether a case is one of them."""
-        asked = ((self.kernels, case.kernel), (self.phases, case.phase), (self.dtypes, case.dtype))
-        return all(chosen is None or own in chosen for chosen, own in asked)
 
 
 def main(machine: str, suite: str | None, wanted: Wanted, console: Console) -> int:

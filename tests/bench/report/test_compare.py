@@ -11,7 +11,7 @@ from helpers.repositories import commit, git
 from helpers.sample_runs import TYPICAL, machine, run, timed, untimed, visit
 from rich.console import Console
 
-from bench.cases.case import Case
+from bench.cases.case import Case, Wanted
 from bench.cases.workloads import mission
 from bench.judging.verdicts import Verdict
 from bench.records import store
@@ -320,11 +320,11 @@ def test_commits_stand_for_their_latest_runs_without_local_changes(tmp_path):
 
 def test_only_what_is_wanted_is_shown_and_judged(capsys):
     paths = [filed(beside_scan(1.0, 1.0)), filed(beside_scan(1.3, 1.3))]
-    options = {"wanted": lambda case: case.kernel == "native", "fail_on": Verdict.SLOWER}
-    assert command.main(paths, Console(width=200), **options) == 0
+    native = Wanted(kernels=["native"])
+    assert command.main(paths, Console(width=200), native, fail_on=Verdict.SLOWER) == 0
     assert "SAME: 1 of 1 cases." in capsys.readouterr().out
     with pytest.raises(ResultError, match="no case of these runs is of the kernels, passes and"):
-        command.main(paths, Console(), wanted=lambda case: False)
+        command.main(paths, Console(), Wanted(dtypes=["float64"]))
 
 
 def test_a_name_from_a_file_is_no_markup(capsys):

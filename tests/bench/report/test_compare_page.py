@@ -107,9 +107,18 @@ def test_times_have_speedups_over_the_scan_of_the_same_run():
 
 def test_three_runs_are_three_columns_and_a_case_may_lack_a_time():
     text, _ = compared(TYPICAL, TYPICAL, BEFORE)
-    (head,) = [line for line in text.splitlines() if line.startswith("| kernel")]
-    assert [cell.strip() for cell in head.split("|")][7:10] == ["A", "B", "C"]
-    assert "SAME" not in text
+    heads = [line for line in text.splitlines() if line.startswith("| kernel")]
+    assert [cell.strip() for cell in heads[0].split("|")][7:10] == ["A", "B", "C"]
+
+
+def test_of_several_runs_each_is_judged_against_the_first():
+    """But not that of another machine, and no case that only one has."""
+    elsewhere = run(SCAN, FAST, machine=machine(cores=1))
+    text, _ = compared(BEFORE, AFTER, elsewhere, run(SCAN))
+    head, _, *rows = text.partition("## Against the first")[2].strip().splitlines()[2:]
+    assert [cell.strip() for cell in head.split("|")][7:-1] == ["B", "D"]
+    cells = [[cell.strip() for cell in row.split("|")][7:-1] for row in rows]
+    assert cells == [["+0.0 % SAME", "+0.0 % SAME"], ["+50.0 % SLOWER", ""]]
 
 
 def test_a_ci_shows_it_below_what_it_shows_already(tmp_path, monkeypatch):

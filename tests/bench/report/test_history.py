@@ -11,13 +11,13 @@ from helpers.sample_runs import HERE, machine, run, timed, untimed, visit
 from rich.console import Console
 
 from bench import cli
+from bench.cases.case import Wanted
 from bench.cases.workloads import mission
 from bench.gate import fill
 from bench.records import store
 from bench.records.facts import Source
 from bench.records.store import ResultError
 from bench.report.history import collect, command, findings, rates, series
-from bench.report.history.command import Wanted
 
 SCAN, NATIVE = timed(mission(50), "scan", 4.0), timed(mission(50), "native", 2.0)
 RUNS, STEP = 12, 7  # commits, and the first that is slower
