@@ -14,6 +14,7 @@ from bench.timing import host
 
 def main(command: str, report: Callable[[Path], None], *, publish: bool) -> int:
     """Measure what makes turns differ; `report` renews the report of a machine's folder."""
+    disturbed.waited_s()  # where it cannot be known, that is said at once
     console = Console(markup=False)
     with console.status("first calls in new processes"):
         start = host.origin("cold", command)

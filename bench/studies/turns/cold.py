@@ -12,8 +12,9 @@ from bench.cases.case import Case
 from bench.cases.workloads import mission
 from bench.contenders import registry
 from bench.contenders.subject import Subject
+from bench.records.store import ResultError
 from bench.studies.turns.record import ColdStart
-from bench.timing import clock
+from bench.timing import clock, free_cores
 from bench.timing.probes import multiply_add
 
 KERNELS = ("scan", "native", "unrolled-full")
@@ -39,44 +40,54 @@ def starts() -> Iterator[ColdStart]:
 def _in_new_process(case: Case, treatment: str) -> ColdStart:
     words = (sys.executable, "-m", __name__, TypeAdapter(Case).dump_json(case).decode(), treatment)
     environment = os.environ | ENVIRONMENTS.get(treatment, {})
-    ran = subprocess.run(words, env=environment, stdout=subprocess.PIPE, check=True)
+    ran = subprocess.run(words, env=environment, capture_output=True)
+    if ran.returncode:
+        *_, last = ["it said nothing", *ran.stderr.decode(errors="replace").strip().splitlines()]
+        raise ResultError(f"{case}, {treatment}: its process ended: {last}")
     return TypeAdapter(ColdStart).validate_json(ran.stdout)
 
 
-def _nothing(case: Case, subject: Subject) -> None:
-    pass
+def _called(subject: Subject) -> None:
+    subject.call()
 
 
-def _checked(case: Case, subject: Subject) -> None:
+def _checked(subject: Subject) -> None:
     """As in any run: the oracle's library has threads of its own."""
     subject.error(subject.call())
 
 
-def _threads_busy(case: Case, subject: Subject) -> None:
+def _threads_busy(subject: Subject) -> None:
     """Cores at full clock, and all of XLA's threads awake, on another program."""
-    _checked(case, subject)
+    _checked(subject)
     clock.shortest(multiply_add(BURST).call, BUSY_S)
 
 
-def _steady(case: Case, subject: Subject) -> None:
-    """The rule of a run."""
-    _checked(case, subject)
+def _steady(subject: Subject) -> None:
+    _checked(subject)
     clock.steady(subject.call)
 
 
-TREATMENTS: dict[str, Callable[[Case, Subject], None]] = {
+def _as_in_a_run(subject: Subject) -> None:
+    _checked(subject)
+    free_cores.waiting()()
+    clock.steady(subject.call)
+
+
+# Each begins with one call, which is not counted.
+TREATMENTS: dict[str, Callable[[Subject], None]] = {
     AS_IT_COMES: _checked,
-    "no oracle before": _nothing,
+    "no oracle before": _called,
     "freed memory kept": _checked,
     "threads busy before": _threads_busy,
-    "called until steady": _steady,
+    "until steady": _steady,
+    "cores free, until steady": _as_in_a_run,
 }
 
 
 def measured(case: Case, treatment: str) -> ColdStart:
     """What this process, which must be new, sees of the case."""
     subject = registry.prepare(case)
-    TREATMENTS[treatment](case, subject)
+    TREATMENTS[treatment](subject)
     calls_s, faults = zip(*(_one(subject) for _ in range(CALLS)), strict=True)
     return ColdStart(case, treatment, calls_s, faults)
 

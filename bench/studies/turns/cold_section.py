@@ -23,12 +23,13 @@ def section(cold: ColdStarts, path: Path) -> Section:
     what = (
         f"Calls of a new process over its later ones ({plain(problem.workload.name)}, "
         f"{problem.scope}, {problem.phase}, {problem.dtype}), each the median of {processes} "
-        "processes; one possible cause is taken away at a time. `pages` are those that the system "
-        f"had to map during the first call. Samples: {link(path.name, f'cold/{path.name}')}."
+        "processes; one possible cause is taken away at a time. Before call 1 the program was "
+        "called once, and its outputs held against the oracle. `pages` are those that the system "
+        f"had to map during call 1. Samples: {link(path.name, f'cold/{path.name}')}."
     )
     columns = {
         "kernel": ("kernel", str),
-        "before the first call": ("treatment", str),
+        "treatment": ("treatment", str),
         "call 1": ("first", digits),
         "call 2": ("second", digits),
         "calls 3 to 6": ("next", digits),
@@ -50,12 +51,7 @@ def _names(kernel: str, treatment: str) -> dict[str, str]:
 
 
 def _row(part: Sequence[ColdStart]) -> Iterator[tuple[str, float]]:
-    for name, calls in {
-        "first": (0, 1),
-        "second": (1, 2),
-        "next": (2, 6),
-        "later": (6, 12),
-    }.items():
+    for name, calls in CALLS.items():
         yield name, median(_over_later(each, slice(*calls)) for each in part)
     yield "pages", median(float(each.faults[0]) for each in part)
 

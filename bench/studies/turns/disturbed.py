@@ -17,8 +17,10 @@ from bench.cases.workloads import mission
 from bench.contenders import registry
 from bench.contenders.subject import Subject
 from bench.judging.precision import BLOCKS, tenth_percentile
+from bench.records.store import ResultError
 from bench.studies.turns.record import DisturbedVisit
 from bench.timing import clock, free_cores
+from bench.workers.messages import die_with_parent
 
 KERNELS = ("scan", "native", "unrolled-full")
 GROUPS = tuple(
@@ -32,11 +34,11 @@ BUSY_S, IDLE_S = (0.05, 0.5), (0.1, 1.0)  # at least and at most: about a third 
 def visits() -> Iterator[DisturbedVisit]:
     """Of every group, VISITS alone and as many beside the other process."""
     wait = free_cores.waiting()
-    with _another_process() as paused:
-        for group in GROUPS:
-            subjects = [registry.prepare(case) for case in group]
-            for subject in subjects:
-                clock.steady(subject.call)
+    for group in GROUPS:
+        subjects = [registry.prepare(case) for case in group]
+        for subject in subjects:
+            clock.steady(subject.call)
+        with _another_process() as paused:
             for _ in range(VISITS):
                 for beside in (False, True):
                     with paused(not beside):
@@ -66,7 +68,12 @@ def _turn(subject: Subject) -> tuple[float, float]:
 
 
 def waited_s() -> float:
-    """For how long this process's threads were ready to run, and had no core; all together."""
+    """For how long this process's threads were ready to run, and had no core; all together.
+
+    Raises ResultError where the system does not count it.
+    """
+    if not Path("/proc/self/schedstat").exists():
+        raise ResultError("this system does not say how long threads wait: no /proc/self/schedstat")
     waited = 0
     for task in Path("/proc/self/task").iterdir():
         try:
@@ -85,6 +92,8 @@ def _another_process() -> Iterator[Callable[[bool], object]]:
         def paused(pause: bool) -> Iterator[None]:
             other.send_signal(signal.SIGSTOP if pause else signal.SIGCONT)
             yield
+            if other.poll() is not None:
+                raise ResultError(f"the process beside ended with status {other.returncode}")
 
         try:
             yield paused
@@ -104,4 +113,5 @@ def disturb() -> None:
 
 
 if __name__ == "__main__":
+    die_with_parent()
     disturb()

@@ -27,10 +27,11 @@ def section(disturbed: Disturbed, path: Path) -> Section:
         "Visits alone and beside a process that takes a core for a third of the time, in turns "
         f"({plain(problem.workload.name)}, {problem.scope}, {problem.dtype}): how far the second "
         "are from the first. A turn counts as whole if its threads waited for a core no longer "
-        f"than in the quietest {percent(QUIETEST)} of the kernel's turns and {percent(BEYOND)} of "
-        f"the turn; `by whole turns` leaves the others out where a visit has {ENOUGH}. `sd` is "
-        f"the standard deviation of a visit's ratio to {BASELINE}, beside the other process; the "
-        "last column says what leaving turns out does to the ratio where nothing disturbs. "
+        f"than in the quietest {percent(QUIETEST)} of the kernel's turns alone plus "
+        f"{percent(BEYOND)} of the turn; `whole turns` leaves the others out where a visit has "
+        f"{ENOUGH}. `sd` is the standard deviation of a visit's ratio to {BASELINE}, beside the "
+        "other process; the last column says what leaving turns out does to the ratio where "
+        "nothing disturbs. "
         f"Samples: {link(path.name, f'disturbed/{path.name}')}."
     )
     columns = {
@@ -54,7 +55,7 @@ class _Visits:
     log_s: Float[np.ndarray, "visits kernels turns"]
     whole: Bool[np.ndarray, "visits kernels turns"]
 
-    def by(self, marks: bool) -> "_Visits":
+    def by(self, *, marks: bool) -> "_Visits":
         """The same where marks count, else with every turn whole."""
         return self if marks else _Visits(self.log_s, np.ones_like(self.whole))
 
@@ -86,7 +87,8 @@ def _frame(disturbed: Disturbed) -> pd.DataFrame:
 
 
 def _rows(cases: Sequence[Case], visits: Sequence[DisturbedVisit]) -> Iterator[dict[str, object]]:
-    alone, beside = (_read(visits, other) for other in (False, True))
+    alone = _read(visits, beside_another=False)
+    beside = _read(visits, beside_another=True)
     for number, case in enumerate(cases):
         for marks in (False, True):
             own = {"kernel": case.kernel, "pass": case.phase}
@@ -94,27 +96,32 @@ def _rows(cases: Sequence[Case], visits: Sequence[DisturbedVisit]) -> Iterator[d
             yield own | {"by": "whole turns" if marks else "all turns"} | row
 
 
-def _read(visits: Sequence[DisturbedVisit], beside_another: bool) -> _Visits:
+def _read(visits: Sequence[DisturbedVisit], *, beside_another: bool) -> _Visits:
     those = [visit for visit in visits if visit.beside_another == beside_another]
+    alone = [visit.waited for visit in visits if not visit.beside_another]
+    usual = np.quantile(np.array(alone, float), QUIETEST, axis=(0, 2))[None, :, None]
     waited = np.array([visit.waited for visit in those], float)
-    quietest = np.quantile(waited, QUIETEST, axis=(0, 2))[None, :, None]
     log_s = np.log(np.array([visit.turns_s for visit in those], float))
-    return _Visits(log_s, waited <= quietest + BEYOND)
+    return _Visits(log_s, waited <= usual + BEYOND)
 
 
 def _row(alone: _Visits, beside: _Visits, kernel: int, marks: bool) -> dict[str, float]:
-    now, then = alone.by(marks), beside.by(marks)
+    everything, alone, beside = (
+        alone.by(marks=False),
+        alone.by(marks=marks),
+        beside.by(marks=marks),
+    )
 
     def moved(of: np.ndarray, base: np.ndarray) -> float:
         return float(np.median(of[:, kernel]) - np.median(base[:, kernel]))
 
     return {
-        "whole_alone": float(now.whole[:, kernel].mean()),
-        "whole_beside": float(then.whole[:, kernel].mean()),
-        "time": moved(then.times, now.times),
-        "ratio": moved(then.ratios, now.ratios),
-        "sd": float(then.ratios[:, kernel].std(ddof=1)),
-        "favour": moved(now.ratios, alone.by(marks=False).ratios),
+        "whole_alone": float(alone.whole[:, kernel].mean()),
+        "whole_beside": float(beside.whole[:, kernel].mean()),
+        "time": moved(beside.times, alone.times),
+        "ratio": moved(beside.ratios, alone.ratios),
+        "sd": float(beside.ratios[:, kernel].std(ddof=1)),
+        "favour": moved(alone.ratios, everything.ratios),
     }
 
 

@@ -6,13 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from helpers.sample_runs import TYPICAL
 
 from bench.cases.case import Case
 from bench.cases.workloads import Workload, mission
+from bench.contenders.subject import Subject
 from bench.records import store
 from bench.records.run import Origin
+from bench.records.store import ResultError
 from bench.studies.turns import cold, cold_section, disturbed, disturbed_section
 from bench.studies.turns.record import ColdStart, ColdStarts, Disturbed, DisturbedVisit
 from bench.timing import clock
@@ -50,8 +53,36 @@ def test_a_process_measures_its_first_calls_and_their_page_faults(monkeypatch):
     found = list(cold.starts())
     assert [each.treatment for each in found] == list(cold.TREATMENTS)
     assert all(len(each.calls_s) == len(each.faults) == 40 for each in found)
-    as_it_comes, without_oracle = found[0], found[1]
-    assert sum(without_oracle.faults) > 0 and min(as_it_comes.calls_s) > 0
+    assert all(min(each.calls_s) > 0 for each in found)
+
+
+def test_treatments_differ_in_what_comes_before_the_first_call(monkeypatch):
+    done = []
+    subject = Subject(call=lambda: done.append("call"), pairs=lambda outputs: ())
+    monkeypatch.setattr(Subject, "error", lambda self, outputs: done.append("oracle"))
+    monkeypatch.setattr(cold, "multiply_add", lambda burst: Subject(lambda: None, lambda o: ()))
+    monkeypatch.setattr(cold.clock, "shortest", lambda call, seconds: done.append("other work"))
+    monkeypatch.setattr(cold.clock, "steady", lambda call: done.append("steady"))
+    monkeypatch.setattr(cold.free_cores, "waiting", lambda: lambda: done.append("wait"))
+    checked = ["call", "oracle"]
+    expected = {
+        "as it comes": checked,
+        "no oracle before": ["call"],
+        "freed memory kept": checked,
+        "threads busy before": [*checked, "other work"],
+        "until steady": [*checked, "steady"],
+        "cores free, until steady": [*checked, "wait", "steady"],
+    }
+    for treatment, steps in expected.items():
+        done.clear()
+        cold.TREATMENTS[treatment](subject)
+        assert done == steps
+
+
+def test_a_process_that_fails_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(cold, "CASES", (dataclasses.replace(TINY, kernel="nothing"),))
+    with pytest.raises(ResultError, match="nothing, as it comes: its process ended: KeyError"):
+        next(cold.starts())
 
 
 def visits(beside, native):
@@ -105,6 +136,35 @@ def test_a_process_knows_how_long_it_waited_for_a_core():
         finally:
             os.sched_setaffinity(0, before)
             other.kill()
+
+
+def test_the_other_process_stands_still_or_runs_and_is_gone_in_the_end():
+    me = psutil.Process()
+    before = set(me.children())
+    with disturbed._another_process() as paused:
+        (other,) = set(me.children()) - before
+        with paused(True):
+            assert settled(other) == psutil.STATUS_STOPPED
+        with paused(False):
+            assert settled(other) != psutil.STATUS_STOPPED
+    assert not other.is_running()
+
+
+def settled(process):
+    """Its status once a signal has reached it."""
+    states = (process.status() for _ in range(10_000))
+    return next((s for s in states if s == psutil.STATUS_STOPPED), process.status())
+
+
+def test_a_visit_beside_a_process_that_has_ended_does_not_count():
+    with (
+        pytest.raises(ResultError, match="the process beside ended with status -9"),
+        disturbed._another_process() as paused,
+        paused(False),
+    ):
+        psutil.Process().children()[-1].kill()
+        while psutil.Process().children()[-1].status() != psutil.STATUS_ZOMBIE:
+            pass
 
 
 def test_visits_alone_and_beside_the_other_process_alternate(monkeypatch, tmp_path):
