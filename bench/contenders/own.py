@@ -1,12 +1,12 @@
 """Kernels that are none of this project: `--kernel package.module:NAME`, timed like all others."""
 
-import subprocess
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import resolve_name
 
 from bench.contenders.names import NAMES
+from bench.records.git import git
 from bench.records.store import ResultError
 from kernels.contract import Kernel
 from kernels.registry import KERNELS
@@ -23,11 +23,15 @@ def name(place: str) -> str:
 def registered(places: Sequence[str]) -> tuple[str, ...]:
     """Their names, under which they are now kernels as all others.
 
-    Raises ResultError for a place that is no `kernels.contract.Kernel`, or does not import.
+    Raises ResultError for a place that is no `kernels.contract.Kernel`, or does not import, and
+    for places in two folders: a result is filed under one commit.
     """
     for place in places:
         _check(place)
         KERNELS[name(place)] = place
+    if len(folders := {folder(place) for place in places}) > 1:
+        listed = ", ".join(sorted(map(str, folders)))
+        raise ResultError(f"--kernel names kernels in {listed}; expected one folder")
     return tuple(map(name, places))
 
 
@@ -46,25 +50,30 @@ def _check(place: str) -> None:
         raise ResultError(f"{expected}: it is a {type(found).__name__}")
 
 
+def file(place: str) -> Path:
+    """The file of its module."""
+    return Path(find_spec(_module(place)).origin).resolve()
+
+
 def folder(place: str) -> Path:
     """The folder on the search path that its module was found in."""
-    module = place.partition(":")[0]
-    origin = Path(find_spec(module).origin).resolve()
-    inside = module.count(".") + (origin.name == "__init__.py")
-    return origin.parents[inside]
+    found = file(place)
+    return found.parents[_module(place).count(".") + (found.name == "__init__.py")]
 
 
-def folders(names: Sequence[str]) -> dict[str, Path]:
-    """Where each of these kernels that is not ours was found."""
-    places = {each: KERNELS.data[each] for each in names if each not in NAMES}
-    return {each: folder(place) for each, place in places.items()}
+def files(names: Sequence[str]) -> dict[str, Path]:
+    """Those of the kernels among these that are not ours."""
+    return {each: file(KERNELS.data[each]) for each in names if each not in NAMES}
 
 
 def versions(names: Sequence[str]) -> dict[str, str]:
-    """The commit of each of these kernels that is not ours."""
-    return {each: _commit(found) or "unknown commit" for each, found in folders(names).items()}
+    """The commit of each kernel among these that is not ours."""
+    return {each: _commit(found.parent) for each, found in files(names).items()}
 
 
 def _commit(place: Path) -> str:
-    ask = ("git", "--no-optional-locks", "-C", str(place), "describe", "--always", "--dirty")
-    return subprocess.run(ask, capture_output=True, text=True).stdout.strip()
+    return git(place, "describe", "--always", "--dirty") or "unknown commit"
+
+
+def _module(place: str) -> str:
+    return place.partition(":")[0]

@@ -5,7 +5,6 @@ nothing can be said, because it does not run or stays AMBIGUOUS, is skipped, and
 ends beside it.
 """
 
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +18,7 @@ from bench.gate import looks, revision, rounds
 from bench.gate.request import SEED, Request, counts
 from bench.gate.rounds import Setup
 from bench.judging.verdicts import Verdict
+from bench.records.git import git
 from bench.records.store import ResultError
 from bench.report.pages import ci_summary
 from bench.report.pages.markup import listed, plain
@@ -27,7 +27,7 @@ from bench.workers.client import WorkerDied
 from bench.workers.messages import Item
 
 Announce = Callable[[int, int], None]
-Git = Callable[..., str]  # what git prints for these arguments
+Ask = Callable[..., str]  # what git prints for these words
 
 
 @dataclass(frozen=True)
@@ -45,21 +45,21 @@ def main(
     request: Request, items: Sequence[Item], base: Path, console: Console, announce: Announce
 ) -> None:
     """Search the commits from the request's base, unpacked in the folder `base`, to this one."""
-    git = partial(_git, request.tree.repository)
-    if not _is_ancestor(git, request.base):
+    ask = partial(_git, request.tree.repository)
+    if not _is_ancestor(ask, request.base):
         return console.print(f"{request.base} is no ancestor of this commit: there is no search.")
-    commits = _commits(git, request.base, request.tree.paths)
+    commits = _commits(ask, request.base, request.tree.paths)
     if not commits:
         return console.print(f"There is no commit after {request.base} to search.", markup=False)
 
     def is_slower(commit: str) -> bool | None:
-        console.print(f"\ntrying {_named(git, commit)}", markup=False)
+        console.print(f"\ntrying {_named(ask, commit)}", markup=False)
         return _is_slower(request, items, base, commit, console, announce)
 
     found = search(commits, is_slower)
-    first = _named(git, found.commit) if found.commit else "the local changes of the working tree"
+    first = _named(ask, found.commit) if found.commit else "the local changes of the working tree"
     lines = [f"The first that is slower: {first}"]
-    lines += (f"or, for nothing could be said of it: {_named(git, c)}" for c in found.skipped)
+    lines += (f"or, for nothing could be said of it: {_named(ask, c)}" for c in found.skipped)
     console.print("", *lines, sep="\n", markup=False)
     ci_summary.append("Bisected", [Section("Since when", [listed(map(plain, lines))])])
 
@@ -107,21 +107,23 @@ def _is_slower(
     return False if outcomes <= {Verdict.SAME, Verdict.FASTER} else None
 
 
-def _commits(git: Git, base: str, paths: Sequence[str]) -> list[str | None]:
+def _commits(ask: Ask, base: str, paths: Sequence[str]) -> list[str | None]:
     """That touch kernels, the oldest first; at last the working tree, if its kernels do."""
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", *paths)
+    changed = ask("status", "--porcelain", "--untracked-files=no", "--", *paths)
     since = ("rev-list", "--first-parent", "--reverse", f"{base}..HEAD", "--", *paths)
-    return [*git(*since).split(), *([None] if changed else [])]
+    return [*ask(*since).split(), *([None] if changed else [])]
 
 
-def _is_ancestor(git: Git, base: str) -> bool:
-    return git("merge-base", base, "HEAD") == git("rev-parse", f"{base}^{{commit}}")
+def _is_ancestor(ask: Ask, base: str) -> bool:
+    return ask("merge-base", base, "HEAD") == ask("rev-parse", f"{base}^{{commit}}")
 
 
-def _named(git: Git, commit: str) -> str:
-    return git("log", "-1", "--format=%h %s", commit)
+def _named(ask: Ask, commit: str) -> str:
+    return ask("log", "-1", "--format=%h %s", commit)
 
 
-def _git(repository: Path, *arguments: str) -> str:
-    command = ["git", "--no-optional-locks", "-C", str(repository), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+def _git(repository: Path, *words: str) -> str:
+    printed = git(repository, *words)
+    if printed is None:
+        raise ResultError(f"git {words[0]} fails in {repository}")
+    return printed

@@ -35,7 +35,7 @@ def main(request: Request, console: Console) -> int:
     with remembered(interrupted, *ENDING), revision.unpacked(tree, commit) as base:
         origin = host.origin(request.suite, request.command)
         empty = Regression(
-            **origin | {"source": host.source(tree.repository)},
+            **origin | {"source": host.source(tree.file)},
             base=commit,
             seconds=0.0,
             complete=False,

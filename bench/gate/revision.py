@@ -6,7 +6,6 @@ there if the gate were killed.
 
 import io
 import shutil
-import subprocess
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.gate.tree import Tree
+from bench.records import git
 from bench.records.store import ResultError
 from bench.workers.revision import PACKAGES
 
@@ -22,18 +22,18 @@ def commit(repository: Path, revision: str, option: str = "--base") -> str:
     """The full name of the commit. Raises ResultError, naming the option, where there is none."""
     if not (repository / ".git").exists():
         raise ResultError(f"{repository}: not a git checkout, so there is nothing to compare with")
-    name = _git(repository, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    name = git.commit(repository, revision)
     if name is None:
         raise ResultError(
             f"{option} is {revision!r}; expected a commit, branch or tag of {repository}"
         )
-    return name.decode().strip()
+    return name
 
 
 @contextmanager
 def unpacked(tree: Tree, commit: str) -> Iterator[Path]:
     """A temporary folder with a commit's kernels to import. Raises ResultError if it has none."""
-    archive = _git(tree.repository, "archive", "--format=tar", commit, *tree.paths)
+    archive = git.git_bytes(tree.repository, "archive", "--format=tar", commit, *tree.paths)
     if archive is None:
         lacking = f"lacks {' or '.join(tree.paths)}, or it " if tree.paths else ""
         raise ResultError(f"commit {commit[:12]} {lacking}is not in {tree.repository}")
@@ -50,10 +50,3 @@ def copied(tree: Path) -> Iterator[Path]:
         for package in PACKAGES:
             shutil.copytree(tree / package, Path(folder, package))
         yield Path(folder).resolve()
-
-
-def _git(repository: Path, *arguments: str) -> bytes | None:
-    """What git prints, or None if it refuses. It leaves no lock behind where the disk is full."""
-    command = ["git", "--no-optional-locks", "-C", str(repository), *arguments]
-    done = subprocess.run(command, capture_output=True)
-    return done.stdout if done.returncode == 0 else None

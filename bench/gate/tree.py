@@ -1,11 +1,11 @@
 """What has revisions that the gate compares: this project's kernels, or somebody's own."""
 
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.contenders import own
+from bench.records import git
 from bench.records.store import ResultError
 from bench.workers.client import HARNESS
 from bench.workers.revision import PACKAGES
@@ -26,25 +26,21 @@ class Tree:
     inside: Path = Path()
 
     @property
+    def file(self) -> Path | None:
+        """One of somebody's own, by which to know the commit; None: this project's."""
+        return next(map(own.file, self.own.values()), None)
+
+    @property
     def root(self) -> Path:
         """Where the working tree's kernels are imported from."""
         return self.repository / self.inside
 
 
 def of_own_kernels(places: Sequence[str]) -> Tree:
-    """The repository that these kernels' modules lie in. Raises ResultError if they share none."""
-    folders = {own.folder(place) for place in places}
-    tops = {_top(folder) for folder in folders}
-    if len(folders) > 1 or None in tops:
-        where = ", ".join(sorted(map(str, folders)))
-        raise ResultError(f"{where}: expected one folder of a git checkout for all --kernel")
-    (folder,), (top,) = folders, tops
+    """The repository that these kernels' modules lie in. Raises ResultError if there is none."""
+    folder = own.folder(places[0])  # of all, or they would not be registered
+    top = git.top(folder)
+    if top is None:
+        raise ResultError(f"--kernel names kernels in {folder}; expected a git checkout")
     named = {own.name(place): place for place in places}
     return Tree(top, (), named, folder.relative_to(top))
-
-
-def _top(folder: Path) -> Path | None:
-    """Of the checkout that the folder is in, if it is in one."""
-    ask = ("git", "--no-optional-locks", "-C", str(folder), "rev-parse", "--show-toplevel")
-    asked = subprocess.run(ask, capture_output=True, text=True)
-    return Path(asked.stdout.strip()).resolve() if asked.returncode == 0 else None

@@ -7,7 +7,7 @@ from bench.contenders import own, registry
 from bench.measuring.selection import Request
 from bench.records import store
 from bench.records.facts import Source
-from bench.records.run import Run
+from bench.records.run import SUITE, Run
 from bench.timing import host
 from bench.workers import unpacked
 
@@ -28,8 +28,9 @@ def _new(request: Request) -> Run:
     origin = host.origin(request.suite, request.command)
     origin["versions"] |= registry.versions(request.kernels)
     harness = None
-    for folder in own.folders(request.kernels).values():
-        origin["source"] = host.source(folder)
+    if files := own.files(request.kernels):  # it is their commit that results are compared by
+        origin["versions"][SUITE] = origin["source"].commit or "unknown commit"
+        origin["source"] = host.source(*list(files.values())[:1])
     if other := unpacked.measured():
         harness, origin["source"] = origin["source"], Source(other.commit, dirty=False)
     return Run(

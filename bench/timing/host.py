@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from bench.records.facts import Settings, Source
+from bench.records.git import git
 from bench.records.machine import Gpu, Machine
 from bench.records.run import SCHEMA
 from bench.timing import processor
@@ -89,18 +90,14 @@ def _text(path: Path) -> str:
         return ""
 
 
-def source(repository: Path | None = None) -> Source:
-    """A checkout as it stands; by default the one that this file belongs to."""
-    here = repository or Path(__file__).parent
-    if repository is None and not _git(here, "ls-files", "--error-unmatch", Path(__file__).name):
+def source(file: Path | None = None) -> Source:
+    """The checkout that a file belongs to, as it stands; by default this suite's."""
+    file = file or Path(__file__)
+    folder = file.parent
+    if not git(folder, "ls-files", "--error-unmatch", file.name):
         return Source(None, dirty=False)
-    changed = _git(here, "status", "--porcelain", "--untracked-files=no", "--", *MEASURED_FROM)
-    return Source(_git(here, "rev-parse", "HEAD"), dirty=changed != "")  # None: git could not tell
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    """What git prints there. It leaves no lock behind where the disk is full."""
-    return _output("git", "--no-optional-locks", "-C", str(folder), *arguments)
+    changed = git(folder, "status", "--porcelain", "--untracked-files=no", "--", *MEASURED_FROM)
+    return Source(git(folder, "rev-parse", "HEAD"), dirty=changed != "")  # None: git cannot say
 
 
 def _nvidia_smi(fields: str) -> str | None:

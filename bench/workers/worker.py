@@ -18,7 +18,7 @@ from bench.contenders.subject import Subject
 from bench.records.run import CaseResult
 from bench.timing import clock, free_cores
 from bench.timing.slowdown import slowed
-from bench.workers import own
+from bench.workers import own_kernels
 from bench.workers.messages import Answer, Item, Request, Start, die_with_parent, receive, send
 from bench.workers.revision import Revision
 
@@ -124,7 +124,7 @@ def main() -> None:
 
 def _contenders(start: Start) -> Contenders:
     if start.own:
-        return own.contenders(Path(start.root), start.own)
+        return own_kernels.contenders(Path(start.root), start.own)
     return Revision(Path(start.root)) if start.root else registry
 
 

@@ -14,7 +14,7 @@ from statistics import mean
 from bench.cases.case import BASELINE, Case
 from bench.judging import precision
 from bench.judging.verdicts import UNPAIRED_ERROR, Interval, Verdict, unpaired, verdict
-from bench.records.run import CaseResult, Run
+from bench.records.run import SUITE, CaseResult, Run
 
 MARGIN = 0.10  # a change that two runs can tell from one between hours
 
@@ -50,9 +50,13 @@ class Summary:
     verdicts: Counter[Verdict]
 
 
-def same_machine(first: Run, other: Run) -> bool:
-    """Whether a verdict would speak of the code, not of two machines."""
-    return not first.machine.differing(other.machine)
+def comparable(first: Run, other: Run) -> bool:
+    """Whether a verdict would speak of the code: not of two machines, nor of two ways to measure.
+
+    Kernels of a run that was filled in have a process each.
+    """
+    same_way = (first.harness is None) == (other.harness is None)
+    return same_way and not first.machine.differing(other.machine)
 
 
 def changes(first: Run, other: Run) -> dict[Case, Change]:
@@ -61,7 +65,8 @@ def changes(first: Run, other: Run) -> dict[Case, Change]:
     both = [case for case in one if case in another]
     fixed: set[Case] = set()
     if first.compiler == other.compiler:
-        same_code = first.source.is_known and first.source == other.source
+        same_suite = first.versions.get(SUITE) == other.versions.get(SUITE)
+        same_code = same_suite and first.source.is_known and first.source == other.source
         fixed = {case.group for case in both if _is_fixed(case, one, another, same_code)}
     return {case: _change(case, one, another, case.group in fixed) for case in both}
 

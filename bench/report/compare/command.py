@@ -18,19 +18,16 @@ from bench.cases.case import BASELINE, Case, Wanted
 from bench.judging import precision
 from bench.judging.verdicts import Verdict
 from bench.records import store
-from bench.records.run import CaseResult, Run
+from bench.records.run import CaseResult
 from bench.records.store import ResultError
-from bench.report.compare import machines, page
-from bench.report.compare.changes import Change, changes, same_machine, summaries
-from bench.report.compare.labels import labelled
-from bench.report.compare.page import Every
+from bench.report.compare import comparison, machines, page
+from bench.report.compare.changes import Change, summaries
+from bench.report.compare.comparison import EVERYTHING, Comparison, Every
 from bench.report.terminal import empty_table
 from bench.report.units import change, seconds
 from bench.report.units import changes as both_ends
 
 PAGES = "compare"  # the folder of the newest comparison's pages
-EVERYTHING = Wanted()
-CIRCUMSTANCES = ("os", "xla_flags")  # of a run on a machine
 
 
 def main(
@@ -44,52 +41,30 @@ def main(
     """Print what changed in the wanted cases, and write it as a page.
 
     The exit status is 1 if a case has the verdict `fail_on`. Raises ResultError for files that do
-    not compare, or have no wanted case.
+    not compare, have no wanted case, or, with `fail_on`, none with a verdict.
     """
-    runs = [store.load(path) for path in paths]
-    _check_unique_names(paths, runs)
-    everything = side_by_side(runs)
-    every = _only(wanted, everything)
-    if everything and not every:
-        raise ResultError("no case of these runs is of the kernels, passes and dtypes given")
-    introductions = list(_introductions(paths, runs))
-    console.print(*introductions, sep="\n", markup=False)
-    against_first = [{}, *(_only(wanted, _judged(runs[0], run)) for run in runs[1:])]
-    changed = against_first[1] if len(runs) == 2 else {}
-    if changed:
-        console.print(_headline(changed))
-        console.print(*_changed(every, changed), sep="\n")
-    else:
-        console.print(_table(runs, every, against_first))
-    across = [machines.section(every)] if _several_machines(runs) else []
-    for line in (line for section in across for line in section.prose):
-        console.print(line, markup=False)
+    found = comparison.read(paths, wanted)
+    console.print(*found.introductions, sep="\n", markup=False)
+    console.print(*_shown(found), sep="\n")
     try:
-        folder = store.root(publish=publish) / PAGES
-        console.print(f"Page: {page.write(folder, introductions, every, against_first, across)}")
+        path = page.write(store.root(publish=publish) / PAGES, found)
+        console.print(f"Page: {path}", markup=False)
     except OSError as error:  # the verdicts stand without it
         console.print(f"No page: {error}", markup=False)
-    found = (each.verdict for against in against_first for each in against.values())
-    return int(fail_on is not None and fail_on in found)
+    verdicts = {change.verdict for changes in found.changes for change in changes.values()}
+    if fail_on and not verdicts:
+        raise ResultError(f"no case has a verdict, so none can be {fail_on}")
+    return int(fail_on in verdicts)
 
 
-def _only[Of](wanted: Wanted, cases: Mapping[Case, Of]) -> dict[Case, Of]:
-    return {case: value for case, value in cases.items() if wanted.includes(case)}
-
-
-def _several_machines(runs: Sequence[Run]) -> bool:
-    return not all(same_machine(runs[0], run) for run in runs[1:])
-
-
-def side_by_side(runs: Sequence[Run]) -> dict[Case, list[CaseResult | None]]:
-    """Every case, and what each run made of it."""
-    found = [{result.case: result for result in run.cases} for run in runs]
-    every = dict.fromkeys(case for results in found for case in results)
-    return {case: [results.get(case) for results in found] for case in every}
-
-
-def _judged(first: Run, other: Run) -> dict[Case, Change]:
-    return changes(first, other) if same_machine(first, other) else {}
+def _shown(found: Comparison) -> Iterator[Table | str]:
+    if found.changed:
+        yield _headline(found.changed)
+        yield from _changed(found.cases, found.changed)
+        return
+    yield _table(found)
+    if found.several_machines:
+        yield from map(escape, machines.sentences(found.cases))
 
 
 def _headline(found: Mapping[Case, Change]) -> Table:
@@ -138,49 +113,15 @@ def _words(found: Change) -> tuple[str, str, str]:
     return f"{change(interval.estimate)}{of}", ends, found.verdict
 
 
-def _check_unique_names(paths: Sequence[Path], runs: Sequence[Run]) -> None:
-    """One name with two shapes would put two problems on one line."""
-    known: dict[str, tuple[object, Path]] = {}
-    for path, run in zip(paths, runs, strict=True):
-        for workload in {result.case.workload for result in run.cases}:
-            before, where = known.setdefault(workload.name, (workload, path))
-            if before != workload:
-                raise ResultError(f"{path}: {workload}; but {where} has {before}")
-
-
-def _introductions(paths: Sequence[Path], runs: Sequence[Run]) -> Iterator[str]:
-    """A line a file: where it comes from, and what sets it apart from the first."""
-    for label, path, run in zip(labelled(len(runs)), paths, runs, strict=True):
-        machine = f"{run.machine.name} ({run.machine.backend})"
-        commit = (run.source.commit or "unknown")[:12]
-        changed = " with local changes" if run.source.dirty else ""
-        source = f"{path}, {machine}, {run.started[:10]}, commit {commit}{changed}"
-        yield f"{label}: {source}{_apart(runs[0], run)}"
-
-
-def _apart(first: Run, run: Run) -> str:
-    if differing := first.machine.differing(run.machine):
-        return f"; another machine ({', '.join(differing)}): no verdict"
-    circumstances = [
-        name for name in CIRCUMSTANCES if getattr(first.machine, name) != getattr(run.machine, name)
-    ]
-    packages = first.versions.keys() | run.versions.keys()
-    changed = [p for p in packages if first.versions.get(p) != run.versions.get(p)]
-    differing = [*circumstances, *sorted(changed)]
-    return f"; differs in {', '.join(differing)}" if differing else ""
-
-
-def _table(
-    runs: Sequence[Run], every: Every, against_first: Sequence[Mapping[Case, Change]]
-) -> Table:
+def _table(found: Comparison) -> Table:
     table = empty_table()
     table.add_column("case")
-    for label, run in zip(labelled(len(runs)), runs, strict=True):
+    for label, run in zip(found.labels, found.runs, strict=True):
         table.add_column(escape(f"{label}: {run.machine.name} ({run.machine.backend})"))
-    for case, found in every.items():
+    for case, results in found.cases.items():
         cells = (
-            _cell(result, against.get(case))
-            for result, against in zip(found, against_first, strict=True)
+            _cell(result, changes.get(case))
+            for result, changes in zip(results, found.changes, strict=True)
         )
         table.add_row(escape(str(case)), *map(escape, cells))
     return table

@@ -1,17 +1,17 @@
 """Which result files to compare: files, folders, commits and names of runs, or the latest two."""
 
 import re
-import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from bench.records import store
+from bench.records import git, store
 from bench.records.run import Run
 from bench.records.store import ResultError
 
 type Filed = tuple[Run, Path]
-RANGE = re.compile(r"([^.\s][^\s]*?)\.\.([^.\s][^\s]*)")
+# Two revisions, neither of which begins or ends like a path.
+RANGE = re.compile(r"([^./\s](?:\S*?[^./\s])?)\.\.([^./\s]\S*)")
 EXPECTED = "expected a result file, a folder of them, a run's name, or commits as A..B"
 
 
@@ -69,11 +69,9 @@ def _named(name: str) -> list[Filed]:
 
 def _of_commit(revision: str, machine: str) -> list[Filed]:
     """Runs of a commit without local changes, on this machine."""
-    ask = ("git", "--no-optional-locks", "rev-parse", "--verify", "--quiet")
-    asked = subprocess.run([*ask, f"{revision}^{{commit}}"], capture_output=True, text=True)
-    if asked.returncode:
+    commit = git.commit(Path(), revision)
+    if commit is None:
         raise ResultError(f"compare got {revision!r}; expected a commit, branch or tag")
-    commit = asked.stdout.strip()
     runs = _whole(_of_machine(machine))
     own = [each for each in runs if each[0].source.is_known and each[0].source.commit == commit]
     where = " and ".join(map(str, _folders(machine)))

@@ -1,7 +1,7 @@
 """Runs of several machines or backends: which of them is worth it, for what."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import exp
+from math import exp, isfinite
 from statistics import mean
 
 from bench.cases.case import Case
@@ -9,13 +9,13 @@ from bench.judging import precision
 from bench.judging.precision import LEVEL_ERROR
 from bench.judging.verdicts import UNPAIRED_ERROR, Interval, unpaired
 from bench.records.run import CaseResult
-from bench.report.compare.labels import labelled
+from bench.report.compare.comparison import Every, labelled
 from bench.report.pages.markup import plain
 from bench.report.parts.matrix import LEVEL, shade
 from bench.report.section import Cell, Matrix, Section
 from bench.report.units import digits, seconds
 
-Every = Mapping[Case, Sequence[CaseResult | None]]
+Field = tuple[str, str, str]  # pass, dtype, activation
 Fastest = Sequence[CaseResult | None]  # of a problem, one a run
 PROSE = """\
 A row is a problem. Each run has its fastest kernel there; the fastest of all is in bold with its
@@ -23,14 +23,23 @@ time, every other says how many times as long it takes, and = that it is level."
 
 
 def section(every: Every) -> Section:
-    """A sentence a pass and dtype on every run against the first, and a matrix of problems."""
-    problems = _fastest(every)
-    fields: dict[tuple[str, str], dict[Case, Fastest]] = {}
-    for problem, results in problems.items():
-        fields.setdefault((problem.phase, problem.dtype), {})[problem] = results
-    sentences = [line for field, part in fields.items() for line in _sentences(field, part)]
-    matrices = [_matrix(field, part) for field, part in fields.items()]
-    return Section("Which machine, for what", [*sentences, PROSE], matrices=matrices)
+    """The sentences, and a matrix of problems for every pass, dtype and activation."""
+    matrices = [_matrix(field, part) for field, part in _fields(every).items()]
+    prose = [plain(sentence) for sentence in sentences(every)]
+    return Section("Which machine, for what", [*prose, PROSE], matrices=matrices)
+
+
+def sentences(every: Every) -> list[str]:
+    """One a pass, dtype and activation on every run against the first."""
+    return [line for field, part in _fields(every).items() for line in _sentences(field, part)]
+
+
+def _fields(every: Every) -> dict[Field, dict[Case, Fastest]]:
+    fields: dict[Field, dict[Case, Fastest]] = {}
+    for problem, results in _fastest(every).items():
+        field = problem.phase, problem.dtype, problem.activation
+        fields.setdefault(field, {})[problem] = results
+    return fields
 
 
 def _fastest(every: Every) -> dict[Case, Fastest]:
@@ -53,12 +62,12 @@ def _level(result: CaseResult) -> float:
     return precision.time(result).estimate
 
 
-def _sentences(field: tuple[str, str], part: Mapping[Case, Fastest]) -> Iterator[str]:
+def _sentences(field: Field, part: Mapping[Case, Fastest]) -> Iterator[str]:
     first, *others = labelled(len(next(iter(part.values()))))
     for number, label in enumerate(others, start=1):
         pairs = [(each[0], each[number]) for each in part.values() if each[0] and each[number]]
         if pairs:
-            yield f"{plain(', '.join(field))}: {_sentence(first, label, pairs)}"
+            yield f"{', '.join(field)}: {_sentence(first, label, pairs)}"
 
 
 def _sentence(first: str, label: str, pairs: Sequence[tuple[CaseResult, CaseResult]]) -> str:
@@ -68,10 +77,11 @@ def _sentence(first: str, label: str, pairs: Sequence[tuple[CaseResult, CaseResu
         sum(each.low > 0 for each in ratios),
     )
     whole = _mean(pairs)
-    ends = f"{digits(exp(-whole.high))} to {digits(exp(-whole.low))}"
+    ends = f" ({digits(exp(-whole.high))} to {digits(exp(-whole.low))})"
+    known = ends if isfinite(whole.high) else ""
     return (
         f"{label} is faster than {first} in {faster} of {len(pairs)} problems and slower in "
-        f"{slower}; over all it is {digits(exp(-whole.estimate))} times as fast ({ends})."
+        f"{slower}; over all it is {digits(exp(-whole.estimate))} times as fast{known}."
     )
 
 
@@ -86,7 +96,7 @@ def _mean(pairs: Sequence[tuple[CaseResult, CaseResult]]) -> Interval:
     return unpaired(*(list(map(mean, zip(*side, strict=False))) for side in sides), UNPAIRED_ERROR)
 
 
-def _matrix(field: tuple[str, str], part: Mapping[Case, Fastest]) -> Matrix:
+def _matrix(field: Field, part: Mapping[Case, Fastest]) -> Matrix:
     runs = list(labelled(len(next(iter(part.values())))))
     rows = {
         f"{problem.workload.name}, {problem.scope}": _cells(results)

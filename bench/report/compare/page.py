@@ -15,8 +15,9 @@ from bench.judging.verdicts import Verdict
 from bench.records import store
 from bench.records.run import CaseResult
 from bench.report import tables
+from bench.report.compare import machines
 from bench.report.compare.changes import MARGIN, Change, summaries
-from bench.report.compare.labels import labelled
+from bench.report.compare.comparison import Comparison, Every
 from bench.report.figures import forest
 from bench.report.pages import ci_summary, html, markdown
 from bench.report.pages.markup import listed, plain
@@ -28,23 +29,12 @@ MARGIN_IN_WORDS = (
     f"the margin is {percent(MARGIN)}."
 )
 CASE = ["kernel", *tables.GROUP]
-Every = Mapping[Case, Sequence[CaseResult | None]]
 
 
-def write(
-    folder: Path,
-    introductions: Sequence[str],
-    every: Every,
-    against_first: Sequence[Mapping[Case, Change]],
-    across: Sequence[Section] = (),
-) -> Path:
-    """Write both pages, and what a CI shows where there is one; return the path for people.
-
-    `against_first` has the changes of every run. `across` comes where changes of two runs would:
-    what runs of several machines say of these.
-    """
-    parts = list(sections(introductions, every, against_first, across))
-    title = "What changed" if any(against_first) else "Side by side"
+def write(folder: Path, found: Comparison) -> Path:
+    """Write both pages, and what a CI shows where there is one; return the path for people."""
+    parts = list(sections(found))
+    title = "What changed" if any(found.changes) else "Side by side"
     for drawing in (drawing for part in parts for drawing in part.drawings):
         store.write_atomically(folder / drawing.name, drawing.svg)
     store.write_atomically(folder / "compare.md", markdown.page(title, parts))
@@ -53,23 +43,19 @@ def write(
     return folder / "compare.html"
 
 
-def sections(
-    introductions: Sequence[str],
-    every: Every,
-    against_first: Sequence[Mapping[Case, Change]],
-    across: Sequence[Section] = (),
-) -> Iterator[Section]:
+def sections(found: Comparison) -> Iterator[Section]:
     """Headline and changes where two runs have any; the times of all runs side by side."""
-    yield Section("Runs", [listed(map(plain, introductions))])
-    yield from across
-    if len(against_first) == 2 and (found := against_first[1]):
-        in_order = sorted(found, key=lambda case: -abs(found[case].interval.estimate))
-        yield Section("On the whole", [_in_words(found)], table=_headline(found))
-        drawings = [forest.draw(in_order, found)]
-        yield Section("Every case", [], drawings, _changes(in_order, found))
-    yield Section("Times", table=_times(every))
-    if len(against_first) > 2 and any(against_first):
-        yield Section("Against the first", [MARGIN_IN_WORDS], table=_verdicts(every, against_first))
+    yield Section("Runs", [listed(map(plain, found.introductions))])
+    if found.several_machines:
+        yield machines.section(found.cases)
+    if changed := found.changed:
+        in_order = sorted(changed, key=lambda case: -abs(changed[case].interval.estimate))
+        yield Section("On the whole", [_in_words(changed)], table=_headline(changed))
+        drawings = [forest.draw(in_order, changed)]
+        yield Section("Every case", [], drawings, _changes(in_order, changed))
+    yield Section("Times", table=_times(found))
+    if len(found.runs) > 2 and any(found.changes):
+        yield Section("Against the first", [MARGIN_IN_WORDS], table=_verdicts(found))
 
 
 def _in_words(found: Mapping[Case, Change]) -> str:
@@ -105,32 +91,32 @@ def _changes(cases: Sequence[Case], found: Mapping[Case, Change]) -> Table:
     return Table(pd.DataFrame(rows), columns)
 
 
-def _times(every: Every) -> Table:
+def _times(found: Comparison) -> Table:
     """Times of all runs, A to Z, then speed-ups; in the frame by number, for T is a size."""
-    runs = range(len(next(iter(every.values()), ())))
+    labels = dict(enumerate(found.labels))
     rows = [
         tables.names(case)
-        | dict(zip(runs, map(_seconds, results), strict=True))
-        | {f"{run} ×": _speedup(every, case, run) for run in runs}
-        for case, results in every.items()
+        | dict(enumerate(map(_seconds, results)))
+        | {f"{run} ×": _speedup(found.all_cases, case, run) for run in labels}
+        for case, results in found.cases.items()
     ]
-    labels = dict(zip(runs, labelled(len(runs)), strict=True))
     columns = {name: (name, str) for name in CASE}
     columns |= {label: (run, seconds) for run, label in labels.items()}
     columns |= {f"{label}, × {BASELINE}": (f"{run} ×", digits) for run, label in labels.items()}
-    return Table(pd.DataFrame(rows, columns=[*CASE, *runs, *(f"{run} ×" for run in runs)]), columns)
+    known = [name for name, _ in columns.values()]
+    return Table(pd.DataFrame(rows, columns=known), columns)
 
 
-def _verdicts(every: Every, against_first: Sequence[Mapping[Case, Change]]) -> Table:
-    """Of every run but the first, where it is the same machine: change and verdict."""
+def _verdicts(found: Comparison) -> Table:
+    """Of every run but the first, where it compares with that: change and verdict."""
     judged = {
         label: changes
-        for label, changes in zip(labelled(len(against_first)), against_first, strict=True)
+        for label, changes in zip(found.labels, found.changes, strict=True)
         if changes
     }
     rows = [
-        tables.names(case) | {label: _in_short(found.get(case)) for label, found in judged.items()}
-        for case in every
+        tables.names(case) | {label: _in_short(of.get(case)) for label, of in judged.items()}
+        for case in found.cases
     ]
     return Table(pd.DataFrame(rows), {name: (name, str) for name in (*CASE, *judged)})
 

@@ -1,6 +1,7 @@
 """What a CI shows of a command beside its log."""
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,12 @@ VARIABLE = "GITHUB_STEP_SUMMARY"  # names the file that GitHub shows
 
 def append(title: str, sections: Sequence[Section]) -> None:
     """Add these as Markdown, without drawings, for which there is no place; elsewhere nothing."""
-    if path := os.environ.get(VARIABLE):
+    path = os.environ.get(VARIABLE)
+    if not path:
+        return
+    text = markdown.page(title, [replace(each, drawings=()) for each in sections])
+    try:
         with Path(path).open("a", encoding="utf-8") as file:
-            file.write(markdown.page(title, [replace(each, drawings=()) for each in sections]))
+            file.write(text)
+    except OSError as error:  # what was found stands without it
+        print(f"bench: {path}: {error.strerror}", file=sys.stderr)

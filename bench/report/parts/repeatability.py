@@ -18,7 +18,7 @@ from bench.judging.verdicts import MARGIN as MARGIN_OF_GATE
 from bench.judging.verdicts import Interval, Verdict, verdict
 from bench.records.run import CaseResult, Run
 from bench.report import tables
-from bench.report.compare.changes import MARGIN, Change, changes, same_machine
+from bench.report.compare.changes import MARGIN, Change, changes, comparable
 from bench.report.parts.summary import PROBLEM, winners
 from bench.report.section import Section, Table
 from bench.report.units import percent
@@ -60,7 +60,7 @@ def _alike(first: Run, other: Run) -> bool:
 
 def _of_one_kind(first: Run, other: Run) -> bool:
     same_suite = first.suite == other.suite and _kernels(first) == _kernels(other)
-    return same_suite and same_machine(first, other)
+    return same_suite and comparable(first, other)
 
 
 def _kernels(run: Run) -> set[str]:

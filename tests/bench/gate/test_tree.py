@@ -11,6 +11,7 @@ from bench.contenders import own
 from bench.gate import revision, rounds, tree
 from bench.gate.rounds import Obstacle, Setup
 from bench.records.store import ResultError
+from kernels.registry import KERNELS
 
 PLACE = "theirs.fast:KERNEL"
 SCAN = "from kernels.scan import KERNEL\n"
@@ -69,13 +70,30 @@ def test_a_base_from_before_the_kernel_lacks_it(repository, tmp_path):
 
 
 def test_kernels_of_no_checkout_or_of_two_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(KERNELS, "data", dict(KERNELS.data))
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / f"{name}.py").write_text(SCAN)
         monkeypatch.syspath_prepend(tmp_path / name)
-    with pytest.raises(ResultError, match=r"one: expected one folder of a git checkout for all"):
+    with pytest.raises(ResultError, match=r"kernels in .*one; expected a git checkout"):
         tree.of_own_kernels(["one:KERNEL"])
     git(tmp_path, "init", "--quiet")
     assert tree.of_own_kernels(["one:KERNEL"]).inside.name == "one"
-    with pytest.raises(ResultError, match=r"one, .*two: expected one folder of a git checkout"):
-        tree.of_own_kernels(["one:KERNEL", "two:KERNEL"])
+    with pytest.raises(ResultError, match=r"kernels in .*one, .*two; expected one folder"):
+        own.registered(["one:KERNEL", "two:KERNEL"])
+
+
+def test_a_base_without_the_package_lacks_the_kernel_though_python_finds_another_copy(
+    repository, tmp_path, monkeypatch
+):
+    """As where the working tree is installed: it is no part of the base."""
+    monkeypatch.setenv("PYTHONPATH", str(repository / "source"))
+    (repository / "source" / "theirs" / "fast.py").write_text(SCAN)
+    git(repository, "checkout", "--quiet", "--orphan", "empty")
+    git(repository, "reset", "--quiet")
+    (repository / "README").touch()
+    git(repository, "add", "README")
+    git(repository, "commit", "--quiet", "--message", "Words alone")
+    (repository / "source" / "theirs" / "fast.py").write_text(SCAN)
+    found = played(repository, tmp_path, "HEAD")
+    assert found == Obstacle("UNTIMED", "base: there is no kernel 'theirs.fast'")

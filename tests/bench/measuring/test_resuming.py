@@ -120,6 +120,6 @@ def test_a_run_of_somebodys_kernels_is_one_of_their_commit(tmp_path, monkeypatch
     """By which their results are compared."""
     theirs = Source("9" * 40, dirty=False)
     monkeypatch.setattr(host, "source", lambda folder=None: theirs if folder else COMMIT)
-    monkeypatch.setattr(resuming.own, "folders", lambda names: {"mine": tmp_path})
+    monkeypatch.setattr(resuming.own, "files", lambda names: {"mine": tmp_path})
     run, _ = resuming.opened(request())
-    assert run.source == theirs
+    assert run.source == theirs and run.versions["recurrent-kernels"] == COMMIT.commit

@@ -19,7 +19,7 @@ from bench.records.facts import Source
 from bench.records.machine import Gpu
 from bench.records.run import SCHEMA
 from bench.records.store import ResultError
-from bench.report.compare import changes, command, files
+from bench.report.compare import changes, command, comparison, files
 
 SCAN = Case(mission(50), "model", "forward", "float32", "relu", "scan")
 
@@ -27,6 +27,7 @@ SCAN = Case(mission(50), "model", "forward", "float32", "relu", "scan")
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
 
 
 def here():
@@ -134,7 +135,7 @@ def test_a_visit_speaks_by_the_median_of_its_turns():
 
 def test_any_number_of_files_pairs_cases_and_keeps_the_odd_ones(capsys):
     other = run(timed(mission(50), "scan", 6.0), timed(mission(1), "scan", 1.0))
-    rows = command.side_by_side([TYPICAL, other, TYPICAL])
+    rows = comparison.side_by_side([TYPICAL, other, TYPICAL])
     assert len(rows) == 6
     assert [found is not None for found in rows[SCAN]] == [True, True, True]
     out = printed(capsys, TYPICAL, other, TYPICAL)

@@ -84,9 +84,9 @@ def test_of_several_machines_it_says_which_is_worth_it_for_what(capsys):
     )
     text, page = compared(here, there)
     said = "B is faster than A in 1 of 2 problems and slower in 0; over all it is 2.00 times as"
-    assert f"forward, float32: {said} fast (1.9" in text
+    assert f"forward, float32, relu: {said} fast (1.9" in text
     assert said in " ".join(capsys.readouterr().out.split())
-    assert table_below(text, "forward, float32") == [
+    assert table_below(text, "forward, float32, relu") == [
         ["mission-T50, model", "native 4.00", "**scan 500 µs**"],
         ["mission-T1, model", "**scan 1.00 ms**", "scan = 1.00"],
         ["mission-T500, model", "**scan 9.00 ms**", ""],

@@ -48,6 +48,7 @@ function apart(problem, axes) {
 function inWords(factor) {
   if (factor === 2) return "twice yours";
   if (factor === 0.5) return "half of yours";
+  if (Math.abs(Math.log(factor)) < 0.05) return `a little ${factor > 1 ? "more" : "less"} than yours`;
   const digits = factor.toLocaleString("en", { maximumSignificantDigits: 2 });
   return `${digits} ${factor > 1 ? "times" : "of"} yours`;
 }

@@ -96,6 +96,8 @@ def test_distance_is_told_in_words(fill, page):
     (_, several, *_), *_ = fill(T=70, B=1, H=128)
     assert several == "T is 1.4 times yours, H is twice yours"
     assert said(page).startswith(f"Nearest: single. {several}. ")
+    (_, close, *_), *_ = fill(T=101, B=1, H=255)
+    assert close == "T is a little less than yours, H is a little more than yours"
 
 
 def test_every_number_is_the_reports_own(fill, page):
