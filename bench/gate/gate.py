@@ -33,32 +33,35 @@ def main(request: Request, console: Console) -> int:
     commit = revision.commit(tree.repository, request.base)
     interrupted = Interrupt()
     with remembered(interrupted, *ENDING), revision.unpacked(tree, commit) as base:
-        origin = host.origin(request.suite, request.command)
-        empty = Regression(
-            **origin | {"source": host.source(tree.file)},
-            base=commit,
-            seconds=0.0,
-            complete=False,
-            rows=(),
-        )
+        empty = _empty(request, commit)
         path = store.create(empty, publish=request.publish, kind="regress-")
         found = _compare(request, empty, base, path, console, interrupted)
-        title = f"The working tree against {request.base} ({commit[:12]})"
-        console.print(title, markup=False)
-        console.print(*table.for_terminal(found.rows), sep="\n")
-        ci_summary.append(title, table.sections(found.rows))
+        _show(found, f"The working tree against {request.base} ({commit[:12]})", console)
         console.print(f"Times: {path}")
+        if not found.complete:
+            console.print("Cut short: the verdicts are those of the last look.")
+            return interrupted.status
         slower = [row.item for row in found.rows if row.outcome == Verdict.SLOWER]
-        if request.bisect and slower and found.complete:
+        if request.bisect and slower:
             announce = partial(_announce, console, interrupted)
             try:
                 bisect.main(request, slower, base, console, announce)
             except KeyboardInterrupt:
                 return interrupted.status
-    if not found.complete:
-        console.print("Cut short: the verdicts are those of the last look.")
-        return interrupted.status
     return int(looks.failed(found.rows, strict=request.strict))
+
+
+def _empty(request: Request, base: str) -> Regression:
+    origin = host.origin(request.suite, request.command)
+    origin["source"] = host.source(request.tree.file)
+    return Regression(**origin, base=base, seconds=0.0, complete=False, rows=())
+
+
+def _show(found: Regression, title: str, console: Console) -> None:
+    """On the terminal, and beside a CI's log."""
+    console.print(title, markup=False)
+    console.print(*table.for_terminal(found.rows), sep="\n")
+    ci_summary.append(title, table.sections(found.rows))
 
 
 def _announce(console: Console, interrupted: Interrupt, number: int, of: int) -> None:

@@ -21,6 +21,7 @@ from bench.report.compare.comparison import Comparison, Every
 from bench.report.figures import forest
 from bench.report.pages import ci_summary, html, markdown
 from bench.report.pages.markup import listed, plain
+from bench.report.parts.summary import constant_columns
 from bench.report.section import Section, Table
 from bench.report.units import change, changes, digits, percent, seconds
 
@@ -52,7 +53,9 @@ def sections(found: Comparison) -> Iterator[Section]:
         in_order = sorted(changed, key=lambda case: -abs(changed[case].interval.estimate))
         yield Section("On the whole", [_in_words(changed)], table=_headline(changed))
         drawings = [forest.draw(in_order, changed)]
-        yield Section("Every case", [], drawings, _changes(in_order, changed))
+        cases = pd.DataFrame(map(tables.names, changed))
+        throughout = constant_columns(cases, tables.GROUP)
+        yield Section("Every case", throughout, drawings, _changes(in_order, changed))
     yield Section("Times", table=_times(found))
     if len(found.runs) > 2 and any(found.changes):
         yield Section("Against the first", [MARGIN_IN_WORDS], table=_verdicts(found))
@@ -85,10 +88,11 @@ def _changes(cases: Sequence[Case], found: Mapping[Case, Change]) -> Table:
         | {"of": f"ratio to {BASELINE}" if found[case].by_ratio else "time"}
         for case in cases
     ]
-    columns = {name: (name, str) for name in CASE}
+    frame = pd.DataFrame(rows)
+    columns = {name: (name, str) for name in CASE if name == "kernel" or frame[name].nunique() > 1}
     columns |= {"verdict": ("verdict", str), "change": ("change", change)}
     columns |= {"95 % interval": ("ends", str), "of": ("of", str)}
-    return Table(pd.DataFrame(rows), columns)
+    return Table(frame, columns)
 
 
 def _times(found: Comparison) -> Table:
