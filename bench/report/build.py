@@ -109,8 +109,12 @@ def _by_suite[Record: Origin](
     for each in sorted(newest_first, key=lambda each: not each[0].whole):
         speaking.setdefault(each[0].suite, each)
     others = [each for each in newest_first if speaking[each[0].suite] is not each]
-    in_order = [speaking[suite] for suite in sorted(speaking)]
-    return in_order, sorted(others, key=lambda each: each[0].suite)
+    in_order = [speaking[suite] for suite in sorted(speaking, key=_default_first)]
+    return in_order, sorted(others, key=lambda each: _default_first(each[0].suite))
+
+
+def _default_first(suite: str) -> tuple[bool, str]:
+    return suite != "default", suite
 
 
 def machine_folders(kinds: Sequence[Kind]) -> list[Path]:

@@ -16,6 +16,9 @@ from bench.report.tables import BASELINE, GROUP
 SWEEPS = {"T": "time steps T", "H": "hidden size H"}
 PANEL = ["scope", "pass", "dtype", "activation"]
 MARKERS = "osD^vPX<>*p"  # a kernel has its own shape as well as its colour
+# What is often drawn together comes first: these have a colour each.
+LOOKS = ("scan", "native", "torch", "onnxruntime", "flax", "scan-autodiff", "unrolled-full")
+LOOKS += ("mosaic", "triton", "pallas", "flashrnn", "unrolled")
 COLOURS = (
     "#000000",
     "#0072b2",
@@ -138,8 +141,9 @@ def in_order(rows: pd.DataFrame) -> list[str]:
 
 
 def look(rows: pd.DataFrame, kernel: str) -> dict[str, object]:
-    """The same for a kernel in all panels of a figure."""
-    place = in_order(rows).index(kernel)
+    """The same for a kernel of LOOKS in all figures, for any other in all panels of one."""
+    others = [name for name in in_order(rows) if name not in LOOKS]
+    place = (*LOOKS, *others).index(kernel)
     marker, colour = MARKERS[place % len(MARKERS)], COLOURS[place % len(COLOURS)]
     return {"marker": marker, "color": colour, "markersize": 4}
 

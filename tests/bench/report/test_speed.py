@@ -1,6 +1,7 @@
 """What is drawn is what was measured."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.sample_runs import run, timed
 from matplotlib.colors import to_rgb
@@ -40,3 +41,11 @@ def test_a_colour_stands_out_on_a_light_page_and_on_a_dark_one(colour):
     colour, white = np.array(to_rgb(colour)), np.ones(3)
     assert contrast(colour, white) >= 3
     assert contrast(darkened(colour), darkened(white)) >= 3
+
+
+def test_a_kernel_looks_the_same_in_every_figure():
+    """Whatever else is in it; one that is not known looks like none that is."""
+    few, many = (pd.DataFrame({"kernel": names}) for names in (["native"], ["flax", "native", "x"]))
+    assert speed.look(few, "native") == speed.look(many, "native")
+    looks = [tuple(speed.look(many, name).values()) for name in (*speed.LOOKS, "x")]
+    assert len(set(looks)) == len(looks)
