@@ -100,7 +100,7 @@ def regress(arguments: argparse.Namespace) -> int:
 
 
 def _leave_others_out(arguments: argparse.Namespace) -> None:
-    """For the gate: of two revisions of somebody's kernels, ours are no part."""
+    """For the gate: when two revisions of a user's kernels are compared, ours are not."""
     if arguments.self_test:
         raise ResultError("--self-test measures the gate on this project's kernels; not --kernel")
     if arguments.kernels is not arguments.default_kernels:

@@ -1,6 +1,6 @@
 """Rounds until every item has its verdict, or the budget ends.
 
-Whoever looks at the data after every round and stops at the first verdict they like is wrong more
+Looking at the data after every round and stopping at the first verdict one likes is wrong more
 often than any one interval admits. So there are three looks, after fixed numbers of rounds, which
 share the error equally: then all intervals of a case hold together (Bonferroni; Jennison &
 Turnbull, "Interim analyses: the repeated confidence interval approach", 1989), whenever one stops.

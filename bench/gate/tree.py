@@ -1,4 +1,4 @@
-"""What has revisions that the gate compares: this project's kernels, or somebody's own."""
+"""What has revisions that the gate compares: this project's kernels, or a user's own."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class Tree:
 
     @property
     def file(self) -> Path | None:
-        """One of somebody's own, by which to know the commit; None: this project's."""
+        """A file of a user's own kernels, by which to know the commit; None: this project's."""
         return next(map(own.file, self.own.values()), None)
 
     @property

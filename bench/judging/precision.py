@@ -114,7 +114,7 @@ def ends(interval: Interval) -> tuple[float, float]:
 
 
 def unstable(result: CaseResult) -> Iterator[str]:
-    """Why a timed case is not to be relied upon, in words; nothing if it is."""
+    """Why a timed case is not reliable, in words; nothing if it is."""
     width = half_width(time(result))
     if isfinite(width) and width > UNSTABLE:
         yield f"after {len(result.visits)} visits its time is known to ±{width:.0%} only"

@@ -13,7 +13,7 @@ from bench.records.machine import Machine
 
 SCHEMA = 3
 COMPILERS = ("jax", "jaxlib")
-SUITE = "recurrent-kernels"  # among the versions, where `source` is of somebody's own kernels
+SUITE = "recurrent-kernels"  # among the versions, where `source` is of a user's own kernels
 FEWEST_VISITS = 8  # of a run that speaks for its suite: fewer support no interval of 99 %
 
 Error = Annotated[float, Field(ge=0)]  # infinite where an output was not finite

@@ -114,7 +114,7 @@ def names(case: Case) -> dict[str, object]:
 
 
 def _trust(result: CaseResult, time: Interval, ceiling: Nearest | None) -> dict[str, object]:
-    """How far a time is to be relied upon: its interval, its share of a ceiling, and all doubts."""
+    """How reliable a time is: its interval, its share of a ceiling, and all doubts."""
     if not result.visits:
         loud = result.status.upper() if result.status in ("wrong", "failed") else result.status
         nothing = {"half_width": np.nan, "share": np.nan, "ceiling": "", "impossible": False}

@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def hang(*arrays: object, **options: object) -> None:
-    """Wait for ever, where Python cannot be interrupted."""
+    """Wait without end, where Python cannot be interrupted."""
     while True:
         ctypes.PyDLL(None).pause()
 

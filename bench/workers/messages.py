@@ -27,7 +27,7 @@ class Start:
     """The first message to a worker. It answers "ok" when it has started.
 
     `root` is the folder that `kernels` must be imported from; "" allows any. With kernels of
-    somebody's own, places by name, it is these that must come from there.
+    a user's own, places by name, it is these that must come from there.
     """
 
     platform: str

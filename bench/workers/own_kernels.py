@@ -1,4 +1,4 @@
-"""Somebody's own kernels as they are in a folder, among the kernels of this tree."""
+"""A user's own kernels as they are in a folder, among the kernels of this tree."""
 
 import sys
 from collections.abc import Mapping

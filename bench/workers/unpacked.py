@@ -1,4 +1,4 @@
-"""The tree whose kernels a run measures, where that is not this one, as its processes are told."""
+"""The tree whose kernels a run measures, if not this one; its processes know by two variables."""
 
 import os
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ class Unpacked:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The variables that tell a process of it."""
+        """The variables by which a process knows."""
         return {COMMIT: self.commit, ROOT: self.root}
 
 
 def measured() -> Unpacked | None:
-    """What this process was told, if it was."""
+    """The tree that this process is to measure, if it is another one."""
     known = COMMIT in os.environ and ROOT in os.environ
     return Unpacked(os.environ[COMMIT], os.environ[ROOT]) if known else None

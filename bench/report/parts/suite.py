@@ -36,7 +36,7 @@ def pictures(suites: Sequence[Suite]) -> Iterator[Section]:
 
 
 def cases(suite: Suite) -> Section:
-    """Every case, and how far the run is to be relied upon."""
+    """Every case, and how reliable the run is."""
     run, path, rows = suite
     prose = [f"Samples: {link(path.name, path.name)}.", *not_whole(run)]
     if not run.complete:
@@ -50,7 +50,7 @@ def cases(suite: Suite) -> Section:
 
 
 def doubtful(suite: Suite) -> Iterator[Section]:
-    """Every time that is not to be relied upon, and why; no section where all are."""
+    """Every time that is not reliable, and why; no section where all are."""
     rows = suite.rows
     found = rows[rows.doubt != ""] if len(rows) else rows
     if len(found):

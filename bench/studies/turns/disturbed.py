@@ -103,7 +103,7 @@ def _another_process() -> Iterator[Callable[[bool], object]]:
 
 
 def disturb() -> None:
-    """Take a core in stretches of random length, for ever."""
+    """Take a core in stretches of random length, without end."""
     draw = random.Random(0)
     while True:
         until = time.perf_counter() + draw.uniform(*BUSY_S)

@@ -1,4 +1,4 @@
-"""Revisions of somebody's own kernels."""
+"""Revisions of a user's own kernels."""
 
 import sys
 from random import Random

@@ -116,7 +116,7 @@ def test_a_run_of_another_trees_kernels_says_so_and_stands_aside(monkeypatch):
     assert path not in path.parent.glob(store.FILES)
 
 
-def test_a_run_of_somebodys_kernels_is_one_of_their_commit(tmp_path, monkeypatch):
+def test_a_run_of_a_users_own_kernels_is_one_of_their_commit(tmp_path, monkeypatch):
     """By which their results are compared."""
     theirs = Source("9" * 40, dirty=False)
     monkeypatch.setattr(host, "source", lambda folder=None: theirs if folder else COMMIT)

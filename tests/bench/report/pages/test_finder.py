@@ -88,7 +88,7 @@ def test_the_three_nearest_are_shown_nearest_first(fill):
     assert names(fill(T=2, B=2, H=10)) == ["tiny", "short", "single"]
 
 
-def test_distance_is_told_in_words(fill, page):
+def test_distance_is_in_words(fill, page):
     (_, first, *_), (_, second, *_), *_ = fill(T=20, B=50, H=256)
     assert first == "T is half of yours" and second == "T is 5 times yours, H is 8 times yours"
     (name, same, *_), *_ = fill(T=100, B=1, H=256)
