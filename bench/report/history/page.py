@@ -29,7 +29,7 @@ and by more than {percent(MARGIN)} in the ratio to {BASELINE}, which the machine
 time of {BASELINE} itself, and of all kernels where it is not one program in every run, has to
 change by more than {percent(MARGIN_OF_HOURS)}, for an hour has a speed of its own. The interval is
 that of a t test, a run counting as one, and takes the place of the step for known. A step of
-{BASELINE} is also one of every ratio to it, the other way: those are not listed. Where
+{BASELINE} is also one of every ratio to it, the other way and as large: those are not listed. Where
 every kernel of a problem has a step in its ratio, look at the time of {BASELINE} first."""
 DRAWING = f"""\
 Left the ratio to {BASELINE} of the same run, right the time; vertical bars are 95 % intervals over

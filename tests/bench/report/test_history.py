@@ -160,6 +160,19 @@ def test_a_step_of_scan_is_not_listed_as_one_of_the_others(commits):
     assert [(each.series.case.kernel, each.at) for each in found()] == [("scan", STEP)]
 
 
+def test_a_ratio_that_changes_by_more_than_scan_is_a_step_of_the_kernel_too(commits):
+    """Its own time is half from there on."""
+    filed(commits, [0.5 if each > 1 else 1.0 for each in PLANTED], PLANTED)
+    kernels = [each.series.case.kernel for each in found()]
+    assert kernels == ["native", "scan"]
+
+
+def test_a_step_of_scan_that_is_not_shown_is_not_called_another_kernels(commits, capsys):
+    filed(commits, [1.0] * RUNS, PLANTED)
+    assert "No step in 1 series" in printed(capsys, ["native"])
+    assert "1 step in 1 series" in printed(capsys, ["scan"])
+
+
 def test_an_hour_that_is_a_little_slower_is_no_step_of_scan(commits):
     filed(commits, [1.0] * RUNS, [1.08 if place >= STEP else 1.0 for place in range(RUNS)])
     assert all(each.series.case.kernel != "scan" for each in found())
