@@ -20,6 +20,7 @@ from bench.records.store import ResultError
 from bench.report.history import collect, command, findings, rates, series
 
 SCAN, NATIVE = timed(mission(50), "scan", 4.0), timed(mission(50), "native", 2.0)
+TREE = Source("a" * 40, dirty=False)  # that measured
 RUNS, STEP = 12, 7  # commits, and the first that is slower
 
 
@@ -223,6 +224,25 @@ def test_a_commit_that_was_filled_in_has_a_line_of_its_own_and_no_scan(commits):
     assert lengths == [("scan", 6), ("native", 6), ("native", 1)]
     assert collect.filled(HERE.folder, "default") == {commits[6]}
     assert collect.filled(HERE.folder, "smoke") == set()
+
+
+@pytest.mark.parametrize(
+    ("harness", "said"),
+    [
+        (Source("b" * 40, dirty=False), "filled in by bbbbbbb"),
+        (Source("a" * 40, dirty=True), "filled in by aaaaaaa with local changes"),
+        (Source(None, dirty=False), "filled in by an unknown commit"),
+    ],
+)
+def test_what_another_tree_filled_in_is_another_line(harness, said, commits, capsys):
+    """Its clock and its baseline may be others."""
+    filed(commits[:6], [1.0] * 6, [1.0] * 6, harness=TREE)
+    filed(commits[6:], [1.5] * 6, [1.0] * 6, harness=harness)
+    assert found() == []
+    assert "No step in 2 series" in printed(capsys)
+    text = (command.PAGES / "history.md").read_text()
+    assert len(re.findall(r"filled in by aaaaaaa +\|", text)) == 6
+    assert len(re.findall(rf"{said} +\|", text)) == 6
 
 
 def test_few_runs_are_shown_and_said_to_be_too_few(commits, capsys):
