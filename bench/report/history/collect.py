@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.records import store
-from bench.records.run import Run
+from bench.records.run import Origin, Run
 from bench.records.store import ResultError
 from bench.report.history import commits
 
@@ -52,10 +52,18 @@ def load(machine: str, suite: str | None) -> History:
     return _ordered(suite, [run for run in runs if run.suite == suite], subjects, unreadable)
 
 
-def filled(machine: str, suite: str) -> set[str]:
-    """The commits that were filled in: other runs are no part of that line."""
-    runs, _ = _filed(machine)
-    return {run.source.commit for run in runs if run.suite == suite and run.harness}
+def filled(now: Origin) -> set[str]:
+    """The commits that need no such run as `now`, whose source is the harness.
+
+    Of each there is a complete one, with the same command line, compiler and harness.
+    """
+    runs, _ = _filed(now.machine.folder)
+    same = (now.command, now.compiler, now.source)
+    return {
+        run.source.commit
+        for run in runs
+        if run.complete and (run.command, run.compiler, run.harness) == same
+    }
 
 
 def _places(machine: str) -> str:

@@ -19,6 +19,7 @@ from bench.records.facts import Source
 from bench.records.store import ResultError
 from bench.report.history import collect, command, findings, rates, series
 from bench.report.history.commits import of_branch
+from bench.timing import host
 
 SCAN, NATIVE = timed(mission(50), "scan", 4.0), timed(mission(50), "native", 2.0)
 TREE = Source("a" * 40, dirty=False)  # that measured
@@ -243,8 +244,6 @@ def test_a_commit_that_was_filled_in_has_a_line_of_its_own_and_no_scan(commits):
     entries = collect.load(HERE.folder, None).entries
     lengths = [(each.case.kernel, len(each.judged)) for each in series.every(entries)]
     assert lengths == [("scan", 6), ("native", 6), ("native", 1)]
-    assert collect.filled(HERE.folder, "default") == {commits[6]}
-    assert collect.filled(HERE.folder, "smoke") == set()
 
 
 @pytest.mark.parametrize(
@@ -264,6 +263,29 @@ def test_what_another_tree_filled_in_is_another_line(harness, said, commits, cap
     text = (command.PAGES / "history.md").read_text()
     assert len(re.findall(r"filled in by aaaaaaa +\|", text)) == 6
     assert len(re.findall(rf"{said} +\|", text)) == 6
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"complete": False},
+        {"command": "python -m bench run --kernels native", "narrowed": ("--kernels native",)},
+        {"versions": {"jax": "9"}},
+        {"harness": Source("b" * 40, dirty=False)},
+        {"harness": replace(TREE, dirty=True)},
+        {"harness": None},
+    ],
+    ids=["cut short", "narrowed", "compiler", "harness", "changed harness", "own tree"],
+)
+def test_a_commit_is_filled_in_by_a_complete_run_of_the_same_kind(other, commits):
+    now = run(source=TREE)
+    assert collect.filled(now) == set()
+    source = Source(commits[6], dirty=False)
+    like_this = run(SCAN, NATIVE, source=source, harness=TREE)
+    store.create(replace(like_this, **other), publish=False, kind=store.FILLED)
+    assert collect.filled(now) == set()
+    store.create(like_this, publish=False, kind=store.FILLED)
+    assert collect.filled(now) == {commits[6]}
 
 
 def test_few_runs_are_shown_and_said_to_be_too_few(commits, capsys):
@@ -333,13 +355,31 @@ def test_the_command_line_says_it_too(words, said, commits, capsys):
     assert line.startswith("bench: ") and said in line
 
 
-def test_what_a_commit_is_measured_with(commits, monkeypatch, capsys):
-    """The baseline is among the kernels, and what is measured already is said."""
-    asked = []
-    monkeypatch.setattr(fill, "main", lambda *words: asked.append(words) or 130)
+def test_what_a_commit_is_measured_with(commits, monkeypatch):
+    """The baseline is among the kernels, and what such a run has measured is said."""
+    asked = here(monkeypatch)
+    ran = "run --suite smoke --backend cpu --kernels scan native --pass train"
+    of_it = {"source": Source(commits[6], dirty=False), "harness": TREE}
+    store.create(run(SCAN, command=f"python -m bench {ran}", **of_it), publish=False)
     words = ("--suite", "smoke", "--kernels", "native", "--pass", "train", "--measure", "A..B")
     assert cli.main(["history", *words]) == 130
     span, done, run_words, _ = asked[0]
-    assert (span, done) == ("A..B", set())
-    kernels = ["--kernels", "scan", "native", "--pass", "train"]
-    assert run_words == ["run", "--suite", "smoke", "--backend", "cpu", *kernels]
+    assert (span, done, run_words) == ("A..B", {commits[6]}, ran.split())
+
+
+def test_nothing_is_measured_with_flags_that_would_file_it_aside(commits, monkeypatch, capsys):
+    asked = here(monkeypatch)
+    monkeypatch.setenv("XLA_FLAGS", "--fast")
+    assert cli.main(["history", "--suite", "smoke", "--measure", "A..B"]) == 2
+    assert "bench: --measure expects no XLA_FLAGS, with which" in capsys.readouterr().err
+    assert asked == []
+
+
+def here(monkeypatch):
+    """What is asked to be filled in, on the machine of the sample runs."""
+    asked = []
+    now = {"machine": HERE, "versions": {"jax": "1.2.3"}, "source": TREE}
+    for name, value in now.items():
+        monkeypatch.setattr(host, name, lambda value=value: value)
+    monkeypatch.setattr(fill, "main", lambda *words: asked.append(words) or 130)
+    return asked
