@@ -34,7 +34,7 @@ class Tree:
 def of_own_kernels(places: Sequence[str]) -> Tree:
     """The repository that these kernels' modules lie in. Raises ResultError if they share none."""
     folders = {own.folder(place) for place in places}
-    tops = {_top(folder) for folder in folders}
+    tops = {top_of(folder) for folder in folders}
     if len(folders) > 1 or None in tops:
         where = ", ".join(sorted(map(str, folders)))
         raise ResultError(f"{where}: expected one folder of a git checkout for all --kernel")
@@ -43,7 +43,7 @@ def of_own_kernels(places: Sequence[str]) -> Tree:
     return Tree(top, (), named, folder.relative_to(top))
 
 
-def _top(folder: Path) -> Path | None:
+def top_of(folder: Path) -> Path | None:
     """Of the checkout that the folder is in, if it is in one."""
     ask = ("git", "--no-optional-locks", "-C", str(folder), "rev-parse", "--show-toplevel")
     asked = subprocess.run(ask, capture_output=True, text=True)
