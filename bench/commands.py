@@ -14,6 +14,7 @@ from bench.cases.case import BASELINE, Wanted
 from bench.cases.workloads import SUITES
 from bench.contenders.names import NAMES
 from bench.measuring.steps import Begin, Step
+from bench.records.run import Origin
 from bench.records.store import ResultError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def measure(arguments: argparse.Namespace, begin: Begin, resumed: str = "") -> S
         budget_s=arguments.seconds,
         patience_s=arguments.patience,
         publish=arguments.publish,
-        command=_command_line(arguments),
+        command=_command_line(arguments.argv),
         narrowed=_narrowed(arguments),
         resume=arguments.resume,
         resumed=resumed,
@@ -90,7 +91,7 @@ def regress(arguments: argparse.Namespace) -> int:
         strict=arguments.strict,
         bisect=arguments.bisect,
         publish=arguments.publish,
-        command=_command_line(arguments),
+        command=_command_line(arguments.argv),
         narrowed=_narrowed(arguments),
     )
     console = _console()
@@ -113,7 +114,7 @@ def adding(arguments: argparse.Namespace) -> int:
     from bench.studies.adding import cli
 
     report = partial(_renew, Console(markup=False))
-    return cli.main(_command_line(arguments), report, publish=arguments.publish)
+    return cli.main(_command_line(arguments.argv), report, publish=arguments.publish)
 
 
 def ladder(arguments: argparse.Namespace) -> int:
@@ -121,7 +122,7 @@ def ladder(arguments: argparse.Namespace) -> int:
     from bench.studies.ladder import cli
 
     report = partial(_renew, Console(markup=False))
-    return cli.main(_command_line(arguments), report, publish=arguments.publish)
+    return cli.main(_command_line(arguments.argv), report, publish=arguments.publish)
 
 
 def turns(arguments: argparse.Namespace) -> int:
@@ -129,7 +130,7 @@ def turns(arguments: argparse.Namespace) -> int:
     from bench.studies.turns import cli
 
     report = partial(_renew, Console(markup=False))
-    return cli.main(_command_line(arguments), report, publish=arguments.publish)
+    return cli.main(_command_line(arguments.argv), report, publish=arguments.publish)
 
 
 def compare(arguments: argparse.Namespace) -> int:
@@ -154,8 +155,8 @@ def history(arguments: argparse.Namespace) -> int:
         from bench.gate import fill
 
         words = _filling(arguments, machine.backend)
-        done = collect.filled(machine.folder, arguments.suite)
-        if status := fill.main(arguments.measure, done, words, console):
+        now = Origin(**host.origin(arguments.suite, _command_line(words)))
+        if status := fill.main(arguments.measure, collect.filled(now), words, console):
             return status
     return command.main(machine.folder, arguments.suite, _wanted(arguments), console)
 
@@ -168,6 +169,8 @@ def _filling(arguments: argparse.Namespace, backend: str) -> list[str]:
     """The run that measures a commit for a history. Raises ResultError where there is none such."""
     if backend != "cpu":
         raise ResultError("--measure is for kernels on a CPU; this process is on a GPU")
+    if os.environ.get("XLA_FLAGS"):  # `_label` would file the runs aside
+        raise ResultError("--measure expects no XLA_FLAGS, with which runs are of another suite")
     if arguments.suite not in SUITES or arguments.dtype:
         raise ResultError(f"--measure needs --suite, one of {', '.join(SUITES)}, and no --dtype")
     if unknown := set(arguments.kernels or ()) - set(NAMES):
@@ -256,8 +259,8 @@ def _console() -> Console:
     return Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_LOG)
 
 
-def _command_line(arguments: argparse.Namespace) -> str:
-    return " ".join(("python -m bench", *arguments.argv))
+def _command_line(words: Sequence[str]) -> str:
+    return " ".join(("python -m bench", *words))
 
 
 def _label(arguments: argparse.Namespace) -> str:

@@ -12,7 +12,7 @@ LONGEST_TEXT = 100_000  # of any other text
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """A terminal obeys control characters, so each becomes the replacement character."""
     return CONTROL.sub("�", text)
 
@@ -40,5 +40,5 @@ Timestamp = Annotated[
     Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$"),
     AfterValidator(_of_the_calendar),
 ]
-Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_printable)]
-Message = Annotated[str, AfterValidator(_shortened), AfterValidator(_printable)]
+Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(printable)]
+Message = Annotated[str, AfterValidator(_shortened), AfterValidator(printable)]

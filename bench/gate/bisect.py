@@ -5,7 +5,7 @@ nothing can be said, because it does not run or stays AMBIGUOUS, is skipped, and
 ends beside it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from bench.gate import looks, revision, rounds
 from bench.gate.request import SEED, Request, counts
 from bench.gate.rounds import Setup
 from bench.judging.verdicts import Verdict
-from bench.records.git import git
+from bench.records import git
 from bench.records.store import ResultError
 from bench.report.pages import ci_summary
 from bench.report.pages.markup import listed, plain
@@ -45,7 +45,8 @@ def main(
     request: Request, items: Sequence[Item], base: Path, console: Console, announce: Announce
 ) -> None:
     """Search the commits from the request's base, unpacked in the folder `base`, to this one."""
-    ask = partial(_git, request.tree.repository)
+    repository = request.tree.repository
+    ask, named = partial(git.required, repository), partial(git.named, repository)
     if not _is_ancestor(ask, request.base):
         return console.print(f"{request.base} is no ancestor of this commit: there is no search.")
     commits = _commits(ask, request.base, request.tree.paths)
@@ -53,15 +54,19 @@ def main(
         return console.print(f"There is no commit after {request.base} to search.", markup=False)
 
     def is_slower(commit: str) -> bool | None:
-        console.print(f"\ntrying {_named(ask, commit)}", markup=False)
+        console.print(f"\ntrying {named(commit)}", markup=False)
         return _is_slower(request, items, base, commit, console, announce)
 
-    found = search(commits, is_slower)
-    first = _named(ask, found.commit) if found.commit else "the local changes of the working tree"
-    lines = [f"The first that is slower: {first}"]
-    lines += (f"or, for nothing could be said of it: {_named(ask, c)}" for c in found.skipped)
+    lines = list(_in_words(search(commits, is_slower), named))
     console.print("", *lines, sep="\n", markup=False)
     ci_summary.append("Bisected", [Section("Since when", [listed(map(plain, lines))])])
+
+
+def _in_words(found: Culprit, named: Callable[[str], str]) -> Iterator[str]:
+    first = named(found.commit) if found.commit else "the local changes of the working tree"
+    yield f"The first that is slower: {first}"
+    for commit in found.skipped:
+        yield f"or, for nothing could be said of it: {named(commit)}"
 
 
 def search(commits: Sequence[str | None], is_slower: Callable[[str], bool | None]) -> Culprit:
@@ -116,14 +121,3 @@ def _commits(ask: Ask, base: str, paths: Sequence[str]) -> list[str | None]:
 
 def _is_ancestor(ask: Ask, base: str) -> bool:
     return ask("merge-base", base, "HEAD") == ask("rev-parse", f"{base}^{{commit}}")
-
-
-def _named(ask: Ask, commit: str) -> str:
-    return ask("log", "-1", "--format=%h %s", commit)
-
-
-def _git(repository: Path, *words: str) -> str:
-    printed = git(repository, *words)
-    if printed is None:
-        raise ResultError(f"git {words[0]} fails in {repository}")
-    return printed

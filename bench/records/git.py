@@ -3,6 +3,9 @@
 import subprocess
 from pathlib import Path
 
+from bench.cases.fields import printable
+from bench.records.store import ResultError
+
 LIMIT_S = 60
 
 
@@ -10,6 +13,19 @@ def git(folder: Path, *words: str) -> str | None:
     """What it prints there, without the space around; None if it is not there, or refuses."""
     printed = git_bytes(folder, *words)
     return None if printed is None else printed.decode(errors="replace").strip()
+
+
+def required(folder: Path, *words: str) -> str:
+    """What it prints there. Raises ResultError if it refuses."""
+    printed = git(folder, *words)
+    if printed is None:
+        raise ResultError(f"git {words[0]} fails in {folder}")
+    return printed
+
+
+def named(folder: Path, commit: str) -> str:
+    """A commit for people: abbreviated, with its subject. Raises ResultError for none."""
+    return printable(required(folder, "log", "-1", "--no-show-signature", "--format=%h %s", commit))
 
 
 def git_bytes(folder: Path, *words: str) -> bytes | None:

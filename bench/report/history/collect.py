@@ -1,12 +1,12 @@
 """The runs of one suite on one machine, in the order of the commits that they measured."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.records import store
-from bench.records.run import Run
+from bench.records.run import Origin, Run
 from bench.records.store import ResultError
 from bench.report.history import commits
 
@@ -36,25 +36,34 @@ class History:
 
 
 def load(machine: str, suite: str | None) -> History:
-    """Of the machine whose results are in this folder; by default of the suite with the most runs.
+    """Of the machine whose results are here; by default of the suite with the most to show.
 
     Raises ResultError where there is none.
     """
     runs, unreadable = _filed(machine)
     if not runs:
         raise ResultError(f"{_places(machine)}: no runs of this machine; `bench run` makes some")
-    found = Counter(run.suite for run in runs)
-    suite = suite or found.most_common(1)[0][0]
-    if suite not in found:
+    subjects = commits.of_branch(REPOSITORY)
+    usable = [run for run in runs if run.source.is_known and run.source.commit in subjects]
+    suite = suite or Counter(run.suite for run in usable or runs).most_common(1)[0][0]
+    if suite not in (found := {run.suite for run in runs}):
         there = ", ".join(sorted(found))
         raise ResultError(f"--suite is {suite!r}; this machine has runs of {there}")
-    return _ordered(suite, [run for run in runs if run.suite == suite], unreadable)
+    return _ordered(suite, [run for run in runs if run.suite == suite], subjects, unreadable)
 
 
-def filled(machine: str, suite: str) -> set[str]:
-    """The commits that were filled in: other runs are no part of that line."""
-    runs, _ = _filed(machine)
-    return {run.source.commit for run in runs if run.suite == suite and run.harness}
+def filled(now: Origin) -> set[str]:
+    """The commits that need no such run as `now`, whose source is the harness.
+
+    Of each there is a complete one, with the same command line, compiler and harness.
+    """
+    runs, _ = _filed(now.machine.folder)
+    same = (now.command, now.compiler, now.source)
+    return {
+        run.source.commit
+        for run in runs
+        if run.complete and (run.command, run.compiler, run.harness) == same
+    }
 
 
 def _places(machine: str) -> str:
@@ -73,9 +82,10 @@ def _filed(machine: str) -> tuple[list[Run], int]:
     return sorted(runs, key=lambda run: run.started), unreadable
 
 
-def _ordered(suite: str, runs: Sequence[Run], unreadable: int) -> History:
+def _ordered(
+    suite: str, runs: Sequence[Run], subjects: Mapping[str, str], unreadable: int
+) -> History:
     clean = [run for run in runs if run.source.is_known]
-    subjects = commits.in_order(REPOSITORY, {run.source.commit for run in clean})
     place = {commit: number for number, commit in enumerate(subjects)}
     known = sorted(
         (run for run in clean if run.source.commit in place),
@@ -87,10 +97,10 @@ def _ordered(suite: str, runs: Sequence[Run], unreadable: int) -> History:
     return History(suite, tuple(Entry(run, subjects[run.source.commit]) for run in known), left_out)
 
 
-def _left_out(dirty: int, unknown: int, unreadable: int) -> Iterator[str]:
+def _left_out(dirty: int, elsewhere: int, unreadable: int) -> Iterator[str]:
     if dirty:
         yield f"{dirty} of a tree with local changes, or of no git checkout"
-    if unknown:
-        yield f"{unknown} of a commit that git does not know here"
+    if elsewhere:
+        yield f"{elsewhere} of a commit that is not on this branch, or came to it by a merge"
     if unreadable:
         yield f"{unreadable} in a file that cannot be read, of another version perhaps"

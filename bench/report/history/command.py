@@ -24,14 +24,16 @@ def main(machine: str, suite: str | None, wanted: Wanted, console: Console) -> i
     `machine` is the folder of its results. Raises ResultError if there is nothing to show.
     """
     history = collect.load(machine, suite)
-    every = [each for each in series.every(history.entries) if wanted.includes(each.case)]
-    if not every:
+    every = series.every(history.entries)
+    shown = [each for each in every if wanted.includes(each.case)]
+    if not shown:
         raise ResultError(f"no run of suite {history.suite} here has timed such a case")
-    found = findings.all_of(every)
+    # A step of the baseline explains those of ratios to it, whether it is shown or not.
+    found = [each for each in findings.all_of(every) if wanted.includes(each.series.case)]
     if found:
         console.print(_table(history.entries, found))
-    console.print(*page.in_words(history, every, found), sep="\n", markup=False)
-    console.print(f"Page: {page.write(PAGES, history, every, found)}", markup=False)
+    console.print(*page.in_words(history, shown, found), sep="\n", markup=False)
+    console.print(f"Page: {page.write(PAGES, history, shown, found)}", markup=False)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import log1p
 
 from bench.cases.case import BASELINE
 from bench.judging.verdicts import Interval
@@ -22,7 +23,8 @@ class Finding:
 def all_of(every: Sequence[Series]) -> list[Finding]:
     """The largest first.
 
-    A step of the baseline is also one of every ratio to it, the other way: those are left out.
+    A step of the baseline is also one of every ratio to it, the other way: those are left out,
+    unless the kernel's own time has changed as well.
     """
     found = [finding for series in every for finding in _of(series)]
     own = [finding for finding in found if not _is_the_baselines(finding, found)]
@@ -38,11 +40,12 @@ def _of(series: Series) -> list[Finding]:
 
 
 def _is_the_baselines(finding: Finding, found: Sequence[Finding]) -> bool:
+    """Whether both together leave the kernel's time as it was, as well as an hour can tell."""
     baseline = replace(finding.series.case, kernel=BASELINE)
     return finding.series.by_ratio and any(
         other.series.case == baseline
         and other.series.circumstances == finding.series.circumstances
         and other.at == finding.at
-        and other.interval.estimate * finding.interval.estimate < 0
+        and abs(other.interval.estimate + finding.interval.estimate) <= log1p(other.series.margin)
         for other in found
     )

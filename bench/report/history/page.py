@@ -29,12 +29,13 @@ and by more than {percent(MARGIN)} in the ratio to {BASELINE}, which the machine
 time of {BASELINE} itself, and of all kernels where it is not one program in every run, has to
 change by more than {percent(MARGIN_OF_HOURS)}, for an hour has a speed of its own. The interval is
 that of a t test, a run counting as one, and takes the place of the step for known. A step of
-{BASELINE} is also one of every ratio to it, the other way: those are not listed. Where
+{BASELINE} is also one of every ratio to it, the other way and as large: those are not listed. Where
 every kernel of a problem has a step in its ratio, look at the time of {BASELINE} first."""
 DRAWING = f"""\
 Left the ratio to {BASELINE} of the same run, right the time; vertical bars are 95 % intervals over
-a run's visits. A label stands at the first run of a commit. Runs of another machine or compiler,
-and commits that were filled in, are another line. A dashed line is a step."""
+a run's visits. A label stands at the first run of a commit. Runs of another machine or compiler are
+another line, and so are commits that were filled in, one for each tree that did. A dashed line is a
+step."""
 RATES = f"""\
 A series without steps is to have one marked in at most {percent(steps.ERROR)}, whatever its noise,
 if runs are independent of each other. Simulated noise is normal, the same in every run, and known
@@ -136,5 +137,5 @@ def _runs(entries: Sequence[Entry]) -> Table:
             | {"visits": entry.run.visits, "line": number, "of": ", ".join(filter(None, of))}
         )
     columns = {name: (name, str) for name in ("commit", "subject", "started", "visits", "line")}
-    columns |= {"machine, compiler": ("of", str)}
+    columns |= {"machine, compiler, harness": ("of", str)}
     return Table(pd.DataFrame(rows), columns)

@@ -1,6 +1,6 @@
 """One kernel on one problem over the commits, in as many series as there are circumstances.
 
-A line between two machines, or two compilers, would say of the code what is theirs.
+A line between two machines, compilers or harnesses would say of the code what is theirs.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,6 +13,7 @@ from jaxtyping import Float
 from bench.cases.case import BASELINE, Case
 from bench.judging import precision
 from bench.judging.verdicts import MARGIN, Interval, paired
+from bench.records.facts import Source
 from bench.records.run import CaseResult, Run
 from bench.report.compare.changes import MARGIN as MARGIN_OF_HOURS
 from bench.report.history.collect import Entry
@@ -46,7 +47,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """Of one case, from one machine and one compiler."""
+    """Of one case, from one machine, one compiler and one harness."""
 
     case: Case
     circumstances: tuple[str, ...]
@@ -87,10 +88,16 @@ def every(entries: Sequence[Entry]) -> list[Series]:
 def circumstances(run: Run) -> tuple[str, ...]:
     """Which must be the same along a line.
 
-    A kernel of another tree has a process to itself, in which it is some percent faster.
+    A kernel that was filled in has a process to itself, in which it is some percent faster; and the
+    harness may measure otherwise than another, or have another baseline.
     """
-    filled = "filled in" if run.harness else ""
+    filled = f"filled in by {_named(run.harness)}" if run.harness else ""
     return run.machine.fingerprint, *(text or "" for text in run.compiler), filled
+
+
+def _named(harness: Source) -> str:
+    commit = harness.commit[:7] if harness.commit else "an unknown commit"
+    return f"{commit} with local changes" if harness.dirty else commit
 
 
 def _points(place: int, run: Run) -> Iterator[tuple[Case, Point]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from math import log, log1p
+from math import log, log1p, sqrt
 from statistics import mean
 
 import numpy as np
@@ -26,6 +26,7 @@ from bench.judging.verdicts import Interval
 FEWEST = 3  # runs before a step, and after it
 ERROR = 0.01  # that a series without steps has one, at most
 PENALTY = 3.0  # of a step, times the noise's variance and the logarithm of the number of runs
+LEAST_NOISE = float(np.finfo(float).eps)  # levels may be equal, and nothing is divided by zero
 NORMAL_MEDIAN = stats.norm.ppf(0.75)  # of the distance from the middle, in standard deviations
 
 
@@ -45,13 +46,27 @@ class Step:
     @cached_property
     def chance(self) -> float:
         """Of so large a step by noise alone, at a place given beforehand."""
-        return float(stats.ttest_ind(self.after, self.before).pvalue)
+        return 2 * float(stats.t.sf(abs(self.size) / self._error, self._freedom))
 
     @property
     def interval(self) -> Interval:
         """Of its size, a run counting as one, if its place is right."""
-        ends = stats.ttest_ind(self.after, self.before).confidence_interval(CONFIDENCE)
-        return Interval(float(ends.low), self.size, float(ends.high))
+        reach = self._error * float(stats.t.ppf((1 + CONFIDENCE) / 2, self._freedom))
+        return Interval(self.size - reach, self.size, self.size + reach)
+
+    @property
+    def _freedom(self) -> int:
+        return len(self.before) + len(self.after) - 2
+
+    @cached_property
+    def _error(self) -> float:
+        """Student's, of the size, if levels spread alike on either side.
+
+        Not by `scipy.stats.ttest_ind`, which warns on the terminal where levels are equal.
+        """
+        squares = sum(len(each) * float(np.var(each)) for each in (self.before, self.after))
+        runs = 1 / len(self.before) + 1 / len(self.after)
+        return max(sqrt(runs * squares / self._freedom), LEAST_NOISE)
 
 
 def found(levels: Float[np.ndarray, "N"], margin: float) -> list[Step]:
@@ -92,4 +107,4 @@ def _noise(levels: Float[np.ndarray, "N"]) -> float:
     Never zero: with no penalty at all, equal levels are parted as well.
     """
     middle = np.median(np.abs(np.diff(levels))) / (NORMAL_MEDIAN * np.sqrt(2))
-    return max(float(middle), float(np.finfo(float).eps))
+    return max(float(middle), LEAST_NOISE)

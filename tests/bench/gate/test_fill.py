@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from helpers.repositories import commit, git, repository
+from helpers.repositories import commit, git, repository, signed
 from helpers.trees import copy_of_kernels
 from rich.console import Console
 
@@ -18,6 +18,7 @@ RUN = ["run", "--suite", "smoke"]
 def commits(tmp_path, monkeypatch):
     """Of a repository, the oldest first; the third has a kernel, the fourth another one."""
     monkeypatch.setattr(fill, "HARNESS", tmp_path)
+    monkeypatch.chdir(tmp_path)
     repository(tmp_path, ["0", "1"])
     copy_of_kernels(tmp_path)
     for number in (2, 3):
@@ -57,10 +58,39 @@ def test_the_oldest_comes_first_and_an_interrupt_ends_it(commits, measured, monk
     def interrupted(argv, interrupt, environment):
         measured.append(environment[COMMIT])
         interrupt.count, interrupt.number = 1, 2
+        return interrupt.status
 
     monkeypatch.setattr(fill.supervisor, "run", interrupted)
     assert fill.main("HEAD~2..HEAD", (), RUN, Console()) == 130
     assert measured == [commits[2]]
+
+
+def test_a_run_that_could_not_be_is_the_last(commits, measured, monkeypatch):
+    """As where the disk is full: the next one could not be either."""
+    run = fill.supervisor.run
+    monkeypatch.setattr(fill.supervisor, "run", lambda *words: run(*words) and 2)
+    assert fill.main("HEAD~2..HEAD", (), RUN, Console()) == 2
+    assert [commit for _, commit, _ in measured] == [commits[2]]
+
+
+def test_it_is_refused_where_a_history_would_show_other_commits(
+    commits, measured, tmp_path, monkeypatch
+):
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    assert fill.main("HEAD..HEAD", (), RUN, Console()) == 0
+    repository(tmp_path / "below", ["Another"])
+    with pytest.raises(ResultError, match=r"^--measure is for commits of /.*; expected to be"):
+        fill.main("HEAD~1..HEAD", (), RUN, Console())
+    assert measured == []
+
+
+def test_a_commit_is_named_by_its_subject_alone(commits, measured, tmp_path, capsys):
+    """Without its signature, nor what a terminal would obey."""
+    commit(tmp_path, "One\x1b[2J")
+    name = signed(tmp_path)
+    fill.main("HEAD~1..HEAD", (), RUN, Console(width=100))
+    assert capsys.readouterr().out.endswith(f"\n\n{name[:7]} One�[2J\n")
 
 
 @pytest.mark.parametrize("span", ["HEAD", "..HEAD", "HEAD~1..", ""])

@@ -4,12 +4,14 @@ from math import log1p
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from bench.cases.case import Case
 from bench.cases.workloads import mission
 from bench.judging.proportions import bounds
 from bench.report.history import rates, steps
 from bench.report.history.series import Point, Series
+from bench.report.history.steps import Step
 
 MARGIN = 0.05
 
@@ -54,6 +56,27 @@ def test_fewer_than_three_runs_are_no_level():
 def test_equal_levels_have_no_step_and_exact_ones_do():
     assert places([0.0] * 10) == []
     assert places([0.0] * 5 + [1.0] * 5) == [5]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("noise", [0.0, 1e-17, 1e-12])
+def test_levels_that_are_equal_or_nearly_so_are_judged_without_a_warning(noise):
+    """Whatever they are, on one side of a step or on both."""
+    equal, nearly = np.full(5, 0.1), 0.1 + noise * np.arange(5)
+    assert places([*equal, *nearly]) == []
+    (step,) = steps.found(np.array([*equal, *(nearly + 1)]), MARGIN)
+    assert (step.at, step.interval.estimate) == (5, pytest.approx(1))
+    assert 0 < step.interval.high - step.interval.low < 1e-9
+    assert places([*equal, *(1 + np.array([0.01, -0.01, 0.02, 0.0, 0.01]))]) == [5]
+
+
+def test_chance_and_interval_are_those_of_a_t_test():
+    before, after = noise(4, 1), noise(7, 2) + 0.1
+    step = Step(4, tuple(before.tolist()), tuple(after.tolist()))
+    test = stats.ttest_ind(after, before)
+    assert step.chance == pytest.approx(test.pvalue)
+    ends = test.confidence_interval(0.95)
+    assert (step.interval.low, step.interval.high) == pytest.approx((ends.low, ends.high))
 
 
 def test_a_series_without_steps_has_one_marked_as_seldom_as_promised():
