@@ -21,8 +21,8 @@ LOOKS = ("scan", "native", "torch", "onnxruntime", "flax", "scan-autodiff", "unr
 LOOKS += ("mosaic", "triton", "pallas", "flashrnn", "unrolled")
 COLOURS = (
     "#000000",
-    "#0072b2",
     "#d55e00",
+    "#0072b2",
     "#009e73",
     "#cc79a7",
     "#c08400",

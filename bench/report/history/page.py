@@ -28,7 +28,7 @@ A step is where the level of a series changes for good: {steps.FEWEST} runs or m
 and by more than {percent(MARGIN)} in the ratio to {BASELINE}, which the machine's drift spares. The
 time of {BASELINE} itself, and of all kernels where it is not one program in every run, has to
 change by more than {percent(MARGIN_OF_HOURS)}, for an hour has a speed of its own. The interval is
-that of a t test, a run counting as one, and takes the place of the step for known. A step of
+that of a t test, a run counting as one, and assumes that the place of the step is known. A step of
 {BASELINE} is also one of every ratio to it, the other way and as large: those are not listed. Where
 every kernel of a problem has a step in its ratio, look at the time of {BASELINE} first."""
 DRAWING = f"""\
@@ -38,8 +38,8 @@ another line, and so are commits that were filled in, one for each tree that did
 step."""
 RATES = f"""\
 A series without steps is to have one marked in at most {percent(steps.ERROR)}, whatever its noise,
-if runs are independent of each other. Simulated noise is normal, the same in every run, and known
-to nobody but the simulation. Real series are cut from the runs of one commit on this machine, every
+if runs are independent of each other. Simulated noise is normal and the same in every run; the test
+does not know its size. Real series are cut from the runs of one commit on this machine, every
 {rates.VISITS} visits as if they were a run; two parts of one run share its hour, which ratios
 hardly see and times do."""
 
