@@ -6,7 +6,8 @@ from pathlib import Path
 from pkgutil import resolve_name
 
 from bench.contenders.names import NAMES
-from bench.records.git import git
+from bench.records import git
+from bench.records.run import UNKNOWN
 from bench.records.store import ResultError
 from kernels.contract import Kernel
 from kernels.registry import KERNELS
@@ -72,7 +73,7 @@ def versions(names: Sequence[str]) -> dict[str, str]:
 
 
 def _commit(place: Path) -> str:
-    return git(place, "describe", "--always", "--dirty") or "unknown commit"
+    return git.output(place, "describe", "--always", "--dirty") or UNKNOWN
 
 
 def _module(place: str) -> str:

@@ -23,7 +23,6 @@ from bench.records.store import ResultError
 from bench.report.pages import ci_summary
 from bench.report.pages.markup import listed, plain
 from bench.report.section import Section
-from bench.workers.client import WorkerDied
 from bench.workers.messages import Item
 
 Announce = Callable[[int, int], None]
@@ -47,8 +46,9 @@ def main(
     """Search the commits from the request's base, unpacked in the folder `base`, to this one."""
     repository = request.tree.repository
     ask, named = partial(git.required, repository), partial(git.named, repository)
-    if not _is_ancestor(ask, request.base):
-        return console.print(f"{request.base} is no ancestor of this commit: there is no search.")
+    if git.output(repository, "merge-base", "--is-ancestor", request.base, "HEAD") is None:
+        words = f"{request.base} is no ancestor of this commit: there is no search."
+        return console.print(words, markup=False)
     commits = _commits(ask, request.base, request.tree.paths)
     if not commits:
         return console.print(f"There is no commit after {request.base} to search.", markup=False)
@@ -102,7 +102,7 @@ def _is_slower(
             *_, rows = looks.interim_results(
                 items, request.margins, request.budget_s, play, announce
             )
-    except (ResultError, WorkerDied) as error:
+    except ResultError as error:
         console.print(f"skipped: {error}", markup=False)
         return None
     console.print(counts(rows))
@@ -117,7 +117,3 @@ def _commits(ask: Ask, base: str, paths: Sequence[str]) -> list[str | None]:
     changed = ask("status", "--porcelain", "--untracked-files=no", "--", *paths)
     since = ("rev-list", "--first-parent", "--reverse", f"{base}..HEAD", "--", *paths)
     return [*ask(*since).split(), *([None] if changed else [])]
-
-
-def _is_ancestor(ask: Ask, base: str) -> bool:
-    return ask("merge-base", base, "HEAD") == ask("rev-parse", f"{base}^{{commit}}")

@@ -16,6 +16,8 @@ from bench.gate.tree import Tree
 from bench.measuring import supervisor
 from bench.records import git
 from bench.records.store import ResultError
+from bench.report.history import commits
+from bench.timing import host
 from bench.timing.interrupts import Interrupt
 from bench.workers.client import HARNESS
 from bench.workers.unpacked import Unpacked
@@ -34,6 +36,10 @@ def main(span: str, done: Collection[str], run: Sequence[str], console: Console)
     every = _commits(span)
     if git.top(Path()) != HARNESS.resolve():
         raise ResultError(f"{OPTION} is for commits of {HARNESS}; expected to be called there")
+    if not commits.of_branch(HARNESS).keys() >= set(every):
+        raise ResultError(f"{OPTION} is {span!r}; expected commits of the branch checked out")
+    if not host.source().is_known:
+        raise ResultError(f"{OPTION} needs a tree without local changes: a line is of one tree")
     missing = [commit for commit in every if commit not in done]
     console.print(f"{span}: {len(every)} commits, {len(missing)} to measure", markup=False)
     interrupt = Interrupt()

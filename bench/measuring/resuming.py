@@ -7,7 +7,7 @@ from bench.contenders import own, registry
 from bench.measuring.selection import Request
 from bench.records import store
 from bench.records.facts import Source
-from bench.records.run import SUITE, Run
+from bench.records.run import SUITE, UNKNOWN, Run
 from bench.timing import host
 from bench.workers import unpacked
 
@@ -29,8 +29,9 @@ def _new(request: Request) -> Run:
     origin["versions"] |= registry.versions(request.kernels)
     harness = None
     if files := own.files(request.kernels):  # it is their commit that results are compared by
-        origin["versions"][SUITE] = origin["source"].commit or "unknown commit"
-        origin["source"] = host.source(*list(files.values())[:1])
+        suite = origin["source"]
+        origin["versions"][SUITE] = suite.commit if suite.is_known else UNKNOWN
+        origin["source"] = host.source(next(iter(files.values())))
     if other := unpacked.measured():
         harness, origin["source"] = origin["source"], Source(other.commit, dirty=False)
     return Run(

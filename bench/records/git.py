@@ -9,7 +9,7 @@ from bench.records.store import ResultError
 LIMIT_S = 60
 
 
-def git(folder: Path, *words: str) -> str | None:
+def output(folder: Path, *words: str) -> str | None:
     """What it prints there, without the space around; None if it is not there, or refuses."""
     printed = git_bytes(folder, *words)
     return None if printed is None else printed.decode(errors="replace").strip()
@@ -17,7 +17,7 @@ def git(folder: Path, *words: str) -> str | None:
 
 def required(folder: Path, *words: str) -> str:
     """What it prints there. Raises ResultError if it refuses."""
-    printed = git(folder, *words)
+    printed = output(folder, *words)
     if printed is None:
         raise ResultError(f"git {words[0]} fails in {folder}")
     return printed
@@ -39,10 +39,10 @@ def git_bytes(folder: Path, *words: str) -> bytes | None:
 
 def top(folder: Path) -> Path | None:
     """Of the checkout that the folder is in, if it is in one."""
-    found = git(folder, "rev-parse", "--show-toplevel")
+    found = output(folder, "rev-parse", "--show-toplevel")
     return Path(found).resolve() if found else None
 
 
 def commit(folder: Path, revision: str) -> str | None:
     """The full name of a commit, branch or tag; None for anything else."""
-    return git(folder, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    return output(folder, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")

@@ -13,6 +13,7 @@ from bench.records.machine import Machine
 
 SCHEMA = 3
 COMPILERS = ("jax", "jaxlib")
+UNKNOWN = "unknown commit"  # as a version
 SUITE = "recurrent-kernels"  # among the versions, where `source` is of a user's own kernels
 FEWEST_VISITS = 8  # of a run that speaks for its suite: fewer support no interval of 99 %
 

@@ -6,14 +6,15 @@ import re
 import shutil
 import subprocess
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
 
+from bench.records import git
 from bench.records.facts import Settings, Source
-from bench.records.git import git
 from bench.records.machine import Gpu, Machine
 from bench.records.run import SCHEMA
 from bench.timing import processor
@@ -93,11 +94,11 @@ def _text(path: Path) -> str:
 def source(file: Path | None = None) -> Source:
     """The checkout that a file belongs to, as it stands; by default this suite's."""
     file = file or Path(__file__)
-    folder = file.parent
-    if not git(folder, "ls-files", "--error-unmatch", file.name):
+    ask = partial(git.output, file.parent)
+    if not ask("ls-files", "--error-unmatch", file.name):
         return Source(None, dirty=False)
-    changed = git(folder, "status", "--porcelain", "--untracked-files=no", "--", *MEASURED_FROM)
-    return Source(git(folder, "rev-parse", "HEAD"), dirty=changed != "")  # None: git cannot say
+    changed = ask("status", "--porcelain", "--untracked-files=no", "--", *MEASURED_FROM)
+    return Source(ask("rev-parse", "HEAD"), dirty=changed != "")  # None: git cannot say
 
 
 def _nvidia_smi(fields: str) -> str | None:

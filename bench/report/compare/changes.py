@@ -14,7 +14,7 @@ from statistics import mean
 from bench.cases.case import BASELINE, Case
 from bench.judging import precision
 from bench.judging.verdicts import UNPAIRED_ERROR, Interval, Verdict, unpaired, verdict
-from bench.records.run import SUITE, CaseResult, Run
+from bench.records.run import SUITE, UNKNOWN, CaseResult, Run
 
 MARGIN = 0.10  # a change that two runs can tell from one between hours
 
@@ -53,9 +53,10 @@ class Summary:
 def comparable(first: Run, other: Run) -> bool:
     """Whether a verdict would speak of the code: not of two machines, nor of two ways to measure.
 
-    Kernels of a run that was filled in have a process each.
+    Kernels of a run that was filled in have a process each, beside the scan of the harness.
     """
-    same_way = (first.harness is None) == (other.harness is None)
+    harness = first.harness
+    same_way = harness == other.harness and (harness is None or harness.is_known)
     return same_way and not first.machine.differing(other.machine)
 
 
@@ -65,7 +66,8 @@ def changes(first: Run, other: Run) -> dict[Case, Change]:
     both = [case for case in one if case in another]
     fixed: set[Case] = set()
     if first.compiler == other.compiler:
-        same_suite = first.versions.get(SUITE) == other.versions.get(SUITE)
+        suite = first.versions.get(SUITE)
+        same_suite = suite == other.versions.get(SUITE) != UNKNOWN
         same_code = same_suite and first.source.is_known and first.source == other.source
         fixed = {case.group for case in both if _is_fixed(case, one, another, same_code)}
     return {case: _change(case, one, another, case.group in fixed) for case in both}

@@ -40,8 +40,9 @@ def main(
 ) -> int:
     """Print what changed in the wanted cases, and write it as a page.
 
-    The exit status is 1 if a case has the verdict `fail_on`. Raises ResultError for files that do
-    not compare, have no wanted case, or, with `fail_on`, none with a verdict.
+    With `fail_on` the exit status is 1 if a case has that verdict, or lost its time. Raises
+    ResultError for files that do not compare, have no wanted case, or, with `fail_on`, none with a
+    verdict.
     """
     found = comparison.read(paths, wanted)
     console.print(*found.introductions, sep="\n", markup=False)
@@ -52,9 +53,11 @@ def main(
     except OSError as error:  # the verdicts stand without it
         console.print(f"No page: {error}", markup=False)
     verdicts = {change.verdict for changes in found.changes for change in changes.values()}
-    if fail_on and not verdicts:
+    if not fail_on:
+        return 0
+    if not verdicts and not found.lost:
         raise ResultError(f"no case has a verdict, so none can be {fail_on}")
-    return int(fail_on in verdicts)
+    return int(fail_on in verdicts or bool(found.lost))
 
 
 def _shown(found: Comparison) -> Iterator[Table | str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cases.case import Case, Wanted
+from bench.cases.workloads import Workload
 from bench.records import store
 from bench.records.run import CaseResult, Run
 from bench.records.store import ResultError
@@ -51,6 +52,16 @@ class Comparison:
         return self.changes[1] if len(self.runs) == 2 else {}
 
     @property
+    def lost(self) -> dict[Case, CaseResult]:
+        """What the last run found wrong, or failed, where the first has a time."""
+        both = ((case, results[0], results[-1]) for case, results in self.cases.items())
+        return {
+            case: last
+            for case, first, last in both
+            if first and first.visits and last and last.status in ("wrong", "failed")
+        }
+
+    @property
     def several_machines(self) -> bool:
         """Whether they were measured on more than one."""
         first, *others = (run.machine for run in self.runs)
@@ -91,12 +102,19 @@ def _changes(first: Run, other: Run) -> Mapping[Case, Change]:
 
 def _check_unique_names(paths: Sequence[Path], runs: Sequence[Run]) -> None:
     """One name with two shapes would put two problems on one line."""
-    known: dict[str, tuple[object, Path]] = {}
+    known: dict[str, tuple[Workload, Path]] = {}
     for path, run in zip(paths, runs, strict=True):
         for workload in {result.case.workload for result in run.cases}:
             before, where = known.setdefault(workload.name, (workload, path))
             if before != workload:
-                raise ResultError(f"{path}: {workload}; but {where} has {before}")
+                raise ResultError(
+                    f"{where} and {path} have two shapes named {workload.name}, "
+                    f"{_sizes(before)} and {_sizes(workload)}; expected one"
+                )
+
+
+def _sizes(workload: Workload) -> str:
+    return ",".join(f"{axis}={getattr(workload, axis)}" for axis in "TBIHO")
 
 
 def _introductions(paths: Sequence[Path], runs: Sequence[Run]) -> Iterator[str]:
@@ -113,11 +131,17 @@ def _apart(first: Run, run: Run) -> str:
     if differing := first.machine.differing(run.machine):
         return f"; another machine ({', '.join(differing)}): no verdict"
     if not comparable(first, run):
-        return "; one of them was filled in by `history --measure`, the other not: no verdict"
-    circumstances = [
-        name for name in CIRCUMSTANCES if getattr(first.machine, name) != getattr(run.machine, name)
+        return "; filled in by `history --measure`, or by another tree: no verdict"
+    before, after = _known(first), _known(run)
+    names = dict.fromkeys((*CIRCUMSTANCES, *sorted(before.keys() | after.keys())))
+    differing = [
+        f"{name} ({before.get(name, 'none')}, here {after.get(name, 'none')})"
+        for name in names
+        if before.get(name) != after.get(name)
     ]
-    packages = first.versions.keys() | run.versions.keys()
-    changed = [p for p in packages if first.versions.get(p) != run.versions.get(p)]
-    differing = [*circumstances, *sorted(changed)]
     return f"; differs in {', '.join(differing)}" if differing else ""
+
+
+def _known(run: Run) -> dict[str, str]:
+    """What may differ between runs of one machine."""
+    return run.versions | {name: getattr(run.machine, name) or "none" for name in CIRCUMSTANCES}

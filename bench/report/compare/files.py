@@ -60,7 +60,8 @@ def _meant(name: str, machine: Callable[[], str]) -> Iterator[list[Filed]]:
 
 def _named(name: str) -> list[Filed]:
     """The run whose file has this name, published or not."""
-    paths = [path for path in store.ROOT.glob(f"**/{store.FILES}") if path.stem == name]
+    folders = (folder for folder in store.ROOT.glob("**/") if folder.is_dir())
+    paths = [path for folder in folders for path in store.runs(folder) if path.stem == name]
     if len(paths) > 1:
         listed = ", ".join(map(str, sorted(paths)))
         raise ResultError(f"compare got {name!r}, which {listed} have; expected one path")

@@ -51,7 +51,8 @@ def sections(found: Comparison) -> Iterator[Section]:
         yield machines.section(found.cases)
     if changed := found.changed:
         in_order = sorted(changed, key=lambda case: -abs(changed[case].interval.estimate))
-        yield Section("On the whole", [_in_words(changed)], table=_headline(changed))
+        prose = [_in_words(changed), listed(_lost(found))] if found.lost else [_in_words(changed)]
+        yield Section("On the whole", prose, table=_headline(changed))
         drawings = [forest.draw(in_order, changed)]
         cases = pd.DataFrame(map(tables.names, changed))
         throughout = constant_columns(cases, tables.GROUP)
@@ -65,6 +66,12 @@ def _in_words(found: Mapping[Case, Change]) -> str:
     count = Counter(each.verdict for each in found.values())
     counts = ", ".join(f"{count[verdict]} {verdict}" for verdict in Verdict if count[verdict])
     return f"Of {len(found)} cases, at a margin of {percent(MARGIN)}: {counts}."
+
+
+def _lost(found: Comparison) -> Iterator[str]:
+    """What is worse than slower."""
+    for case, result in found.lost.items():
+        yield f"**{result.status.upper()}**: {plain(str(case))}: {plain(result.reason)}"
 
 
 def _headline(found: Mapping[Case, Change]) -> Table:

@@ -44,6 +44,8 @@ def load(machine: str, suite: str | None) -> History:
     if not runs:
         raise ResultError(f"{_places(machine)}: no runs of this machine; `bench run` makes some")
     subjects = commits.of_branch(REPOSITORY)
+    if not subjects:
+        raise ResultError("git has no commits here; expected a checkout of what was measured")
     usable = [run for run in runs if run.source.is_known and run.source.commit in subjects]
     suite = suite or Counter(run.suite for run in usable or runs).most_common(1)[0][0]
     if suite not in (found := {run.suite for run in runs}):

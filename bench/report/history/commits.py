@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bench.cases.fields import printable
-from bench.records.git import git
+from bench.records import git
 
 # Without those that came by a merge: of commits beside each other neither is the other's past, so a
 # step between them would be laid to the wrong one. `-z`: a subject has any character but NUL.
@@ -12,5 +12,5 @@ LOG = ("log", "--first-parent", "--reverse", "--no-show-signature", "-z", "--for
 
 def of_branch(repository: Path) -> dict[str, str]:
     """The subject of each, the oldest first, along first parents; none outside a checkout."""
-    log = git(repository, *LOG) or ""
+    log = git.output(repository, *LOG) or ""
     return dict(printable(each).split(" ", 1) for each in log.split("\0") if each)

@@ -29,8 +29,9 @@ and by more than {percent(MARGIN)} in the ratio to {BASELINE}, which the machine
 time of {BASELINE} itself, and of all kernels where it is not one program in every run, has to
 change by more than {percent(MARGIN_OF_HOURS)}, for an hour has a speed of its own. The interval is
 that of a t test, a run counting as one, and assumes that the place of the step is known. A step of
-{BASELINE} is also one of every ratio to it, the other way and as large: those are not listed. Where
-every kernel of a problem has a step in its ratio, look at the time of {BASELINE} first."""
+{BASELINE} is also one of every ratio to it, the other way: what it explains of a ratio's step, to
+within {percent(MARGIN_OF_HOURS)}, is not listed. Where every kernel of a problem has a step in its
+ratio, look at the time of {BASELINE} first."""
 DRAWING = f"""\
 Left the ratio to {BASELINE} of the same run, right the time; vertical bars are 95 % intervals over
 a run's visits. A label stands at the first run of a commit. Runs of another machine or compiler are

@@ -24,7 +24,8 @@ def section(cold: ColdStarts, path: Path) -> Section:
         f"Calls of a new process over its later ones ({plain(problem.workload.name)}, "
         f"{problem.scope}, {problem.phase}, {problem.dtype}), each the median of {processes} "
         "processes; one possible cause is taken away at a time. Before call 1 the program was "
-        "called once, and its outputs held against the oracle. `pages` are those that the system "
+        "called once and its outputs held against the oracle, unless the treatment says otherwise. "
+        "`pages` are those that the system "
         f"had to map during call 1. Samples: {link(path.name, f'cold/{path.name}')}."
     )
     columns = {

@@ -8,6 +8,7 @@ from helpers.trees import copy_of_kernels
 from rich.console import Console
 
 from bench.gate import fill
+from bench.records.facts import Source
 from bench.records.store import ResultError
 from bench.workers.unpacked import COMMIT, ROOT
 
@@ -18,6 +19,7 @@ RUN = ["run", "--suite", "smoke"]
 def commits(tmp_path, monkeypatch):
     """Of a repository, the oldest first; the third has a kernel, the fourth another one."""
     monkeypatch.setattr(fill, "HARNESS", tmp_path)
+    monkeypatch.setattr(fill.host, "source", lambda: Source("5" * 40, dirty=False))
     monkeypatch.chdir(tmp_path)
     repository(tmp_path, ["0", "1"])
     copy_of_kernels(tmp_path)
@@ -107,3 +109,21 @@ def test_revisions_that_git_does_not_know_are_one_sentence(commits):
 def test_nothing_is_left_in_the_repository(commits, measured, tmp_path):
     fill.main("HEAD~1..HEAD", (), RUN, Console())
     assert subprocess.check_output(["git", "-C", str(tmp_path), "status", "--porcelain"]) == b""
+
+
+def test_a_tree_with_local_changes_fills_in_nothing(commits, measured, monkeypatch):
+    """They would be in no line's name."""
+    monkeypatch.setattr(fill.host, "source", lambda: Source("5" * 40, dirty=True))
+    with pytest.raises(ResultError, match="--measure needs a tree without local changes"):
+        fill.main("HEAD~1..HEAD", (), RUN, Console())
+    assert measured == []
+
+
+def test_commits_of_another_branch_are_refused(commits, measured, tmp_path):
+    """Their runs would be no part of this branch's history."""
+    git(tmp_path, "checkout", "--quiet", "-b", "side", "HEAD~1")
+    name = commit(tmp_path, "Aside")
+    git(tmp_path, "checkout", "--quiet", "-")
+    with pytest.raises(ResultError, match=r"expected commits of the branch checked out"):
+        fill.main(f"HEAD~1..{name}", (), RUN, Console())
+    assert measured == []

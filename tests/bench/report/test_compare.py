@@ -178,7 +178,8 @@ def test_a_busier_hour_is_the_same_machine_and_other_circumstances_are_named(cap
     other = dataclasses.replace(other, versions={"jax": "9", "flax": "1"})
     out = printed(capsys, run(scaled(1.0)), other)
     assert re.search(r"relu scan .* SLOWER", out) and out.count("differs in") == 1
-    assert re.search(r"^B: .*; differs in os, flax, jax", out, re.M)
+    differing = r"os \(Linux, here Linux 9\), flax \(none, here 1\), jax \(1.2.3, here 9\)"
+    assert re.search(rf" B: .*; differs in {differing} ", " ".join(out.split()))
 
 
 @pytest.mark.parametrize(("dirty", "said"), [(True, " with local changes"), (False, "")])
@@ -190,7 +191,10 @@ def test_a_file_is_introduced_by_its_date_and_commit(dirty, said, capsys):
 def test_another_workload_of_the_same_name_is_refused():
     impostor = timed(dataclasses.replace(mission(50), H=512), "scan", 4.0)
     paths = [filed(TYPICAL), filed(run(impostor))]
-    with pytest.raises(ResultError, match=r"H=512.* but .*\.json has .*H=256"):
+    with pytest.raises(
+        ResultError,
+        match=r"json and .*json have two shapes named mission-T50, T=50.*H=256.* and .*H=512",
+    ):
         command.main(paths, Console())
 
 
@@ -334,3 +338,34 @@ def test_a_name_from_a_file_is_no_markup(capsys):
     introductions = re.findall(r"^[AB]: results/.*", out, re.M)
     assert len(introductions) == 2 and out.count("[red]x[/red]") == 4
     assert all("[red]x[/red] CPU (zen4), 2 cores (cpu)" in line for line in introductions)
+
+
+def test_what_became_wrong_is_said_and_fails_where_slower_does(capsys):
+    """It has no time any more, and so no verdict."""
+    wrong = untimed(mission(50), "native", "wrong", "deviates by 3")
+    paths = [filed(beside_scan(1.0, 1.0)), filed(run(scaled(1.0), wrong))]
+    assert command.main(paths, Console(width=200), fail_on=Verdict.SLOWER) == 1
+    assert re.search(r"relu native +4.00 ms +wrong", capsys.readouterr().out)
+    text = Path("results/local/compare/compare.md").read_text()
+    assert "- **WRONG**: mission-T50 model forward float32 relu native: deviates by 3" in text
+
+
+def test_without_a_verdict_there_is_no_telling_what_is_slower():
+    paths = [filed(run(scaled(1.0))), filed(run(scaled(2.0), machine=machine(cores=1)))]
+    with pytest.raises(ResultError, match="no case has a verdict, so none can be SLOWER"):
+        command.main(paths, Console(), fail_on=Verdict.SLOWER)
+
+
+def test_runs_of_two_harnesses_have_no_verdict(capsys):
+    """Their scans are two programs, whatever commit the kernels are of."""
+    one, other = (Source(digit * 40, dirty=False) for digit in "12")
+    filled = run(scaled(1.0), harness=one)
+    assert changes.comparable(filled, run(scaled(2.0), harness=one))
+    assert not changes.comparable(filled, run(scaled(2.0), harness=other))
+    assert "no verdict" in printed(capsys, filled, run(scaled(2.0)))
+
+
+def test_the_same_commit_of_a_users_kernels_under_an_unknown_suite_is_not_the_same_code():
+    theirs = {"versions": {"recurrent-kernels": "unknown commit"}}
+    found = changes.changes(beside_scan(1.0, 1.0, **theirs), beside_scan(1.3, 1.0, **theirs))
+    assert [each.by_ratio for each in found.values()] == [False, False]
