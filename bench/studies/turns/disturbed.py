@@ -67,15 +67,15 @@ def _turn(subject: Subject) -> tuple[float, float]:
     return tenth_percentile(samples), max(waited, 0.0) / (time.perf_counter() - start)
 
 
-def waited_s() -> float:
-    """For how long this process's threads were ready to run, and had no core; all together.
+def waited_s(process: Path = Path("/proc/self")) -> float:
+    """For how long a process's threads were ready to run, and had no core; all together.
 
     Raises ResultError where the system does not count it.
     """
-    if not Path("/proc/self/schedstat").exists():
-        raise ResultError("this system does not say how long threads wait: no /proc/self/schedstat")
+    if not (process / "schedstat").exists():
+        raise ResultError(f"this system does not say how long threads wait: no {process}/schedstat")
     waited = 0
-    for task in Path("/proc/self/task").iterdir():
+    for task in (process / "task").iterdir():
         try:
             waited += int((task / "schedstat").read_text().split()[1])
         except (FileNotFoundError, ProcessLookupError):  # a thread that has ended

@@ -142,6 +142,7 @@ def test_any_number_of_files_pairs_cases_and_keeps_the_odd_ones(capsys):
     assert "absent" in out and "emulated" in out
     (head,) = (line for line in out.splitlines() if line.strip().startswith("case "))
     assert all(f"{label}: Some CPU" in head for label in "ABC")
+    assert "is faster than A" not in out
 
 
 def test_files_are_lettered_and_then_numbered(capsys):
@@ -262,6 +263,11 @@ def test_without_names_they_are_the_latest_two_whole_runs_of_the_latest_suite_th
     at(4).write_text("{}")
     at(8, machine=machine(cores=1))
     assert files.chosen([], here) == [first, second]
+
+
+def test_two_runs_are_enough():
+    paths = [at(2), at(3)]
+    assert files.chosen([], here) == paths
 
 
 def test_fewer_than_two_are_nothing_to_compare():

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import psutil
@@ -165,6 +166,44 @@ def test_a_visit_beside_a_process_that_has_ended_does_not_count():
         psutil.Process().children()[-1].kill()
         while psutil.Process().children()[-1].status() != psutil.STATUS_ZOMBIE:
             pass
+
+
+def test_waiting_is_that_of_all_threads_in_nanoseconds(tmp_path):
+    """Of time on a core, time without one and turns, it is the second; a thread may have ended."""
+    (tmp_path / "schedstat").touch()
+    for thread, numbers in {"1": "9000000000 1500000000 7", "2": "8000000000 500000000 3"}.items():
+        (tmp_path / "task" / thread).mkdir(parents=True)
+        (tmp_path / "task" / thread / "schedstat").write_text(f"{numbers}\n")
+    (tmp_path / "task" / "0").mkdir()
+    assert disturbed.waited_s(tmp_path) == 2.0
+    with pytest.raises(ResultError, match="does not say how long threads wait: no /nowhere"):
+        disturbed.waited_s(Path("/nowhere"))
+
+
+def test_a_turn_has_the_share_of_it_that_was_waited(monkeypatch):
+    moments, waits = iter([10.0, 14.0]), iter([3.0, 5.0])
+    monkeypatch.setattr(disturbed.time, "perf_counter", lambda: next(moments))
+    monkeypatch.setattr(disturbed, "waited_s", lambda: next(waits))
+    monkeypatch.setattr(disturbed.clock, "sample", lambda call, turn_s: (0.3, 0.3))
+    assert disturbed._turn(Subject(lambda: None, lambda outputs: ())) == (0.3, 0.5)
+
+
+def test_subjects_alternate_and_the_other_process_is_paused_in_visits_alone(monkeypatch):
+    pauses, order = [], []
+    one, two = (Subject(lambda: None, lambda outputs: ()) for _ in range(2))
+    monkeypatch.setattr(disturbed, "_turn", lambda subject: order.append(subject) or (1.0, 0.0))
+    monkeypatch.setattr(disturbed, "BLOCKS", 3)
+    disturbed._visit((one, two), lambda: 0.0)
+    assert order == [one, two, two, one, one, two]
+
+    @contextmanager
+    def another():
+        yield lambda pause: pauses.append(pause) or nullcontext()
+
+    monkeypatch.setattr(disturbed, "_another_process", another)
+    monkeypatch.setattr(disturbed, "GROUPS", ((TINY,),))
+    monkeypatch.setattr(disturbed, "VISITS", 2)
+    assert len(list(disturbed.visits())) == 4 and pauses == [True, False, True, False]
 
 
 def test_visits_alone_and_beside_the_other_process_alternate(monkeypatch, tmp_path):
