@@ -88,6 +88,7 @@ def test_precise_is_two_percent_of_the_ratio_to_the_baseline():
     assert precision.is_precise([steady, beside(0.02)], "scan")
     assert not precision.is_precise([steady, beside(0.06)], "scan")
     assert not precision.is_precise([steady], "native"), "without a baseline times count"
+    assert not precision.is_precise([steady], "scan"), "nor is a baseline alone its own measure"
 
 
 @pytest.mark.parametrize(("reach", "doubts"), [(0.09, 0), (0.11, 1)])

@@ -69,6 +69,12 @@ def test_ticks_are_inside_in_order_and_apart(start, decades):
     assert all(log10(b / a) >= axes.APART * decades for a, b in pairwise(found))
 
 
+def test_ticks_ascend_within_a_decade_from_1():
+    for factors in axes.LADDER:
+        assert factors[0] == 1 and factors[-1] < 10
+        assert all(a < b for a, b in pairwise(factors))
+
+
 def test_there_are_as_many_ticks_as_fit():
     assert axes.ticks(0.9, 600.0) == [1, 2, 5, 10, 20, 50, 100, 200, 500]
     assert axes.ticks(0.6, 2.2) == pytest.approx([0.7, 1, 1.5, 2])

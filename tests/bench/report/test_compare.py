@@ -218,6 +218,19 @@ def test_the_headline_has_the_mean_change_and_the_verdicts_by_pass_and_kernel(ca
     assert "SAME: 1 of 2 cases." in out
 
 
+def test_the_headline_is_in_order_of_passes_and_then_of_kernels():
+    cases = [
+        dataclasses.replace(scaled(1.0), case=dataclasses.replace(SCAN, phase=phase, kernel=kernel))
+        for phase, kernel in (("train", "native"), ("forward", "scan"), ("forward", "native"))
+    ]
+    found = changes.summaries(changes.changes(run(*cases), run(*cases)))
+    assert [(each.phase, each.kernel) for each in found] == [
+        ("forward", "scan"),
+        ("forward", "native"),
+        ("train", "native"),
+    ]
+
+
 def test_the_largest_change_comes_first_and_what_lost_its_time_last(capsys):
     kernels = ("scan", "native", "unrolled", "pallas")
     before = [
@@ -271,8 +284,9 @@ def test_two_runs_are_enough():
 
 
 def test_fewer_than_two_are_nothing_to_compare():
-    with pytest.raises(ResultError, match=r"compare got 1 run, .*; expected none, two or more"):
-        files.chosen([str(at(1))], here)
+    alone = at(1)
+    with pytest.raises(ResultError, match=f"^compare got 1 run, {alone}; expected none, two or"):
+        files.chosen([str(alone)], here)
     with pytest.raises(
         ResultError, match="some-machine: no two whole runs of one suite; `bench run`"
     ):
@@ -290,6 +304,11 @@ def test_a_folder_stands_for_its_latest_whole_run_of_a_suite_that_all_have():
 
 def replace_run(machine_, started):
     return dataclasses.replace(TYPICAL, machine=machine_, started=started)
+
+
+def test_files_that_are_named_may_be_of_two_suites():
+    paths = [at(2), at(4, suite="smoke")]
+    assert files.chosen(list(map(str, paths)), here) == paths
 
 
 def test_folders_without_a_suite_in_common_are_refused():

@@ -1,5 +1,6 @@
 """What changed, as a page."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -109,6 +110,28 @@ def test_three_runs_are_three_columns_and_a_case_may_lack_a_time():
     text, _ = compared(TYPICAL, TYPICAL, BEFORE)
     heads = [line for line in text.splitlines() if line.startswith("| kernel")]
     assert [cell.strip() for cell in heads[0].split("|")][7:10] == ["A", "B", "C"]
+
+
+def test_of_three_runs_too():
+    text, _ = compared(BEFORE, BEFORE, AFTER)
+    assert "+50.0 % SLOWER" in text.partition("## Against the first")[2]
+
+
+def test_what_varies_has_a_column():
+    other = timed(mission(1), "native", 2.0), timed(mission(1), "scan", 2.0)
+    text, _ = compared(run(SCAN, FAST, *other), run(SCAN, FAST, *other))
+    head = text.partition("compare.svg)")[2].strip().splitlines()[0]
+    assert [cell.strip() for cell in head.split("|")][1:4] == ["kernel", "workload", "verdict"]
+
+
+def test_without_a_page_the_verdicts_stand(capsys, tmp_path):
+    """As on a disk that is full."""
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "local").write_text("no folder")
+    paths = [store.create(each, publish=True) for each in (BEFORE, AFTER)]
+    assert command.main(paths, Console(width=200)) == 0
+    out = capsys.readouterr().out
+    assert "SLOWER" in out and re.search(r"^No page: .+", out, re.M)
 
 
 def test_of_several_runs_each_is_judged_against_the_first():

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager, nullcontext
+from math import log
 from pathlib import Path
 
 import psutil
@@ -35,7 +36,9 @@ def frame(section):
 
 def test_first_calls_are_shown_over_later_ones():
     starts = [
-        ColdStart(TINY, "as it comes", (first, 2.0, *(1.5,) * 4, *(1.0,) * 30), (pages, *(0,) * 35))
+        ColdStart(
+            TINY, "as it comes", (first, 2.0, 1.4, 1.6, 1.4, 1.6, *(1.0,) * 30), (pages, *(0,) * 35)
+        )
         for first, pages in ((3.0, 10), (9.0, 30), (4.0, 20))
     ]
     (row,) = (
@@ -45,7 +48,7 @@ def test_first_calls_are_shown_over_later_ones():
         .to_numpy()
         .tolist()
     )
-    assert row == ["scan", "as it comes", 4.0, 2.0, 1.5, 1.0, 20.0]
+    assert row == ["scan", "as it comes", 4.0, 2.0, pytest.approx(1.5), 1.0, 20.0]
 
 
 def test_a_process_measures_its_first_calls_and_their_page_faults(monkeypatch):
@@ -107,6 +110,14 @@ def test_turns_that_waited_are_left_out_by_marks_alone():
     assert rows.loc[("native", "whole turns"), "time"] == pytest.approx(0)
     assert rows.loc[("native", "whole turns"), "ratio"] == pytest.approx(0)
     assert (rows.favour == 0).all()
+
+
+def test_the_spread_of_visits_is_that_of_their_ratios_beside_the_other():
+    alone = [visits(False, (2e-3,) * 6) for _ in range(3)]
+    beside = [visits(True, (level,) * 6) for level in (1e-3, 2e-3, 4e-3)]
+    study = Disturbed(**ORIGIN, visits=(*alone, *beside))
+    rows = frame(disturbed_section.section(study, Path("x.json"))).set_index(["kernel", "by"])
+    assert rows.loc[("native", "all turns"), "sd"] == pytest.approx(log(2))
 
 
 def test_where_too_few_turns_are_whole_all_of_them_count():
