@@ -159,6 +159,7 @@ def test_a_kernel_made_slower_fails_the_gate(repository):
     assert "SLOWER" in printed and record.base[:12] in printed
     summary = (repository.parent / "summary.md").read_text()
     assert record.base[:12] in summary and summary.count("SLOWER") == 2
+    assert "| workload" in summary and "| kernel" in summary
     assert nothing_left(repository)
 
 

@@ -375,6 +375,13 @@ def test_what_became_wrong_is_said_and_fails_where_slower_does(capsys):
     assert "- **WRONG**: mission-T50 model forward float32 relu native: deviates by 3" in text
 
 
+def test_it_is_the_last_run_that_counts():
+    wrong = untimed(mission(50), "native", "wrong", "deviates by 3")
+    paths = [filed(beside_scan(1.0, 1.0)), filed(run(scaled(1.0), wrong))]
+    paths.append(filed(beside_scan(1.0, 1.0)))
+    assert command.main(paths, Console(), fail_on=Verdict.SLOWER) == 0
+
+
 def test_without_a_verdict_there_is_no_telling_what_is_slower():
     paths = [filed(run(scaled(1.0))), filed(run(scaled(2.0), machine=machine(cores=1)))]
     with pytest.raises(ResultError, match="no case has a verdict, so none can be SLOWER"):

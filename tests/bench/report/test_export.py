@@ -54,6 +54,10 @@ def test_a_run_without_times_has_the_columns_too(path, samples):
     assert empty.empty
 
 
+def test_turns_are_what_it_gives_unless_asked_for_samples(path):
+    assert "rounds" in export.rows([path]).columns and "rounds" in bench.load(path).columns
+
+
 def test_samples_are_a_row_each(path, capsys):
     found = bench.load(path, samples=True)
     assert list(found["round"][:4]) == [0, 1, 2, 0]
