@@ -125,6 +125,12 @@ def ladder(session: nox.Session) -> None:
 
 
 @shared
+def parts(session: nox.Session) -> None:
+    """Measure what a training step of the native kernel is made of, for every cell."""
+    run(session, "python", "-m", "bench", "parts", *session.posargs)
+
+
+@shared
 def turns(session: nox.Session) -> None:
     """What makes one turn longer than the next: cold starts, and others on the same cores."""
     run(session, "python", "-m", "bench", "turns", *session.posargs)

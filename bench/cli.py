@@ -11,8 +11,8 @@ from pathlib import Path
 
 from bench import commands
 from bench.arguments import SEVERAL, count, seconds, shape
-from bench.cases.case import ACTIVATIONS, PASSES
-from bench.cases.workloads import SUITES
+from bench.cases.case import CELLS, PASSES
+from bench.cases.suites import SUITES
 from bench.contenders.names import DEFAULT, NAMES
 from bench.records.store import ROOT, ResultError
 from kernels.names import KERNELS
@@ -23,6 +23,7 @@ PUBLISH = f"file under {ROOT}/ instead of {ROOT}/local/"
 BUDGET = "of the whole run, at most (default: what intervals need, then up to 12 a problem)"
 Command = Callable[[argparse.Namespace], int]
 OWN = "kernels of your own: package.module:NAME, each a kernels.contract.Kernel"
+USUAL_CELLS = "relu; in the suite default at fewer shapes gru and lstm too"
 PATIENCE = "seconds to compile a case, after which it is given up as hanging (300)"
 TRIALS = 6  # of the 18 cases that the suite "gate" has on a CPU: 108 comparisons of equals
 
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_regress(parsers.add_parser("regress", help="this tree against a revision, with verdicts"))
     _add_adding(parsers.add_parser("adding", help="train the adding problem with every kernel"))
     _add_ladder(parsers.add_parser("ladder", help="the native kernel, one idea after the other"))
+    _add_parts(parsers.add_parser("parts", help="what a step of the native kernel is made of"))
     _add_turns(parsers.add_parser("turns", help="what makes one turn longer than the next"))
     _add_compare(parsers.add_parser("compare", help="what changed between runs"))
     _add_history(parsers.add_parser("history", help="times over the commits, steps marked"))
@@ -88,7 +90,12 @@ def _add_selection(
     )
     dtypes = f"some of {', '.join(MEASURED)} (default: float32, on a GPU bfloat16 too)"
     parser.add_argument("--dtype", **SEVERAL, choices=MEASURED, metavar="DTYPE", help=dtypes)
-    parser.add_argument("--activation", choices=ACTIVATIONS, default="relu")
+    cells = (
+        f"some of {', '.join(CELLS)} (default: relu; suite default: fewer shapes of gru, lstm too)"
+    )
+    parser.add_argument(
+        "--cell", **SEVERAL, dest="cells", choices=CELLS, metavar="CELL", help=cells
+    )
     parser.add_argument("--publish", action="store_true", help=PUBLISH)
     parser.add_argument("--list", action="store_true", help="print the cases, measure nothing")
     parser.set_defaults(default_kernels=default, default_phases=PASSES[::2])
@@ -103,6 +110,10 @@ def _add_narrowing(parser: argparse.ArgumentParser) -> None:
     )
     dtypes = f"only some of {', '.join(MEASURED)}"
     parser.add_argument("--dtype", **SEVERAL, choices=MEASURED, metavar="DTYPE", help=dtypes)
+    cells = f"only some of {', '.join(CELLS)}"
+    parser.add_argument(
+        "--cell", **SEVERAL, dest="cells", choices=CELLS, metavar="CELL", help=cells
+    )
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -145,6 +156,11 @@ def _add_ladder(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=commands.ladder)
 
 
+def _add_parts(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--publish", action="store_true", help=PUBLISH)
+    parser.set_defaults(command=commands.parts)
+
+
 def _add_turns(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--publish", action="store_true", help=PUBLISH)
     parser.set_defaults(command=commands.turns)
@@ -163,7 +179,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_history(parser: argparse.ArgumentParser) -> None:
-    suite = "of the runs, with dtype and activation as in their files (default: the most frequent)"
+    suite = "of the runs, with dtype and cell as in their files (default: the most frequent)"
     parser.add_argument("--suite", help=suite)
     _add_narrowing(parser)
     span = "first measure the kernels of these commits, those that are not filled in yet"

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from bench.cases.case import BASELINE, Wanted
-from bench.cases.workloads import SUITES
+from bench.cases.suites import SUITES, Suite
 from bench.contenders.names import NAMES
 from bench.measuring.steps import Begin, Step
 from bench.records.run import Origin
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from bench.measuring.selection import Selection
     from bench.report.kinds import Kind
 
-DTYPES = {"cpu": ("float32",), "gpu": ("bfloat16", "float32")}  # measured by default
 PLATFORMS = {"cpu": "cpu", "gpu": "cuda"}
 WIDTH_OF_A_LOG = 120
 
@@ -113,24 +112,33 @@ def adding(arguments: argparse.Namespace) -> int:
     """Train the adding problem with every kernel."""
     from bench.studies.adding import cli
 
-    report = partial(_renew, Console(markup=False))
-    return cli.main(_command_line(arguments.argv), report, publish=arguments.publish)
+    return _study(cli.main, arguments)
 
 
 def ladder(arguments: argparse.Namespace) -> int:
     """Measure the native kernel, one idea after the other."""
     from bench.studies.ladder import cli
 
-    report = partial(_renew, Console(markup=False))
-    return cli.main(_command_line(arguments.argv), report, publish=arguments.publish)
+    return _study(cli.main, arguments)
+
+
+def parts(arguments: argparse.Namespace) -> int:
+    """Measure what a training step of the native kernel is made of, for every cell."""
+    from bench.studies.parts import cli
+
+    return _study(cli.main, arguments)
 
 
 def turns(arguments: argparse.Namespace) -> int:
     """What makes one turn longer than the next."""
     from bench.studies.turns import cli
 
+    return _study(cli.main, arguments)
+
+
+def _study(main: Callable[..., int], arguments: argparse.Namespace) -> int:
     report = partial(_renew, Console(markup=False))
-    return cli.main(_command_line(arguments.argv), report, publish=arguments.publish)
+    return main(_command_line(arguments.argv), report, publish=arguments.publish)
 
 
 def compare(arguments: argparse.Namespace) -> int:
@@ -162,7 +170,7 @@ def history(arguments: argparse.Namespace) -> int:
 
 
 def _wanted(arguments: argparse.Namespace) -> Wanted:
-    return Wanted(arguments.kernels, arguments.phases, arguments.dtype)
+    return Wanted(arguments.kernels, arguments.phases, arguments.dtype, arguments.cells)
 
 
 def _filling(arguments: argparse.Namespace, backend: str) -> list[str]:
@@ -171,8 +179,9 @@ def _filling(arguments: argparse.Namespace, backend: str) -> list[str]:
         raise ResultError("--measure is for kernels on a CPU; this process is on a GPU")
     if os.environ.get("XLA_FLAGS"):  # `_label` would file the runs aside
         raise ResultError("--measure expects no XLA_FLAGS, with which runs are of another suite")
-    if arguments.suite not in SUITES or arguments.dtype:
-        raise ResultError(f"--measure needs --suite, one of {', '.join(SUITES)}, and no --dtype")
+    if arguments.suite not in SUITES or arguments.dtype or arguments.cells:
+        suites = ", ".join(SUITES)
+        raise ResultError(f"--measure needs --suite, one of {suites}, no --dtype, and no --cell")
     if unknown := set(arguments.kernels or ()) - set(NAMES):
         raise ResultError(f"--measure got --kernels {min(unknown)!r}; expected {', '.join(NAMES)}")
     words = ["run", "--suite", arguments.suite, "--backend", backend]
@@ -216,10 +225,11 @@ def kinds() -> "tuple[Kind, ...]":
     from bench.gate import section as gate
     from bench.studies.adding import section as adding
     from bench.studies.ladder import section as ladder
+    from bench.studies.parts import section as parts
     from bench.studies.turns import cold_section as cold
     from bench.studies.turns import disturbed_section as disturbed
 
-    return adding.KIND, ladder.KIND, gate.KIND, cold.KIND, disturbed.KIND
+    return adding.KIND, ladder.KIND, parts.KIND, gate.KIND, cold.KIND, disturbed.KIND
 
 
 def _renew(console: Console, folder: Path) -> None:
@@ -263,18 +273,22 @@ def _command_line(words: Sequence[str]) -> str:
     return " ".join(("python -m bench", *words))
 
 
+def _suite(arguments: argparse.Namespace) -> Suite:
+    return Suite((arguments.shape,)) if arguments.shape else SUITES[arguments.suite]
+
+
 def _label(arguments: argparse.Namespace) -> str:
     """What a run is filed and reported under: runs of another kind do not replace it."""
-    suite = f"shape-{arguments.shape.name}" if arguments.shape else arguments.suite
+    name = f"shape-{arguments.shape.name}" if arguments.shape else arguments.suite
     flags = ("xla-flags",) if os.environ.get("XLA_FLAGS") else ()
-    activation = (arguments.activation,) if arguments.activation != "relu" else ()
-    return "-".join((suite, *(arguments.dtype or ()), *activation, *flags))
+    cells = _suite(arguments).label(arguments.cells)
+    return "-".join((name, *(arguments.dtype or ()), *cells, *flags))
 
 
 def _narrowed(arguments: argparse.Namespace) -> tuple[str, ...]:
     """The options that leave out some of what is measured by default.
 
-    Other shapes, dtypes and activations are not among them: they are filed under another name.
+    Other shapes, dtypes and cells are not among them: they are filed under another name.
     """
     chosen: dict[str, tuple[Sequence[str], Sequence[str]]] = {
         "--kernels": (arguments.kernels, arguments.default_kernels),
@@ -293,9 +307,7 @@ def _selected(arguments: argparse.Namespace, backend: str) -> dict[str, object]:
 
     return {
         "suite": _label(arguments),
-        "workloads": (arguments.shape,) if arguments.shape else SUITES[arguments.suite],
-        "dtypes": tuple(arguments.dtype or DTYPES[backend]),
+        "problems": _suite(arguments).problems(backend, arguments.dtype, arguments.cells),
         "kernels": (*arguments.kernels, *own.registered(arguments.own)),
         "phases": tuple(arguments.phases),
-        "activation": arguments.activation,
     }

@@ -7,16 +7,23 @@ from typing import no_type_check
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, Float
 
-from kernels.common import checks
+from kernels.common import arguments, checks
 from kernels.common.differentiation import Method, chunked_model, model, states
 from kernels.common.sharding import across_devices
-from kernels.contract import DTYPES, PRECISIONS, Kernel, Problem, current_platform
+from kernels.contract import (
+    DTYPES,
+    PRECISIONS,
+    Kernel,
+    Problem,
+    Recurrent,
+    Run,
+    State,
+    current_platform,
+)
 from kernels.registry import KERNELS, choose, fastest
-from reference import ACTIVATIONS, Params
-
-PARAMETER_AXES = {"w_xh": "I H", "w_hh": "H H", "b_h": "1? H", "w_ho": "H O", "b_o": "1? O"}
+from reference import CELLS, Params
 
 
 def available() -> dict[str, str | None]:
@@ -25,9 +32,7 @@ def available() -> dict[str, str | None]:
     return {name: kernel.unavailable(platform) for name, kernel in KERNELS.items()}
 
 
-def auto(
-    *, T: int, B: int, H: int, dtype: str, activation: str = "relu", precision: str = "full"
-) -> str:
+def auto(*, T: int, B: int, H: int, dtype: str, cell: str = "relu", precision: str = "full") -> str:
     """The name of the kernel that "auto" takes for such a problem on this machine.
 
     Raises ValueError for a size below 1, or an unknown name.
@@ -36,69 +41,78 @@ def auto(
     for axis, size in sizes.items():
         checks.positive(axis, size)
     checks.one_of("dtype", dtype, DTYPES)
-    return fastest(_problem(sizes, jnp.dtype(dtype), activation, precision))
+    return fastest(_problem(sizes, jnp.dtype(dtype), cell, precision))
 
 
 # The two public functions check their arguments themselves, in words a user reads; the checks
 # that jaxtyping adds in tests would only get in first. Hence `no_type_check`.
 @no_type_check
 def recurrence(
-    z: Float[Array, "T B H"],
-    w_hh: Float[Array, "H H"],
-    h0: Float[Array, "B H"] | None = None,
+    pre: Float[Array, "T B X"],
+    w_h: Float[Array, "H R"],
+    initial: Float[Array, "B H"] | State | None = None,
     *,
-    activation: str = "relu",
+    b_h: Float[Array, "..."] | None = None,
+    cell: str = "relu",
     precision: str = "full",
     kernel: str | Kernel = "auto",
-) -> Float[Array, "T B H"]:
-    """All hidden states h_t = act(z_t + h_{t-1} W_hh), from pre-activations z = x W_xh + b_h.
+) -> tuple[Float[Array, "T B H"], Float[Array, "B H"] | State]:
+    """All hidden states h, and the last state, from the pre-activations pre = x W_x + b.
+
+    `cell` is a name of `reference.CELLS`, whose slots give X, R and the size of `b_h`: the bias of
+    slots that x does not fill, zero without it. A state is h; for a cell that carries more beside
+    it, a tuple that begins with h. Without `initial` it is zero.
 
     Arrays share one dtype of bfloat16, float16, float32, float64, in which each state is stored;
-    products accumulate in float32 (float64 for float64). Without `h0` the state starts at zero.
-    `activation` is "relu" or "tanh"; `precision="tf32"` lets float32 products round their
-    operands to 11 significant bits, on hardware that has TF32. `kernel` is "auto", a name of
-    `available()` or a `kernels.contract.Kernel` of your own.
+    products accumulate in float32 (float64 for float64). `precision="tf32"` lets float32 products
+    round their operands to 11 significant bits, on hardware that has TF32. `kernel` is "auto", a
+    name of `available()` or a `kernels.contract.Kernel` of your own.
 
-    Raises TypeError for a wrong dtype; ValueError for a wrong shape, an unknown name, or a kernel
-    that cannot run this problem.
+    Raises TypeError for a wrong dtype or kind of argument; ValueError for a wrong shape, an unknown
+    name, or a kernel that cannot run this problem.
     """
-    named = {"z": (z, "T B H"), "w_hh": (w_hh, "H H")}
-    sizes = checks.arrays(named if h0 is None else named | {"h0": (h0, "B H")})
-    method = _method(sizes, z.dtype, activation, precision, kernel)
-    operands = w_hh, z, _initial_state(h0, sizes, z.dtype)
+    kind = arguments.cell(cell)
+    named = arguments.recurrent(kind, pre, w_h, b_h) | arguments.state(kind, initial)
+    sizes = checks.arrays(named)
+    method = _method(sizes, pre.dtype, cell, precision, kernel)
+    b_h = jnp.zeros(kind.own * sizes["H"], pre.dtype) if b_h is None else b_h
+    operands = Recurrent(w_h, b_h), pre, arguments.start(kind, initial, sizes, pre.dtype)
     with _explain_forward_mode():
-        return across_devices(partial(_recurrence, method), operands, results=(1,))[0]
+        h, last = across_devices(partial(_recurrence, method), operands, results=(1, 0))
+    return h, arguments.as_given(kind, last)
 
 
 @no_type_check
 def rnn(
     params: Params,
     x: Float[Array, "T B I"],
-    h0: Float[Array, "B H"] | None = None,
+    initial: Float[Array, "B H"] | State | None = None,
     *,
-    activation: str = "relu",
+    cell: str = "relu",
     precision: str = "full",
     kernel: str | Kernel = "auto",
     chunk: int | None = None,
-) -> tuple[Float[Array, "T B O"], Float[Array, "B H"]]:
-    """The whole model: outputs of every step and the last hidden state.
+) -> tuple[Float[Array, "T B O"], Float[Array, "B H"] | State]:
+    """The whole model: outputs of every step and the last state.
 
-    `params` has the fields of `reference.Params`. With `chunk` a gradient keeps one state every
-    `chunk` steps and computes the others again, so that its memory grows with T / chunk + chunk
-    (Chen et al., arXiv:1604.06174). Everything else, and what is raised, is as in `recurrence`.
+    `params` is a `reference.Params` of one layer in one direction; without a readout the outputs
+    are the states h. With `chunk` a gradient keeps one state every `chunk` steps and computes the
+    others again, so that its memory grows with T / chunk + chunk (Chen et al., arXiv:1604.06174).
+    Everything else, and what is raised, is as in `recurrence`.
     """
-    params = Params(*params)
-    named = {"x": (x, "T B I")}
-    named |= {name: (leaf, PARAMETER_AXES[name]) for name, leaf in params._asdict().items()}
-    sizes = checks.arrays(named if h0 is None else named | {"h0": (h0, "B H")})
+    kind = arguments.cell(cell)
+    params = arguments.one_layer(params)
+    named = {"x": (x, "T B I")} | arguments.weights(kind, params)
+    sizes = checks.arrays(named | arguments.state(kind, initial))
     if chunk is not None:
         checks.positive("chunk", chunk)
         sizes["T"] = chunk = min(chunk, max(sizes["T"], 1))  # all that the kernel sees at once
-    method = _method(sizes, x.dtype, activation, precision, kernel)
+    method = _method(sizes, x.dtype, cell, precision, kernel)
     run = partial(model, method) if chunk is None else partial(chunked_model, method, chunk)
-    operands = params, x, _initial_state(h0, sizes, x.dtype)
+    operands = params, x, arguments.start(kind, initial, sizes, x.dtype)
     with _explain_forward_mode():
-        return across_devices(run, operands, results=(1, 0))
+        y, last = across_devices(run, operands, results=(1, 0))
+    return y, arguments.as_given(kind, last)
 
 
 @contextmanager
@@ -110,37 +124,29 @@ def _explain_forward_mode() -> Iterator[None]:
         if "forward-mode" not in str(error):
             raise
         raise TypeError(
-            "this kernel has no forward-mode derivative: for jvp, jacfwd, linearize or hessian use "
+            "this kernel has no forward-mode derivative: for jvp, jacfwd or linearize use "
             "kernel='scan-autodiff'"
         ) from error
 
 
 def _method(
-    sizes: checks.Sizes, dtype: jnp.dtype, activation: str, precision: str, kernel: str | Kernel
+    sizes: checks.Sizes, dtype: jnp.dtype, cell: str, precision: str, kernel: str | Kernel
 ) -> Method:
-    problem = _problem(sizes, dtype, activation, precision)
-    return Method(choose(kernel, problem), activation, precision)
+    problem = _problem(sizes, dtype, cell, precision)
+    return Method(choose(kernel, problem), Run(CELLS[cell], precision))
 
 
-def _problem(sizes: checks.Sizes, dtype: jnp.dtype, activation: str, precision: str) -> Problem:
+def _problem(sizes: checks.Sizes, dtype: jnp.dtype, cell: str, precision: str) -> Problem:
     """On the current platform."""
-    checks.one_of("activation", activation, tuple(ACTIVATIONS))
+    arguments.cell(cell)
     checks.one_of("precision", precision, PRECISIONS)
     size = {axis: sizes[axis] for axis in "TBH"}
-    return Problem(
-        **size, dtype=dtype, activation=activation, precision=precision, platform=current_platform()
-    )
-
-
-def _initial_state(
-    h0: Float[ArrayLike, "B H"] | None, sizes: checks.Sizes, dtype: jnp.dtype
-) -> Float[Array, "B H"]:
-    return jnp.zeros((sizes["B"], sizes["H"]), dtype) if h0 is None else jnp.asarray(h0)
+    return Problem(**size, dtype=dtype, cell=cell, precision=precision, platform=current_platform())
 
 
 @partial(jax.jit, static_argnums=0)
 def _recurrence(
-    method: Method, w_hh: Float[Array, "H H"], z: Float[Array, "T B H"], h0: Float[Array, "B H"]
-) -> tuple[Float[Array, "T B H"]]:
+    method: Method, weights: Recurrent, pre: Float[Array, "T B X"], initial: State
+) -> tuple[Float[Array, "T B H"], State]:
     """`states` with its operands in the order of `across_devices`."""
-    return (states(method, z, w_hh, h0),)
+    return states(method, pre, weights, initial)

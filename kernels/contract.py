@@ -5,16 +5,19 @@ It may take the whole layer, too.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from reference import Params
+from reference import Readout, Weights
+from reference.cells import Cell
 
 DTYPES = ("bfloat16", "float16", "float32", "float64")
 PRECISIONS = ("full", "tf32")
+
+State = tuple[Float[Array, "B H"], ...]  # h, then what the cell carries beside it
 
 
 @dataclass(frozen=True)
@@ -25,98 +28,124 @@ class Problem:
     B: int
     H: int
     dtype: jnp.dtype
-    activation: str
+    cell: str
     precision: str
     platform: str  # "cpu", "gpu", ...: a kernel may run on one and not the other
 
 
+@dataclass(frozen=True)
+class Run:
+    """What is static about a call, under jit too."""
+
+    cell: Cell
+    precision: str
+
+
+class Recurrent(NamedTuple):
+    """The weights of the recurrence: of the last `from_h` slots, and of those x does not fill."""
+
+    w_h: Float[Array, "H R"]
+    b_h: Float[Array, "..."]
+
+
+class Steps(NamedTuple):
+    """What a forward pass gives. `saved` is the kernel's own business, for its backward pass.
+
+    Both h of a whole layer and `saved` hold no step where they are not kept.
+    """
+
+    h: Float[Array, "T B H"]
+    last: State
+    saved: Any = ()
+
+
 @runtime_checkable
 class Forward(Protocol):
-    """h_t = act(z_t + h_{t-1} W_hh), every state, rounded to the storage dtype once a step."""
+    """All states, from the pre-activations of the slots that x fills: x W_x and their biases.
+
+    Each state is rounded to the storage dtype once a step. What is saved is kept on demand.
+    """
 
     def __call__(
         self,
-        z: Float[Array, "T B H"],
-        w_hh: Float[Array, "H H"],
-        h0: Float[Array, "B H"],
+        run: Run,
+        pre: Float[Array, "T B X"],
+        weights: Recurrent,
+        initial: State,
         *,
-        activation: str,
-        precision: str,
-    ) -> Float[Array, "T B H"]: ...
+        keep: bool,
+    ) -> Steps: ...
 
 
 @runtime_checkable
 class Backward(Protocol):
-    """dz_t = (dh_t + dz_{t+1} W_hh^T) * act'(h_t), with act' computed from h itself."""
+    """The derivatives of every slot and of the initial state, from those of h and the last state.
+
+    `steps` are the forward half's own, kept.
+    """
 
     def __call__(
         self,
+        run: Run,
         dh: Float[Array, "T B H"],
-        h: Float[Array, "T B H"],
-        w_hh: Float[Array, "H H"],
-        *,
-        activation: str,
-        precision: str,
-    ) -> Float[Array, "T B H"]: ...
+        dlast: State,
+        steps: Steps,
+        weights: Recurrent,
+        initial: State,
+    ) -> tuple[Float[Array, "T B S"], State]: ...
 
 
-class LayerOutputs(NamedTuple):
-    """What a layer's forward pass gives; h is (0, B, H) where states are not kept."""
+class WholeGradients(NamedTuple):
+    """Of a layer's weights, its readout, its inputs and initial state: None where not needed."""
 
-    y: Float[Array, "T B O"]
-    h_last: Float[Array, "B H"]
-    h: Float[Array, "S B H"]
-
-
-class LayerGradients(NamedTuple):
-    """Of a layer's parameters, inputs (None where it is not needed) and initial state."""
-
-    params: Params
+    weights: Weights
+    readout: Readout
     x: Float[Array, "T B I"] | None
-    h0: Float[Array, "B H"]
+    initial: State | None
 
 
 @runtime_checkable
-class LayerForward(Protocol):
-    """`Forward` of z = x W_xh + b_h, and y = h W_ho + b_o. Biases are (H,) and (O,)."""
+class WholeForward(Protocol):
+    """y and the steps of a layer with its readout. Biases have one axis."""
 
     def __call__(
         self,
-        params: Params,
+        run: Run,
+        weights: Weights,
+        readout: Readout,
         x: Float[Array, "T B I"],
-        h0: Float[Array, "B H"],
+        initial: State,
         *,
-        activation: str,
-        precision: str,
-        keep_states: bool,
-    ) -> LayerOutputs: ...
+        keep: bool,
+    ) -> tuple[Float[Array, "T B O"], Steps]: ...
 
 
 @runtime_checkable
-class LayerBackward(Protocol):
-    """Every gradient, from those of y and of the last state. Biases are (H,) and (O,)."""
+class WholeBackward(Protocol):
+    """Every gradient, from those of y and of the last state. Biases have one axis."""
 
     def __call__(
         self,
-        params: Params,
+        run: Run,
+        weights: Weights,
+        readout: Readout,
         x: Float[Array, "T B I"],
-        h0: Float[Array, "B H"],
-        h: Float[Array, "T B H"],
+        initial: State,
+        steps: Steps,
         dy: Float[Array, "T B O"],
-        dh_last: Float[Array, "B H"],
+        dlast: State,
         *,
-        activation: str,
-        precision: str,
         with_dx: bool,
-    ) -> LayerGradients: ...
+        with_dinitial: bool,
+    ) -> WholeGradients: ...
 
 
 @dataclass(frozen=True)
-class Layer:
-    """The whole layer by the kernel itself, both ways."""
+class Whole:
+    """The whole layer and its readout by the kernel itself, both ways."""
 
-    forward: LayerForward
-    backward: LayerBackward
+    forward: WholeForward
+    backward: WholeBackward
 
 
 def no_objection(*_: object) -> None:
@@ -140,8 +169,9 @@ class Kernel:
         no_objection  # this problem, where it is available
     )
     emulated: Callable[[str], str | None] = no_objection  # it runs, but its speed means nothing
-    prepare: Callable[[], str | None] = no_objection  # to run here, once chosen: None, or why not
-    layer: Layer | None = None  # None: the layer is composed from the two halves and XLA's products
+    # To run a cell here, once chosen: None, or why not.
+    prepare: Callable[[str], str | None] = no_objection
+    whole: Whole | None = None  # None: the layer is composed from the two halves and XLA's products
 
 
 def current_platform() -> str:

@@ -5,16 +5,16 @@ a change of their meaning counts VERSION up, and `bench.workers.revision` then k
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
 import jax.numpy as jnp
 
 from kernels.api import recurrence, rnn
-from kernels.contract import Problem, current_platform
+from kernels.contract import Kernel, Problem, current_platform
 from kernels.registry import KERNELS
 from kernels.registry import why_not as _why_not
+from reference import CELLS
 
-VERSION = 1
+VERSION = 2
 
 
 def names() -> tuple[str, ...]:
@@ -23,10 +23,12 @@ def names() -> tuple[str, ...]:
 
 
 def why_not(
-    name: str, *, T: int, B: int, H: int, dtype: str, activation: str, precision: str
+    name: str, *, T: int, B: int, H: int, dtype: str, cell: str, precision: str
 ) -> str | None:
     """Why the kernel cannot run such a problem here, or None: it can, and is prepared."""
-    problem = Problem(T, B, H, jnp.dtype(dtype), activation, precision, current_platform())
+    if cell not in CELLS:
+        return f"there is no cell {cell!r} yet"
+    problem = Problem(T, B, H, jnp.dtype(dtype), cell, precision, current_platform())
     return _why_not(name, problem)
 
 
@@ -35,10 +37,26 @@ def emulated(name: str) -> str | None:
     return KERNELS[name].emulated(current_platform())
 
 
-def functions(name: str, *, activation: str, precision: str) -> Mapping[str, Callable]:
-    """`recurrence` of (z, w_hh, h0) gives h; `rnn` of (params, x, h0) gives y and the last state.
+def functions(kernel: str | Kernel, *, cell: str, precision: str) -> Mapping[str, Callable]:
+    """`recurrence` of (pre, w_h, b_h, state) and `rnn` of (params, x, state), both differentiable.
 
-    Both are differentiable; params are w_xh, w_hh, b_h, w_ho, b_o in any tuple.
+    The one gives (h, state), the other (y, state). A state is a tuple that begins with h; params is
+    ((((w_x, w_h, b), None),), (w, b)), in any tuples.
     """
-    options = {"kernel": name, "activation": activation, "precision": precision}
-    return {"recurrence": partial(recurrence, **options), "rnn": partial(rnn, **options)}
+    options = {"kernel": kernel, "cell": cell, "precision": precision}
+    alone = not CELLS[cell].carried
+
+    def given(state):
+        return state[0] if alone else state
+
+    def returned(outputs):
+        values, state = outputs
+        return values, (state,) if alone else state
+
+    def run_recurrence(pre, w_h, b_h, state):
+        return returned(recurrence(pre, w_h, given(state), b_h=b_h, **options))
+
+    def run_rnn(params, x, state):
+        return returned(rnn(params, x, given(state), **options))
+
+    return {"recurrence": run_recurrence, "rnn": run_rnn}

@@ -70,4 +70,8 @@ def _able(kernel: Kernel, label: str, problem: Problem) -> Kernel:
 
 
 def _why_not(kernel: Kernel, problem: Problem) -> str | None:
-    return kernel.unavailable(problem.platform) or kernel.unsupported(problem) or kernel.prepare()
+    return (
+        kernel.unavailable(problem.platform)
+        or kernel.unsupported(problem)
+        or kernel.prepare(problem.cell)
+    )

@@ -6,46 +6,62 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from kernels.common.numerics import dot
-from kernels.contract import Kernel, Problem
-from reference.cells.elman import activate, slope
+from kernels.common.numerics import accumulator, dot
+from kernels.contract import Kernel, Problem, Recurrent, Run, State, Steps
 
 
 def forward(
-    z: Float[Array, "T B H"],
-    w_hh: Float[Array, "H H"],
-    h0: Float[Array, "B H"],
+    run: Run,
+    pre: Float[Array, "T B X"],
+    weights: Recurrent,
+    initial: State,
     *,
-    activation: str,
-    precision: str,
+    keep: bool,
     unroll: int = 1,
-) -> Float[Array, "T B H"]:
+) -> Steps:
     """`kernels.contract.Forward`, `unroll` steps to each trip of the loop."""
+    cell, biases = run.cell, weights.b_h.reshape(run.cell.own, len(weights.w_h))
 
-    def step(h, z_t):
-        h = activate(z_t + dot(h, w_hh, precision), activation).astype(z.dtype)
-        return h, h
+    def step(before, pre_t):
+        from_x = jnp.split(pre_t, cell.from_x, axis=1)
+        product = dot(before[0], weights.w_h, run.precision)
+        after, saved = cell.advance(from_x, jnp.split(product, cell.from_h, axis=1), biases, before)
+        return after, (after, saved) if keep else (after[:1], ())
 
-    return jax.lax.scan(step, h0, z, unroll=unroll)[1]
+    last, ((h, *carried), saved) = jax.lax.scan(step, initial, pre, unroll=unroll)
+    return Steps(h, last, (tuple(carried), saved))
 
 
 def backward(
+    run: Run,
     dh: Float[Array, "T B H"],
-    h: Float[Array, "T B H"],
-    w_hh: Float[Array, "H H"],
+    dlast: State,
+    steps: Steps,
+    weights: Recurrent,
+    initial: State,
     *,
-    activation: str,
-    precision: str,
     unroll: int = 1,
-) -> Float[Array, "T B H"]:
+) -> tuple[Float[Array, "T B S"], State]:
     """`kernels.contract.Backward`, `unroll` steps to each trip of the loop."""
+    cell, w_back, wide = run.cell, weights.w_h.T, accumulator(dh.dtype)
+    carried, saved = steps.saved
+    after = (steps.h, *carried)
+    before = jax.tree.map(
+        lambda first, all: jnp.concatenate([first[None], all[:-1]]), initial, after
+    )
 
-    def step(dz, now):
-        dh_t, h_t = now
-        dz = slope(dh_t + dot(dz, w_hh.T, precision), h_t, activation).astype(dh.dtype)
-        return dz, dz
+    def step(dstate, now):
+        dh_t, *rest = jax.tree.map(lambda value: value.astype(wide), now)
+        dslots, (direct, *dcarried) = cell.step_vjp((dstate[0] + dh_t, *dstate[1:]), *rest)
+        dpre = jnp.concatenate(dslots, axis=1).astype(dh.dtype)
+        from_h = dpre[:, dpre.shape[1] - w_back.shape[0] :]
+        return (dot(from_h, w_back, run.precision) + direct, *dcarried), dpre
 
-    return jax.lax.scan(step, jnp.zeros_like(dh[0]), (dh, h), reverse=True, unroll=unroll)[1]
+    dlast = jax.tree.map(lambda value: value.astype(wide), dlast)
+    dinitial, dpre = jax.lax.scan(
+        step, dlast, (dh, saved, before, after), reverse=True, unroll=unroll
+    )
+    return dpre, jax.tree.map(lambda value: value.astype(dh.dtype), dinitial)
 
 
 def unsupported(problem: Problem) -> str | None:

@@ -17,10 +17,10 @@ def kernel(factor: int | None) -> Kernel:
 
 
 def _completely(half: Forward | Backward) -> Forward | Backward:
-    def run(sequence, *rest, **options):
-        return half(sequence, *rest, unroll=sequence.shape[0], **options)
+    def all_steps(run, sequence, *rest, **options):
+        return half(run, sequence, *rest, unroll=len(sequence), **options)
 
-    return run
+    return all_steps
 
 
 def _too_long(problem: Problem) -> str | None:

@@ -1,11 +1,9 @@
-"""The mathematics of the Elman RNN, in the fewest lines: what every kernel is held against.
+"""The mathematics of recurrent networks, in the fewest lines: what kernels are held against.
 
 Axes: T time steps, B batch, I input size, H hidden size, O output size; time-major everywhere.
+What it offers is listed in `__init__.pyi` and loaded when it is first used.
 """
 
-from reference.cells.elman import ACTIVATIONS as ACTIVATIONS
-from reference.rnn import RECURRENT_GAIN as RECURRENT_GAIN
-from reference.rnn import Params as Params
-from reference.rnn import init as init
-from reference.rnn import rnn as rnn
-from reference.rnn import step as step
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,30 +2,40 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
 
 from bench.cases.dtypes import Dtype
 from bench.cases.fields import Name
 from bench.cases.workloads import Workload
+from reference import names
 
 SCOPES = ("recurrence", "model")
 PASSES = ("forward", "backward", "train")
-ACTIVATIONS = ("relu", "tanh")  # the names of `reference.ACTIVATIONS`
+CELLS = tuple(names.CELLS)
 BASELINE = "scan"  # of every speed-up; `bench.contenders.best_scan` says which scan
+
+
+def _known(cell: str) -> str:
+    """Of a result file: without its cell a case has neither a cost nor a ceiling."""
+    if cell not in CELLS:
+        raise ValueError(f"cell is {cell!r}; expected one of {', '.join(CELLS)}")
+    return cell
 
 
 @dataclass(frozen=True)
 class Case:
     """One kernel on one problem.
 
-    `scope` is the recurrence alone (z given) or the whole model, `phase` one of PASSES.
+    `scope` is the recurrence alone (its input projected) or the whole model, `phase` one of PASSES.
     """
 
     workload: Workload
     scope: Literal["recurrence", "model"]
     phase: Literal["forward", "backward", "train"]
     dtype: Dtype
-    activation: Name
+    cell: Annotated[Name, AfterValidator(_known)]
     kernel: Name
 
     @property
@@ -34,7 +44,7 @@ class Case:
         return replace(self, kernel="")
 
     def __str__(self) -> str:
-        problem = (self.workload.name, self.scope, self.phase, self.dtype, self.activation)
+        problem = (self.workload.name, self.scope, self.phase, self.dtype, self.cell)
         return " ".join((*problem, self.kernel))
 
 
@@ -45,8 +55,14 @@ class Wanted:
     kernels: Collection[str] | None = None
     phases: Collection[str] | None = None
     dtypes: Collection[str] | None = None
+    cells: Collection[str] | None = None
 
     def includes(self, case: Case) -> bool:
         """Whether a case is one of them."""
-        asked = ((self.kernels, case.kernel), (self.phases, case.phase), (self.dtypes, case.dtype))
+        asked = (
+            (self.kernels, case.kernel),
+            (self.phases, case.phase),
+            (self.dtypes, case.dtype),
+            (self.cells, case.cell),
+        )
         return all(chosen is None or own in chosen for chosen, own in asked)

@@ -1,4 +1,4 @@
-"""How much arithmetic and memory traffic a pass needs at least: pure functions of the shape.
+"""How much arithmetic and memory traffic a pass needs at least: pure functions of shape and cell.
 
 XLA's own `cost_analysis` counts the body of a loop once, whatever its length, so it serves only as
 the test of this model, on a fully unrolled program.
@@ -6,7 +6,12 @@ the test of this model, on a fully unrolled program.
 
 from dataclasses import dataclass
 
+from bench.cases.operations import operations
 from bench.cases.workloads import Workload
+from reference.cells import CELLS, Cell
+
+VARIANTS = 6  # of the baseline
+SLOW_SLOT_S = 20e-6  # of one slot of a step in NumPy, whatever its size
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,60 @@ class Cost:
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(self.flops + other.flops, self.bytes + other.bytes)
+
+
+@dataclass(frozen=True)
+class _Size:
+    """Numbers in each array of a workload for a cell; `rows` of all steps and sequences."""
+
+    workload: Workload
+    cell: Cell
+
+    @property
+    def rows(self) -> int:
+        return self.workload.T * self.workload.B
+
+    @property
+    def h(self) -> int:
+        return self.rows * self.workload.H
+
+    @property
+    def kept(self) -> int:
+        """What a training forward pass leaves beside h."""
+        return self.h * (len(self.cell.saved) + len(self.cell.carried))
+
+    @property
+    def state(self) -> int:
+        return self.workload.B * self.workload.H * len(self.cell.states)
+
+    @property
+    def from_x(self) -> int:
+        return self.cell.from_x * self.workload.H
+
+    @property
+    def from_h(self) -> int:
+        return self.cell.from_h * self.workload.H
+
+    @property
+    def slots(self) -> int:
+        return len(self.cell.slots) * self.workload.H
+
+    @property
+    def w_x(self) -> int:
+        return self.workload.I * self.from_x
+
+    @property
+    def w_h(self) -> int:
+        return self.workload.H * self.from_h
+
+    @property
+    def b_h(self) -> int:
+        return self.slots - self.from_x
+
+    @property
+    def parameters(self) -> int:
+        readout = self.workload.H * self.workload.O + self.workload.O
+        return self.w_x + self.w_h + self.slots + readout
 
 
 def _product(rows: int, terms: int, columns: int, itemsize: int) -> Cost:
@@ -32,80 +91,89 @@ def _dense(rows: int, inputs: int, outputs: int, itemsize: int) -> Cost:
     return _product(rows, inputs, outputs, itemsize) + bias
 
 
-def _recurrence(w: Workload, itemsize: int) -> Cost:
-    """T dependent steps: a product, the addition of z_t and the activation. z in, h out."""
-    flops = w.T * w.B * w.H * (2 * w.H + 2)
-    return Cost(flops, itemsize * (2 * w.T * w.B * w.H + w.H * w.H + w.B * w.H))
+def _recurrence(n: _Size, itemsize: int, kept: int) -> Cost:
+    """T dependent steps: products, their addition to the slots, the cell. pre in, h out."""
+    one = 2 * n.w_h + n.from_h + n.workload.H * operations(n.cell).forward
+    moved = n.rows * n.from_x + n.w_h + n.b_h + n.state + n.h + kept
+    return Cost(n.rows * one, itemsize * moved)
 
 
-def _model(w: Workload, itemsize: int) -> Cost:
-    """Both projections and the recurrence; z and h pass between them through memory."""
-    rows = w.T * w.B
-    projections = _dense(rows, w.I, w.H, itemsize) + _dense(rows, w.H, w.O, itemsize)
-    return projections + _recurrence(w, itemsize)
+def _model(n: _Size, itemsize: int, kept: int) -> Cost:
+    """Both projections and the recurrence; pre and h pass between them through memory."""
+    w = n.workload
+    projections = _dense(n.rows, w.I, n.from_x, itemsize) + _dense(n.rows, w.H, w.O, itemsize)
+    return projections + _recurrence(n, itemsize, kept)
 
 
-def _bptt(w: Workload, itemsize: int) -> Cost:
-    """dz by T dependent steps from dh and h, then dW_hh by one product over all rows."""
-    rows = w.T * w.B
-    steps = Cost(rows * w.H * (2 * w.H + 2), itemsize * (3 * rows * w.H + w.H * w.H))
-    return steps + _product(w.H, rows, w.H, itemsize)
+def _bptt(n: _Size, itemsize: int) -> Cost:
+    """dpre by T dependent steps from dh and all that was kept, then dW_h by one product.
+
+    What the first step's dpre is multiplied for is the initial state alone.
+    """
+    w, moved = n.workload, 2 * n.h + n.kept + n.rows * n.slots + n.w_h
+    products = 2 * (w.T - 1) * w.B * n.w_h
+    steps = Cost(products + n.h * (1 + operations(n.cell).backward), itemsize * moved)
+    return steps + _product(w.H, n.rows, n.from_h, itemsize)
 
 
-def _recurrence_backward(w: Workload, itemsize: int) -> Cost:
-    """Gradients of z, W_hh and h0."""
-    return _bptt(w, itemsize) + _product(w.B, w.H, w.H, itemsize)
+def _recurrence_backward(n: _Size, itemsize: int) -> Cost:
+    """Gradients of pre, W_h, its bias and the initial state."""
+    bias = Cost(n.rows * n.b_h, itemsize * n.b_h)
+    dh = _product(n.workload.B, n.from_h, n.workload.H, itemsize)
+    carried = n.state - n.workload.B * n.workload.H
+    return _bptt(n, itemsize) + bias + dh + Cost(0, itemsize * carried)
 
 
-def _model_backward(w: Workload, itemsize: int) -> Cost:
-    """Gradients of all parameters, none of x: dh = dy W_ho^T, BPTT, then one product a weight."""
-    rows = w.T * w.B
-    dh, dw_ho = _product(rows, w.O, w.H, itemsize), _product(w.H, rows, w.O, itemsize)
-    biases = Cost(rows * (w.H + w.O), itemsize * (w.H + w.O))
-    return dh + dw_ho + _bptt(w, itemsize) + _product(w.I, rows, w.H, itemsize) + biases
+def _model_backward(n: _Size, itemsize: int) -> Cost:
+    """Gradients of all parameters, none of x: dh = dy W^T, BPTT, then one product a weight."""
+    w = n.workload
+    dh, dw = _product(n.rows, w.O, w.H, itemsize), _product(w.H, n.rows, w.O, itemsize)
+    biases = Cost(n.rows * (n.slots + w.O), itemsize * (n.slots + w.O))
+    return dh + dw + _bptt(n, itemsize) + _product(w.I, n.rows, n.from_x, itemsize) + biases
 
 
 _FORWARD = {"recurrence": _recurrence, "model": _model}
 _BACKWARD = {"recurrence": _recurrence_backward, "model": _model_backward}
 
 
-def cost(workload: Workload, scope: str, phase: str, itemsize: int) -> Cost:
+def cost(workload: Workload, cell: str, scope: str, phase: str, itemsize: int) -> Cost:
     """The least that a pass costs; train is forward and backward, its loss not counted."""
-    total = Cost(0, 0)
+    n, total = _Size(workload, CELLS[cell]), Cost(0, 0)
     if phase != "backward":
-        total += _FORWARD[scope](workload, itemsize)
+        total += _FORWARD[scope](n, itemsize, kept=n.kept if phase == "train" else 0)
     if phase != "forward":
-        total += _BACKWARD[scope](workload, itemsize)
+        total += _BACKWARD[scope](n, itemsize)
     return total
 
 
-def compulsory_bytes(workload: Workload, scope: str, phase: str, itemsize: int) -> int:
+def compulsory_bytes(workload: Workload, cell: str, scope: str, phase: str, itemsize: int) -> int:
     """What every implementation moves: arguments and results of `bench.cases.programs`, once each.
 
     `cost` counts what passes between the parts of a pass as well, which fusing them saves.
     """
-    return itemsize * _COMPULSORY[scope, phase](workload)
+    return itemsize * _COMPULSORY[scope, phase](_Size(workload, CELLS[cell]))
 
 
-def _states(w: Workload) -> int:
-    return w.T * w.B * w.H
+def _recurrent(n: _Size) -> int:
+    return n.w_h + n.b_h + n.state
 
 
-def _parameters(w: Workload) -> int:
-    return w.I * w.H + w.H * w.H + w.H + w.H * w.O + w.O
+def _ends(n: _Size, inputs: int, outputs: int) -> int:
+    return n.rows * (inputs * n.workload.I + outputs * n.workload.O)
 
 
-# Elements. Forward: arguments, then results. Backward: h, or x where h can be computed again, and
-# cotangents, then gradients. Train: arguments with targets, results, gradients.
+# Elements. Forward: arguments, then results. Backward: pre, or x, from which all that was kept can
+# be computed again, and cotangents, then gradients. Train: arguments with targets, results,
+# gradients.
 _COMPULSORY = {
-    ("recurrence", "forward"): lambda w: 2 * _states(w) + w.H * w.H + w.B * w.H,
-    ("recurrence", "backward"): lambda w: 3 * _states(w) + 2 * (w.H * w.H + w.B * w.H),
-    ("recurrence", "train"): lambda w: 4 * _states(w) + 2 * (w.H * w.H + w.B * w.H),
-    ("model", "forward"): lambda w: w.T * w.B * (w.I + w.O) + _parameters(w) + 2 * w.B * w.H,
-    ("model", "backward"): lambda w: (
-        w.T * w.B * (w.I + w.O) + 2 * _parameters(w) - w.I * w.H - w.H - w.O + 2 * w.B * w.H
+    ("recurrence", "forward"): lambda n: n.rows * n.from_x + n.h + _recurrent(n),
+    ("recurrence", "backward"): lambda n: 2 * (n.rows * n.from_x + _recurrent(n)) + n.h,
+    ("recurrence", "train"): lambda n: 2 * (n.rows * n.from_x + _recurrent(n) + n.h),
+    ("model", "forward"): lambda n: _ends(n, 1, 1) + n.parameters + 2 * n.state,
+    ("model", "backward"): lambda n: (
+        _ends(n, 1, 1) + 2 * n.parameters - n.w_x - n.slots - n.workload.O + 2 * n.state
     ),
-    ("model", "train"): lambda w: w.T * w.B * (w.I + 2 * w.O) + 2 * _parameters(w) + 3 * w.B * w.H,
+    ("model", "train"): lambda n: _ends(n, 1, 2) + 2 * n.parameters + 3 * n.state,
 }
 
 
@@ -120,30 +188,32 @@ class Memory:
     device: int
 
 
-def memory(workload: Workload, phase: str, itemsize: int) -> Memory:
+def memory(workload: Workload, cell: str, phase: str, itemsize: int) -> Memory:
     """What checking and timing one case takes at most, by the number of arrays alive at once.
 
     The numbers of arrays are rounded up from peaks of resident memory on a CPU, the largest of
     which are the baseline's, whose variants are all there at once: for a backward pass each keeps
-    states of its own. Weights count for the factorization that makes W_hh orthogonal.
+    states, and what was saved with them, of its own. Weights count for the factorizations that
+    make W_h orthogonal.
     """
-    w, forward = workload, phase == "forward"
-    rows, accumulator = w.T * w.B, max(itemsize, 4)
-    states, ends, weights = rows * w.H, rows * (w.I + w.O), _parameters(w)
-    host = 8 * ((11 if forward else 13) * states + 4 * ends + 8 * weights)
-    arguments = itemsize * (4 * states + 2 * ends + 2 * weights)
-    return Memory(host, arguments + accumulator * (2 if forward else 10) * states)
+    w, n, forward = workload, _Size(workload, CELLS[cell]), phase == "forward"
+    pre, ends, accumulator = n.rows * n.from_x, n.rows * (w.I + w.O), max(itemsize, 4)
+    checked = 7 * n.h + 4 * pre
+    if not forward:
+        checked += 2 * n.rows * n.slots + 2 * n.kept
+    host = 8 * (checked + 4 * ends + 8 * n.parameters)
+    arguments = itemsize * (3 * n.h + pre + 2 * ends + 2 * n.parameters)
+    inside = n.h + pre if forward else 2 * n.h + pre + n.rows * n.slots + VARIANTS * (n.h + n.kept)
+    return Memory(host, arguments + accumulator * inside)
 
 
-SLOW_STEP_S = 20e-6  # of one step in NumPy, whatever its size
-
-
-def checked_flops(workload: Workload, scope: str, phase: str) -> int:
-    """Of one call, of the oracle, which computes as much, and of drawing an orthogonal W_hh."""
+def checked_flops(workload: Workload, cell: str, scope: str, phase: str) -> int:
+    """Of one call, of the oracle, which computes as much, and of drawing orthogonal W_h."""
     orthogonal = 8 * workload.H**3 // 3  # QR, then Q (Golub & Van Loan, "Matrix Computations", 5.2)
-    return 2 * cost(workload, scope, phase, itemsize=1).flops + orthogonal
+    work = cost(workload, cell, scope, phase, itemsize=1).flops
+    return 2 * work + CELLS[cell].from_h * orthogonal
 
 
-def checked_steps(workload: Workload, phase: str) -> int:
-    """Dependent steps of the oracle, one after the other in NumPy."""
-    return workload.T * (1 if phase == "forward" else 2)
+def checked_slots(workload: Workload, cell: str, phase: str) -> int:
+    """Slots of the oracle's dependent steps, one after the other in NumPy."""
+    return workload.T * len(CELLS[cell].slots) * (1 if phase == "forward" else 2)

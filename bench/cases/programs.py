@@ -2,9 +2,9 @@
 
 The forward pass gives states and outputs, the backward pass their vector-Jacobian product, and
 train the value and gradient of a squared loss with respect to all parameters (in the recurrence
-scope: to z, W_hh and h0). Gradients are held against BPTT at the states that the kernel itself
-computes, which the forward pass holds against the oracle: where rounding turns a relu on or off,
-that is no error of the gradient.
+scope: to pre-activations, W_h, its bias and the initial state). Gradients are held against BPTT at
+the states that the kernel itself computes, which the forward pass holds against the oracle: where
+rounding turns a relu on or off, that is no error of the gradient.
 """
 
 from collections.abc import Callable
@@ -17,13 +17,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-import kernels
 from bench.cases.case import Case
 from bench.cases.dtypes import FORMATS
 from bench.cases.inputs import Inputs, check_alive, make_inputs
+from kernels import face
 from kernels.contract import Kernel
 from kernels.registry import KERNELS
-from reference import oracle
+from reference import CELLS, Readout, oracle
 
 Pairs = list[tuple[Any, Any, float]]  # got, expected, and the scale below which errors are absolute
 
@@ -37,53 +37,59 @@ class Program:
     pairs: Callable[[PyTree], Pairs]
 
 
-Model = Callable[..., tuple[Float[Array, "T B O"], Float[Array, "B H"]]]  # of params, x, h0
+StateAfter = tuple[Float[Array, "B H"], ...]
+Model = Callable[..., tuple[Float[Array, "T B O"], StateAfter]]  # of params, x, state
 
 
 @dataclass(frozen=True, eq=False)
 class Functions:
-    """A kernel as users call it."""
+    """A kernel as `kernels.face` offers it."""
 
-    recurrence: Callable[..., Float[Array, "T B H"]]  # of z, w_hh, h0
+    recurrence: Callable[..., tuple[Float[Array, "T B H"], StateAfter]]  # of pre, w_h, b_h, state
     rnn: Model
 
 
-def functions(case: Case, kernel: Kernel) -> Functions:
+def functions(case: Case, kernel: str | Kernel) -> Functions:
     """Those of a kernel of this tree, with the case's options."""
-    options = {"activation": case.activation, "precision": FORMATS[case.dtype].precision}
     return Functions(
-        partial(kernels.recurrence, kernel=kernel, **options),
-        partial(kernels.rnn, kernel=kernel, **options),
+        **face.functions(kernel, cell=case.cell, precision=FORMATS[case.dtype].precision)
     )
+
+
+def inputs_of(case: Case) -> Inputs:
+    """The seeded inputs of its problem."""
+    return make_inputs(case.workload, case.dtype, case.cell)
 
 
 def program(case: Case, use: Functions | None = None) -> Program:
     """The case on its seeded inputs, computed by its kernel, or by other functions in its place."""
-    inputs = make_inputs(case.workload, case.dtype)
     use = use or functions(case, KERNELS[case.kernel])
-    return _PROGRAMS[case.scope, case.phase](case, inputs, use)
+    return _PROGRAMS[case.scope, case.phase](case, inputs_of(case), use)
 
 
 def _recurrence_forward(case: Case, inputs: Inputs, use: Functions) -> Program:
+    def run(*arguments):
+        return use.recurrence(*arguments)[0]
+
     def pairs(h):
         return [(h, _oracle(case.group).h, 1.0)]
 
-    return Program(use.recurrence, (inputs.z, inputs.params.w_hh, inputs.h0), pairs)
+    return Program(run, inputs.recurrence, pairs)
 
 
 def _model_forward(case: Case, inputs: Inputs, use: Functions) -> Program:
-    return Program(use.rnn, (inputs.params, inputs.x, inputs.h0), partial(forward_pairs, case))
+    return Program(use.rnn, (inputs.params, inputs.x, inputs.initial), partial(forward_pairs, case))
 
 
 def forward_pairs(case: Case, outputs: tuple[Any, Any]) -> Pairs:
-    """The model's y (T, B, O) and last state (B, H) beside the oracle's."""
+    """The model's y (T, B, O) and last state, arrays (B, H), beside the oracle's."""
     want = _oracle(case.group)
-    return [(outputs[0], want.y, 1.0), (outputs[1], want.h[-1], 1.0)]
+    last = zip(outputs[1], want.last, strict=True)
+    return [(outputs[0], want.y, 1.0), *((got, expected, 1.0) for got, expected in last)]
 
 
 def _recurrence_backward(case: Case, inputs: Inputs, use: Functions) -> Program:
-    arguments = inputs.z, inputs.params.w_hh, inputs.h0
-    h, vjp = jax.vjp(use.recurrence, *arguments)
+    h, vjp = jax.vjp(lambda *arguments: use.recurrence(*arguments)[0], *inputs.recurrence)
     dh = inputs.targets.h
 
     def pairs(gradients):
@@ -93,8 +99,8 @@ def _recurrence_backward(case: Case, inputs: Inputs, use: Functions) -> Program:
 
 
 def _model_backward(case: Case, inputs: Inputs, use: Functions) -> Program:
-    _, vjp = jax.vjp(lambda params: use.rnn(params, inputs.x, inputs.h0), inputs.params)
-    cotangents = inputs.targets.y, inputs.targets.h[-1]
+    _, vjp = jax.vjp(lambda params: use.rnn(params, inputs.x, inputs.initial), inputs.params)
+    cotangents = inputs.targets.y, inputs.targets.last
 
     def pairs(gradients):
         expected = _model_bptt(case, inputs, _states(inputs, use.rnn), *cotangents)
@@ -104,8 +110,8 @@ def _model_backward(case: Case, inputs: Inputs, use: Functions) -> Program:
 
 
 def _recurrence_train(case: Case, inputs: Inputs, use: Functions) -> Program:
-    def loss(z, w_hh, h0, target):
-        h = use.recurrence(z, w_hh, h0)
+    def loss(pre, w_h, b_h, initial, target):
+        h, _ = use.recurrence(pre, w_h, b_h, initial)
         return half_mean_square(h, target), h
 
     def pairs(results):
@@ -116,30 +122,30 @@ def _recurrence_train(case: Case, inputs: Inputs, use: Functions) -> Program:
             *_against(gradients, _recurrence_bptt(case, inputs, h, dh)),
         ]
 
-    run = jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True)
-    return Program(run, (inputs.z, inputs.params.w_hh, inputs.h0, inputs.targets.h), pairs)
+    run = jax.value_and_grad(loss, argnums=(0, 1, 2, 3), has_aux=True)
+    return Program(run, (*inputs.recurrence, inputs.targets.h), pairs)
 
 
 def _model_train(case: Case, inputs: Inputs, use: Functions) -> Program:
-    def loss(params, x, h0, y_target, h_target):
-        outputs = y, h_last = use.rnn(params, x, h0)
-        return half_mean_square(y, y_target) + half_mean_square(h_last, h_target), outputs
+    def loss(params, x, initial, targets):
+        outputs = y, last = use.rnn(params, x, initial)
+        states = map(half_mean_square, last, targets.last)
+        return half_mean_square(y, targets.y) + sum(states), outputs
 
     def pairs(results):
         (_, outputs), gradients = results
         return train_pairs(case, inputs, outputs, _states(inputs, use.rnn), gradients)
 
     run = jax.value_and_grad(loss, has_aux=True)
-    arguments = inputs.params, inputs.x, inputs.h0, inputs.targets.y, inputs.targets.h[-1]
-    return Program(run, arguments, pairs)
+    return Program(run, (inputs.params, inputs.x, inputs.initial, inputs.targets), pairs)
 
 
 def train_pairs(
     case: Case, inputs: Inputs, outputs: tuple[Any, Any], h: Any, gradients: Any
 ) -> Pairs:
-    """Outputs beside the oracle's, and five gradients beside BPTT at the states h (T, B, H)."""
-    y, h_last = outputs
-    slopes = _slope_of_loss(y, inputs.targets.y), _slope_of_loss(h_last, inputs.targets.h[-1])
+    """Outputs beside the oracle's, and gradients of the params beside BPTT at states h."""
+    y, last = outputs
+    slopes = jax.tree.map(_slope_of_loss, (y, last), (inputs.targets.y, inputs.targets.last))
     expected = _model_bptt(case, inputs, h, *slopes)
     return [*forward_pairs(case, outputs), *_against(gradients, expected)]
 
@@ -156,7 +162,7 @@ _PROGRAMS = {
 
 def half_mean_square(got: Float[Array, "*S"], target: Float[Array, "*S"]) -> Float[Array, ""]:
     """Over sequences and steps, summed over units; in float32 at least."""
-    difference = got.astype(jnp.float32) - target
+    difference = got.astype(jnp.promote_types(got.dtype, jnp.float32)) - target
     return 0.5 * jnp.sum(difference**2) / max(np.prod(got.shape[:-1]), 1)
 
 
@@ -174,34 +180,32 @@ def _against(gradients: PyTree, expected: PyTree) -> Pairs:
 
 
 def _recurrence_bptt(case: Case, inputs: Inputs, h: Any, dh: Any) -> tuple[Any, ...]:
-    return oracle.recurrence_gradients(
-        dh, h, inputs.params.w_hh, inputs.h0, activation=case.activation
-    )
+    cell, dlast = CELLS[case.cell], tuple(map(np.zeros_like, inputs.initial))
+    return oracle.recurrence_gradients(cell, dh, dlast, h, *inputs.recurrence)
 
 
 def _states(inputs: Inputs, rnn: Model) -> Float[Array, "T B H"]:
     """The kernel's own, from the model itself: read out by the identity."""
-    H, dtype = inputs.params.w_hh.shape[0], inputs.x.dtype
-    seeing = inputs.params._replace(w_ho=jnp.eye(H, dtype=dtype), b_o=jnp.zeros(H, dtype))
-    return rnn(seeing, inputs.x, inputs.h0)[0]
+    H, dtype = len(inputs.weights.w_h), inputs.x.dtype
+    identity = Readout(w=jnp.eye(H, dtype=dtype), b=jnp.zeros(H, dtype))
+    return rnn(inputs.params._replace(readout=identity), inputs.x, inputs.initial)[0]
 
 
-def _model_bptt(case: Case, inputs: Inputs, h: Any, dy: Any, dh_last: Any) -> tuple[Any, ...]:
+def _model_bptt(case: Case, inputs: Inputs, h: Any, dy: Any, dlast: Any) -> tuple[Any, ...]:
     """With respect to the parameters alone."""
-    gradients = oracle.backward(
-        inputs.params, inputs.x, inputs.h0, h, dy, dh_last, activation=case.activation
-    )
-    return gradients[: len(inputs.params)]
+    cell, arguments = CELLS[case.cell], (inputs.params, inputs.x, inputs.initial)
+    gradients = oracle.backward(cell, *arguments, h, dy, dlast)
+    return gradients.weights, gradients.readout
 
 
 @lru_cache(maxsize=2)
 def _oracle(group: Case) -> oracle.Forward:
-    """States and outputs in float64; the recurrence's from the rounded z."""
-    inputs, activation = make_inputs(group.workload, group.dtype), group.activation
+    """States and outputs in float64; the recurrence's from the rounded pre-activations."""
+    inputs, cell = inputs_of(group), CELLS[group.cell]
     if group.scope == "model":
-        want = oracle.forward(inputs.params, inputs.x, inputs.h0, activation=activation)
+        want = oracle.forward(cell, inputs.params, inputs.x, inputs.initial)
     else:
-        h = oracle.recurrence(inputs.z, inputs.params.w_hh, inputs.h0, activation=activation)
-        want = oracle.Forward(h, h[..., :0])
-    check_alive(want.h, activation)
+        h, last = oracle.recurrence(cell, *inputs.recurrence)
+        want = oracle.Forward(h, last, h[..., :0])
+    check_alive(want.h, group.cell)
     return want

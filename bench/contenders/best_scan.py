@@ -1,10 +1,11 @@
 """The scans that one could write, of which the row `scan` shows the best.
 
 Hoisting the input projection out of the loop gives one large product in place of T small ones, but
-a z to write and read back; unrolling saves trips of the loop and lets XLA fuse across steps. Which
-is best depends on shape, pass and machine, so every one of them is compiled and they race. Of those
-that are about as fast as the best, the simplest is taken. Later runs on the machine take the same
-one (`bench.records.choices`): a baseline that changes from run to run compares with nothing.
+pre-activations to write and read back; unrolling saves trips of the loop and lets XLA fuse across
+steps. Which is best depends on shape, pass and machine, so every one of them is compiled and they
+race. Of those that are about as fast as the best, the simplest is taken. Later runs on the machine
+take the same one (`bench.records.choices`): a baseline that changes from run to run compares with
+nothing.
 """
 
 from collections.abc import Iterator
@@ -39,7 +40,7 @@ class Variant:
     def kernel(self) -> Kernel:
         """What computes it."""
         halves = Kernel(*scan.unrolled_by(self.unroll), unsupported=scan.unsupported)
-        return halves if self.hoisted else replace(halves, layer=unhoisted_scan.layer(self.unroll))
+        return halves if self.hoisted else replace(halves, whole=unhoisted_scan.whole(self.unroll))
 
 
 def variants(case: Case) -> Iterator[Variant]:
@@ -63,7 +64,7 @@ def fastest(case: Case) -> Subject:
     with ThreadPoolExecutor(processor.threads()) as pool:
         subjects = list(pool.map(partial(_compiled, case, name="race"), every))
     plain = subjects[0]
-    if plain.error(plain.call()) > tolerance(case.workload, case.dtype, case.phase):
+    if plain.error(plain.call()) > tolerance(case.workload, case.dtype, case.cell, case.phase):
         return plain
     return _compiled(case, every[first_of_the_fastest([each.call for each in subjects])])
 

@@ -47,7 +47,7 @@ def checked(
         case,
         status="ok",
         error=error,
-        tolerance=tolerance(case.workload, case.dtype, case.phase),
+        tolerance=tolerance(case.workload, case.dtype, case.cell, case.phase),
         lower_s=subject.lower_s,
         compile_s=subject.compile_s,
         temporary_bytes=subject.temporary_bytes,

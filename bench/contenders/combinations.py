@@ -3,17 +3,13 @@
 from collections.abc import Sequence
 
 from bench.cases.case import SCOPES, Case
-from bench.cases.workloads import Workload
+from bench.cases.suites import Problem
 from bench.contenders.names import PEERS
 from kernels.registry import KERNELS
 
 
 def cases(
-    workloads: Sequence[Workload],
-    dtypes: Sequence[str],
-    kernels: Sequence[str],
-    phases: Sequence[str] = ("forward",),
-    activation: str = "relu",
+    problems: Sequence[Problem], kernels: Sequence[str], phases: Sequence[str] = ("forward",)
 ) -> tuple[Case, ...]:
     """Every combination, the kernels of one group next to each other.
 
@@ -21,9 +17,8 @@ def cases(
     A peer is the whole model, and has no backward pass apart: left out where there is one.
     """
     every = (
-        Case(workload, scope, phase, dtype, activation, kernel)
-        for workload in workloads
-        for dtype in dtypes
+        Case(workload, scope, phase, dtype, cell, kernel)
+        for workload, dtype, cell in problems
         for scope in SCOPES
         for phase in phases
         for kernel in kernels

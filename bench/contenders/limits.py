@@ -28,7 +28,7 @@ def too_large(case: Case) -> str | None:
 
 
 def _too_big(case: Case) -> str | None:
-    need = cost.memory(case.workload, case.phase, FORMATS[case.dtype].itemsize)
+    need = cost.memory(case.workload, case.cell, case.phase, FORMATS[case.dtype].itemsize)
     if current_platform() != "gpu":
         return _lacking("memory", need.host + need.device, available_bytes())
     on_device = _lacking("GPU memory", need.device, available_on_device())
@@ -58,7 +58,7 @@ def _too_long(case: Case) -> str | None:
     seconds = expected_seconds(case)
     if seconds <= LONGEST_S:
         return None
-    flops = cost.checked_flops(case.workload, case.scope, case.phase)
+    flops = cost.checked_flops(case.workload, case.cell, case.scope, case.phase)
     return (
         f"needs {flops / 1e12:,.3g} TFLOP and {case.workload.T:,} steps with its check, perhaps "
         f"{seconds / 60:,.0f} minutes on {processor.threads()} threads; at most "
@@ -68,6 +68,6 @@ def _too_long(case: Case) -> str | None:
 
 def expected_seconds(case: Case) -> float:
     """Of the case's inputs, one call and its check, on slow cores."""
-    flops = cost.checked_flops(case.workload, case.scope, case.phase)
-    steps = cost.checked_steps(case.workload, case.phase)
-    return flops / (SLOW_FLOPS * processor.threads()) + steps * cost.SLOW_STEP_S
+    flops = cost.checked_flops(case.workload, case.cell, case.scope, case.phase)
+    slots = cost.checked_slots(case.workload, case.cell, case.phase)
+    return flops / (SLOW_FLOPS * processor.threads()) + slots * cost.SLOW_SLOT_S

@@ -7,7 +7,9 @@ PEERS = {
     "flax": "bench.contenders.peers.flax_nnx:PEER",
     "torch": "bench.contenders.peers.torch_rnn:PEER",
     "flashrnn": "bench.contenders.peers.flash_rnn:PEER",
+    "jax-cudnn": "bench.contenders.peers.jax_cudnn:PEER",
     "onnxruntime": "bench.contenders.peers.onnx_runtime:PEER",
+    "openvino": "bench.contenders.peers.openvino_cpu:PEER",
 }
 NAMES = (*KERNELS, *PEERS)
 # Measured by default: all but a variant of the baseline, whose row is that of its best variant.

@@ -73,4 +73,4 @@ def problem_of(case: Case) -> Problem:
     w = case.workload
     kind = FORMATS[case.dtype]
     dtype = jax.numpy.dtype(kind.storage)
-    return Problem(w.T, w.B, w.H, dtype, case.activation, kind.precision, current_platform())
+    return Problem(w.T, w.B, w.H, dtype, case.cell, kind.precision, current_platform())

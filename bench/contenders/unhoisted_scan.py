@@ -8,67 +8,67 @@ from jaxtyping import Array, Float
 
 from kernels import scan
 from kernels.common.numerics import dot, sum_of_outer
-from kernels.contract import Layer, LayerGradients, LayerOutputs
-from reference import Params
-from reference.cells.elman import activate
+from kernels.contract import Recurrent, Run, State, Steps, Whole, WholeGradients
+from reference import Readout, Weights
 
 
-def layer(unroll: int) -> Layer:
+def whole(unroll: int) -> Whole:
     """The whole layer, `unroll` steps to each trip of both loops."""
-    return Layer(partial(forward, unroll=unroll), partial(backward, unroll=unroll))
+    return Whole(partial(forward, unroll=unroll), partial(backward, unroll=unroll))
 
 
 def forward(
-    params: Params,
+    run: Run,
+    weights: Weights,
+    readout: Readout,
     x: Float[Array, "T B I"],
-    h0: Float[Array, "B H"],
+    initial: State,
     *,
-    activation: str,
-    precision: str,
-    keep_states: bool,
+    keep: bool,
     unroll: int,
-) -> LayerOutputs:
-    """`kernels.contract.LayerForward`."""
-    multiply = partial(dot, precision=precision)
+) -> tuple[Float[Array, "T B O"], Steps]:
+    """`kernels.contract.WholeForward`."""
+    cell, multiply = run.cell, partial(dot, precision=run.precision)
+    b_x, b_h = jnp.split(weights.b, [weights.w_x.shape[1]])
+    biases = b_h.reshape(cell.own, len(weights.w_h))
 
-    def step(h, x_t):
-        pre = multiply(x_t, params.w_xh) + params.b_h + multiply(h, params.w_hh)
-        h = activate(pre, activation).astype(x.dtype)
-        return h, h
+    def step(before, x_t):
+        from_x = jnp.split(multiply(x_t, weights.w_x) + b_x, cell.from_x, axis=1)
+        from_h = jnp.split(multiply(before[0], weights.w_h), cell.from_h, axis=1)
+        after, saved = cell.advance(from_x, from_h, biases, before)
+        return after, (after, saved) if keep else (after[:1], ())
 
-    h_last, h = jax.lax.scan(step, h0, x, unroll=unroll)
-    y = (multiply(h, params.w_ho) + params.b_o).astype(x.dtype)
-    return LayerOutputs(y, h_last, h if keep_states else h[:0])
+    last, ((h, *carried), saved) = jax.lax.scan(step, initial, x, unroll=unroll)
+    y = (multiply(h, readout.w) + readout.b).astype(x.dtype)
+    return y, Steps(h if keep else h[:0], last, (tuple(carried), saved))
 
 
 def backward(
-    params: Params,
+    run: Run,
+    weights: Weights,
+    readout: Readout,
     x: Float[Array, "T B I"],
-    h0: Float[Array, "B H"],
-    h: Float[Array, "T B H"],
+    initial: State,
+    steps: Steps,
     dy: Float[Array, "T B O"],
-    dh_last: Float[Array, "B H"],
+    dlast: State,
     *,
-    activation: str,
-    precision: str,
     with_dx: bool,
+    with_dinitial: bool,
     unroll: int,
-) -> LayerGradients:
-    """`kernels.contract.LayerBackward`: dz by a scan, each weight's by one product over T B."""
-    multiply, outer = (partial(f, precision=precision) for f in (dot, sum_of_outer))
-    dh = multiply(dy, params.w_ho.T).at[-1].add(dh_last).astype(h.dtype)
-    options = {"activation": activation, "precision": precision, "unroll": unroll}
-    dz = scan.backward(dh, h, params.w_hh, **options)
-    before = jnp.concatenate([h0[None], h[:-1]])
-    gradients = Params(
-        w_xh=outer(x, dz),
-        w_hh=outer(before, dz),
-        b_h=dz.sum((0, 1)),
-        w_ho=outer(h, dy),
-        b_o=dy.sum((0, 1)),
+) -> WholeGradients:
+    """`kernels.contract.WholeBackward`: a scan, and for each weight one product over T B."""
+    multiply, outer = (partial(f, precision=run.precision) for f in (dot, sum_of_outer))
+    w_x, w_h, _ = weights
+    dh = multiply(dy, readout.w.T).astype(x.dtype)
+    recurrent = Recurrent(w_h, weights.b[w_x.shape[1] :])
+    dpre, dinitial = scan.backward(run, dh, dlast, steps, recurrent, initial, unroll=unroll)
+    from_x, from_h = dpre[..., : w_x.shape[1]], dpre[..., dpre.shape[2] - w_h.shape[1] :]
+    before = jnp.concatenate([initial[0][None], steps.h[:-1]])
+    gradients = (
+        Weights(w_x=outer(x, from_x), w_h=outer(before, from_h), b=dpre.sum((0, 1))),
+        Readout(w=outer(steps.h, dy), b=dy.sum((0, 1))),
+        multiply(from_x, w_x.T) if with_dx else None,
     )
-    return LayerGradients(
-        jax.tree.map(lambda gradient: gradient.astype(x.dtype), gradients),
-        multiply(dz, params.w_xh.T).astype(x.dtype) if with_dx else None,
-        multiply(dz[0], params.w_hh.T).astype(h0.dtype),
-    )
+    rounded = jax.tree.map(lambda gradient: gradient.astype(x.dtype), gradients)
+    return WholeGradients(*rounded, dinitial if with_dinitial else None)

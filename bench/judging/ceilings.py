@@ -30,7 +30,7 @@ def merged(first: Ceilings, second: Ceilings) -> Ceilings:
 def nearest(ceilings: Ceilings, case: Case) -> Nearest | None:
     """The ceiling that leaves the case the most time; None where none was measured for it."""
     itemsize = FORMATS[case.dtype].itemsize
-    cost_key = (case.workload, case.scope, case.phase, itemsize)
+    cost_key = (case.workload, case.cell, case.scope, case.phase, itemsize)
     moved = cost.compulsory_bytes(*cost_key)
     demands = (
         (cost.cost(*cost_key).flops, arithmetic(ceilings, case.dtype)),

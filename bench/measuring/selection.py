@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bench.cases.case import Case
-from bench.cases.workloads import Workload
+from bench.cases.suites import Problem
 from bench.contenders import registry
 from bench.contenders.combinations import cases
 from bench.records.store import ResultError
@@ -14,17 +14,15 @@ class Selection:
     """Which cases, on this process's backend; `suite` is what their results are filed under."""
 
     suite: str
-    workloads: tuple[Workload, ...]
-    dtypes: tuple[str, ...]
+    problems: tuple[Problem, ...]
     kernels: tuple[str, ...]
     phases: tuple[str, ...]
-    activation: str
 
     @property
     def cases(self) -> tuple[Case, ...]:
         """Every selected case, of the kernels that this machine has."""
         here = [name for name in self.kernels if registry.unavailable(name) is None]
-        return cases(self.workloads, self.dtypes, here, self.phases, self.activation)
+        return cases(self.problems, here, self.phases)
 
     @property
     def unavailable(self) -> dict[str, str]:

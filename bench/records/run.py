@@ -11,7 +11,7 @@ from bench.cases.fields import Count, FileName, Message, Quantity, Seconds, Text
 from bench.records.facts import Ceilings, Conditions, DeviceTime, Settings, Source
 from bench.records.machine import Machine
 
-SCHEMA = 3
+SCHEMA = 4
 COMPILERS = ("jax", "jaxlib")
 UNKNOWN = "unknown commit"  # as a version
 SUITE = "recurrent-kernels"  # among the versions, where `source` is of a user's own kernels

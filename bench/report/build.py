@@ -13,9 +13,11 @@ from bench.report.kinds import Kind
 from bench.report.pages import html, markdown
 from bench.report.parts import (
     ceilings,
+    gates,
     matrix,
     method,
     origins,
+    published,
     repeatability,
     suite,
     summary,
@@ -72,12 +74,15 @@ def sections(
         yield from filter(None, answers)
     yield from suite.pictures(suites)
     yield from (ceilings.section(run) for run, _ in runs if run.ceilings)
+    for run, _, measured in suites:
+        yield from gates.sections(run, measured)
     yield from (kind.section(*filed) for kind, filed in studies)
     yield from scores
     yield from map(suite.cases, suites)
     for run, _ in runs:
         yield from scaling.sections(run)
     if rows is not None:
+        yield from filter(None, [published.section(rows)])
         yield suite.shapes(rows)
     for detail in (suite.doubtful, suite.untimed):
         for each in suites:

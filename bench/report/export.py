@@ -4,7 +4,7 @@ The columns, in this order:
 
 - `file`, `suite`, `started`, `commit`, `dirty`: the run.
 - `machine`, `fingerprint`, `backend`, `jax`: what it ran on.
-- `workload`, `T`, `B`, `I`, `H`, `O`, `scope`, `pass`, `dtype`, `activation`, `kernel`, `variant`:
+- `workload`, `T`, `B`, `I`, `H`, `O`, `scope`, `pass`, `dtype`, `cell`, `kernel`, `variant`:
   the case, by the names of the report.
 - `visit`, `turn`: counted from 0. Turns of one problem with the same two numbers are beside each
   other: their ratio spares the machine's drift.
@@ -30,7 +30,7 @@ from bench.report import tables
 
 PLACE = (
     *("file", "suite", "started", "commit", "dirty", "machine", "fingerprint", "backend", "jax"),
-    *("workload", "T", "B", "I", "H", "O", "scope", "pass", "dtype", "activation", "kernel"),
+    *("workload", "T", "B", "I", "H", "O", "scope", "pass", "dtype", "cell", "kernel"),
     *("variant", "visit", "turn"),
 )
 OF_A_TURN = ("rounds", "seconds", "median_s", "least_s")

@@ -96,7 +96,10 @@ class Drawing:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """One problem among those of a `Finder`: what it is, its results, and a remark on them."""
+    """One problem among those of a `Finder`: what it is, its results, and a remark on them.
+
+    `call` is a line of Python that runs it; "" where there is none.
+    """
 
     name: str
     suite: str
@@ -104,6 +107,7 @@ class Measured:
     options: Mapping[str, str]
     results: Table
     remark: str
+    call: str
 
 
 @dataclass(frozen=True, eq=False)

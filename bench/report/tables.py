@@ -21,7 +21,7 @@ from bench.report.section import Table
 from bench.report.terminal import empty_table
 from bench.report.units import digits, integer, mebibytes, percent, plus_minus, seconds
 
-GROUP = ["workload", "scope", "pass", "dtype", "activation"]
+GROUP = ["workload", "scope", "pass", "dtype", "cell"]
 CORRECT = ("ok", "emulated")
 ON_A_GPU = {"span", "busy", "launches"}
 # A terminal has 80 columns.
@@ -90,14 +90,14 @@ def _row(result: CaseResult, ceilings: Ceilings) -> dict[str, object]:
     p20, p80 = np.quantile(result.samples_s or [np.nan], (0.2, 0.8))
     interval = precision.time(result)
     time, (low, high) = np.exp(interval.estimate), precision.ends(interval)
-    cost_key = (w, case.scope, case.phase, FORMATS[case.dtype].itemsize)
+    cost_key = (w, case.cell, case.scope, case.phase, FORMATS[case.dtype].itemsize)
     need, moved = cost.cost(*cost_key), cost.compulsory_bytes(*cost_key)
     row = names(case)
     row |= {"status": result.status, "reason": result.reason, "variant": result.variant}
     row |= {"result": result, **_trust(result, interval, nearest(ceilings, case))}
     row |= {"time_s": time, "low_s": low, "high_s": high, "p20_s": p20, "p80_s": p80}
     row |= {"step_s": time / max(w.T, 1)}
-    row |= {"gflops": need.flops / time / 1e9, "intensity": need.flops / moved}
+    row |= {"flops": need.flops, "gflops": need.flops / time / 1e9, "intensity": need.flops / moved}
     row |= {"compile_s": _compile_seconds(result)}
     device = vars(result.device) if result.device else {}
     row |= {name: device.get(name, np.nan) for name in ("span_s", "busy_s", "launches")}
@@ -110,7 +110,7 @@ def names(case: Case) -> dict[str, object]:
     w = case.workload
     row = {"workload": w.name, "T": w.T, "B": w.B, "I": w.I, "H": w.H, "O": w.O}
     row |= {"scope": case.scope, "pass": case.phase, "dtype": case.dtype}
-    return row | {"activation": case.activation, "kernel": case.kernel}
+    return row | {"cell": case.cell, "kernel": case.kernel}
 
 
 def _trust(result: CaseResult, time: Interval, ceiling: Nearest | None) -> dict[str, object]:

@@ -5,9 +5,11 @@ Inputs, programs, oracle and clock are this tree's, which are imported before: t
 """
 
 import sys
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import kernels
 from bench.cases.case import Case
@@ -16,10 +18,12 @@ from bench.cases.programs import Functions, program
 from bench.contenders import limits
 from bench.contenders.subject import Subject, compiled
 from bench.workers.faceless import Faceless
+from bench.workers.first_face import FirstFace
 from kernels.registry import KERNELS
 
 PACKAGES = ("kernels", "reference")  # what a revision brings along
-VERSION = 1  # of the faces that are understood here
+# By the version of a face: what makes it the latest one.
+FACES: Mapping[int, Callable[[Any], Any]] = {1: FirstFace, 2: lambda face: face}
 
 
 class Revision:
@@ -37,7 +41,7 @@ class Revision:
         """Why it cannot run this case here, or None: it can, and is prepared."""
         w, kind = case.workload, FORMATS[case.dtype]
         sizes = {"T": w.T, "B": w.B, "H": w.H}
-        options = {"activation": case.activation, "precision": kind.precision}
+        options = {"cell": case.cell, "precision": kind.precision}
         reason = self._face.why_not(case.kernel, **sizes, dtype=kind.storage, **options)
         return reason or limits.too_large(case)
 
@@ -47,12 +51,12 @@ class Revision:
 
     def prepare(self, case: Case) -> Subject:
         """The case made runnable."""
-        options = {"activation": case.activation, "precision": FORMATS[case.dtype].precision}
+        options = {"cell": case.cell, "precision": FORMATS[case.dtype].precision}
         functions = self._face.functions(case.kernel, **options)
-        return compiled(program(case, Functions(functions["recurrence"], functions["rnn"])))
+        return compiled(program(case, Functions(**functions)))
 
 
-def _face(root: Path) -> ModuleType | Faceless:
+def _face(root: Path) -> ModuleType | FirstFace:
     # What is left of our own kernels would now load the other tree's, by their names.
     kernels.__getattr__ = _refuse
     KERNELS.data.clear()
@@ -69,10 +73,11 @@ def _face(root: Path) -> ModuleType | Faceless:
     except ModuleNotFoundError as error:
         if error.name != "kernels.face":
             raise
-        return Faceless()
-    if face.VERSION != VERSION:
-        raise ImportError(f"{root} has face {face.VERSION}; this gate understands {VERSION}")
-    return face
+        return FirstFace(Faceless())
+    if face.VERSION not in FACES:
+        known = " and ".join(map(str, FACES))
+        raise ImportError(f"{root} has face {face.VERSION}; this gate understands {known}")
+    return FACES[face.VERSION](face)
 
 
 def _refuse(name: str) -> object:

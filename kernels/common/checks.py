@@ -10,7 +10,6 @@ import jax
 from kernels.contract import DTYPES
 
 Sizes = dict[str, int]
-MAY_BE_EMPTY = {"T", "O"}
 
 
 def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
@@ -29,8 +28,9 @@ def positive(name: str, value: object) -> None:
 def arrays(named: Mapping[str, tuple[Any, str]]) -> Sizes:
     """Hold arrays against axis names such as "T B H" and return the size of every axis.
 
-    The first array to use an axis defines its size; a leading "1?" is an optional axis of one
-    row; the first array sets the dtype of all. Only axes in MAY_BE_EMPTY may be.
+    The first array to use an axis defines its size, and 4H is four times that of H; a leading "1?"
+    is an optional axis of one row; the first array sets the dtype of all. Only T and O may be
+    empty. What follows " # " is added to the sentence about a wrong shape.
 
     Raises TypeError for something that is no array or has a wrong dtype, ValueError for a wrong
     rank or size.
@@ -57,18 +57,33 @@ def _check_dtype(name: str, array: Any, first: str, reference: Any) -> None:
 
 
 def _check_shape(name: str, shape: tuple[int, ...], axes: str, sizes: Sizes) -> None:
+    axes, _, whose = axes.partition(" # ")
     optional, labels = axes.startswith("1? "), axes.removeprefix("1? ").split()
+    labels = [label.removeprefix("1") for label in labels]
     own = shape[1:] if optional and len(shape) == 2 and shape[0] == 1 else shape
     expected = f"({', '.join(labels)})"
-    if any(label in sizes for label in labels):
-        expected += f" = ({', '.join(str(sizes.get(label, label)) for label in labels)})"
+    if any(_known(label, sizes) is not None for label in labels):
+        expected += f" = ({', '.join(str(_or_name(label, sizes)) for label in labels)})"
     if len(own) != len(labels) or not all(map(partial(_bind, sizes), labels, own)):
-        raise ValueError(f"{name} has shape {tuple(shape)}; expected {expected}")
+        raise ValueError(f"{name} has shape {tuple(shape)}; expected {expected} {whose}".rstrip())
     sized = zip(labels, own, strict=True)
-    if empty := [label for label, size in sized if not size and label not in MAY_BE_EMPTY]:
+    if empty := [label for label, size in sized if not size and label in "BIH"]:
         raise ValueError(f"{name} has shape {tuple(shape)}; expected {empty[0]} to be at least 1")
+
+
+def _known(label: str, sizes: Sizes) -> int | None:
+    """The size of an axis such as H, or 4H, if it is known."""
+    axis = label.lstrip("0123456789")
+    times = label.removesuffix(axis)
+    return sizes[axis] * int(times or 1) if axis in sizes else None
+
+
+def _or_name(label: str, sizes: Sizes) -> int | str:
+    return label if (size := _known(label, sizes)) is None else size
 
 
 def _bind(sizes: Sizes, label: str, size: int) -> bool:
     """Whether the size is the axis's own, which the first array to use the axis defines."""
-    return sizes.setdefault(label, size) == size
+    if (known := _known(label, sizes)) is None:
+        sizes[label] = known = size
+    return size == known

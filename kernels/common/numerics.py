@@ -13,11 +13,15 @@ def dot(a: Float[Array, "*M K"], b: Float[Array, "K N"], precision: str) -> Floa
     return jnp.dot(a, b, **_accumulating(a, precision))
 
 
+def accumulator(dtype: jnp.dtype) -> jnp.dtype:
+    """In which products of this dtype are summed: float32, or float64."""
+    return jnp.promote_types(dtype, jnp.float32)
+
+
 def _accumulating(a: Float[Array, "..."], precision: str) -> dict[str, object]:
-    accumulator = jnp.promote_types(a.dtype, jnp.float32)
     tf32 = precision == "tf32" and a.dtype == jnp.float32
     algorithm = jax.lax.DotAlgorithmPreset.TF32_TF32_F32 if tf32 else "highest"
-    return {"precision": algorithm, "preferred_element_type": accumulator}
+    return {"precision": algorithm, "preferred_element_type": accumulator(a.dtype)}
 
 
 def sum_of_outer(

@@ -22,9 +22,6 @@ from jax.sharding import Mesh, NamedSharding
 from jaxtyping import Array
 
 BATCH = "b"
-# The rules of a kernel's two halves, in the order of `kernels.contract`.
-FORWARD = "t b h, h k, b h -> t b k"
-BACKWARD = "t b k, t b k, h k -> t b h"
 Call = Callable[..., tuple[Array, ...]]
 Axes = Sequence[int | None]  # where the batch lies in each array; None: it has none
 

@@ -7,7 +7,7 @@ LEAST_UNITS = 64  # of one wgmma, and of one warpgroup
 
 
 def power_of_two_units(H: int) -> int:
-    """Triton's blocks are powers of two: the size in which W_hh and the state are held."""
+    """Triton's blocks are powers of two: the size in which W_h and the state are held."""
     return max(LEAST_UNITS, 1 << (H - 1).bit_length())
 
 

@@ -1,8 +1,8 @@
 """Weights to and from the RNN layers of PyTorch and Flax, each imported when it is first needed.
 
-An activation is no weight, so it is yours to pass on: `kernels.rnn(params, x, activation="tanh")`
-for a layer made with the default of either library, where ours is relu. Each function raises
-ImportError, which names what to install, where its library is missing.
+Which cell it is no weight says, so it is yours to pass on: `kernels.rnn(params, x, cell="tanh")`
+for an Elman layer made with the default of either library, where ours is relu, `cell="lstm"` for an
+LSTM. Each function raises ImportError, which names what to install, where its library is missing.
 """
 
 from kernels.convert.flax import from_flax as from_flax

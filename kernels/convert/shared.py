@@ -1,15 +1,109 @@
-"""What moving weights takes, whichever library they come from."""
+"""What moving weights takes, whichever library they come from.
+
+Where we have slots, other libraries have gates: each has columns in both weights and an element in
+each of two biases, and the last gate of a gru, n, is what our n_x and n_h are to be added into.
+"""
 
 import importlib
 from types import ModuleType
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
-from reference import Params
+from kernels.common import arguments, checks
+from reference import Params, Readout, Weights, single
+from reference.cells import Cell
+
+Gates = tuple[str, ...]
+
+# Every cell's gates in the order of the columns: of torch, which is that of cuDNN and Flax, too;
+TORCH: dict[str, Gates] = {
+    "relu": ("pre",),
+    "tanh": ("pre",),
+    "gru": ("r", "z", "n"),
+    "lstm": ("i", "f", "g", "o"),
+}
+# and of ONNX (https://onnx.ai/onnx/operators/onnx__LSTM.html, where g is c, and onnx__GRU.html).
+ONNX: dict[str, Gates] = TORCH | {"gru": ("z", "r", "n"), "lstm": ("i", "o", "f", "g")}
 
 
-def library(name: str) -> ModuleType:
+class Halves(NamedTuple):
+    """A layer's weights with the biases of input and state apart, gate after gate."""
+
+    w_x: Float[ArrayLike, "I G"]
+    w_h: Float[ArrayLike, "H G"]
+    b_x: Float[ArrayLike, "G"]
+    b_h: Float[ArrayLike, "G"]
+
+
+def columns(
+    array: Float[ArrayLike, "*rows X"], have: tuple[str, ...], want: tuple[str, ...]
+) -> Float[Array, "*rows X"]:
+    """The same, its columns from one order of slots to another."""
+    blocks = dict(zip(have, jnp.split(array, len(have), axis=-1), strict=True))
+    return jnp.concatenate([blocks[name] for name in want], axis=-1)
+
+
+def apart(cell: Cell, weights: Weights, gates: Gates) -> Halves:
+    """Our weights as another library has them; a bias that both could hold is the input's."""
+    in_x, in_h = _gates(cell)
+    b_x, own = jnp.split(weights.b.reshape(-1), [weights.w_x.shape[1]])
+    b_h = jnp.pad(own, (weights.w_h.shape[1] - len(own), 0))
+    return Halves(
+        columns(weights.w_x, in_x, gates),
+        columns(weights.w_h, in_h, gates),
+        columns(b_x, in_x, gates),
+        columns(b_h, in_h, gates),
+    )
+
+
+def together(cell: Cell, halves: Halves, gates: Gates) -> Weights:
+    """Another library's weights as ours: biases that meet in one slot are added."""
+    w_x, w_h, b_x, b_h = _in_our_order(cell, halves, gates)
+    size = len(w_h) * len(cell.slots)
+    b = jnp.pad(b_x, (0, size - len(b_x))) + jnp.pad(b_h, (size - len(b_h), 0))
+    return Weights(w_x, w_h, b)
+
+
+def gradients(cell: Cell, of_halves: Halves, gates: Gates) -> Weights:
+    """Derivatives by our weights, from those by what `apart` makes of them."""
+    w_x, w_h, b_x, b_h = _in_our_order(cell, of_halves, gates)
+    return Weights(w_x, w_h, jnp.concatenate([b_x, b_h[len(b_h) - len(w_h) * cell.own :]]))
+
+
+def _in_our_order(cell: Cell, halves: Halves, gates: Gates) -> Halves:
+    in_x, in_h = _gates(cell)
+    return Halves(
+        columns(halves.w_x, gates, in_x),
+        columns(halves.w_h, gates, in_h),
+        columns(halves.b_x, gates, in_x),
+        columns(halves.b_h, gates, in_h),
+    )
+
+
+def _gates(cell: Cell) -> tuple[Gates, Gates]:
+    """Of the slots that the input fills, and of those that the state is multiplied for."""
+    gates = tuple(slot.partition("_")[0] for slot in cell.slots)
+    return gates[: cell.from_x], gates[len(gates) - cell.from_h :]
+
+
+def checked(params: Any, cell: str) -> tuple[Cell, Weights, Readout | None]:
+    """One layer's weights and its readout. Raises as `kernels.rnn` does for such params."""
+    kind, params = arguments.cell(cell), arguments.one_layer(params)
+    checks.arrays(arguments.weights(kind, params))
+    return kind, params.layers[0].forward, params.readout
+
+
+def model(weights: Weights, readout: Readout | None) -> Params:
+    """One layer. Raises ValueError unless the readout reads as many features as H."""
+    H = len(weights.w_h)
+    if readout is not None and (found := len(readout.w)) != H:
+        raise ValueError(f"linear reads {found} features; expected {H}, the hidden size of rnn")
+    return single(weights, readout)
+
+
+def imported(name: str) -> ModuleType:
     """The library. Raises ImportError, which says how to install it, where it is missing."""
     try:
         return importlib.import_module(name)
@@ -18,27 +112,22 @@ def library(name: str) -> ModuleType:
         raise ImportError(f"this needs {package}: install it with pip install {package}") from error
 
 
-def expect(name: str, layer: object, kind: type) -> None:
+def expect(name: str, layer: object, *kinds: type) -> None:
     """Raises TypeError, which names the argument, for a layer of another kind."""
-    if not isinstance(layer, kind):
-        expected = f"{kind.__module__.split('.')[0]}'s {kind.__name__}"
-        raise TypeError(f"{name} is a {type(layer).__name__}; expected {expected}")
+    if not isinstance(layer, kinds):
+        *others, last = (kind.__name__ for kind in kinds)
+        expected = f"{', '.join(others)} or {last}" if others else last
+        whose = f"{kinds[0].__module__.split('.')[0]}'s"
+        raise TypeError(f"{name} is a {type(layer).__name__}; expected {whose} {expected}")
+
+
+def expect_options(name: str, layer: object, options: dict[str, Any]) -> None:
+    """Raises ValueError, which names the option, where one has another value."""
+    for option, expected in options.items():
+        if (found := getattr(layer, option)) != expected:
+            raise ValueError(f"{name} has {option} {found!r}; expected {expected!r}")
 
 
 def no_bias(weights: Float[Array, "K N"]) -> Float[Array, "N"]:
     """Zeros, for a layer without one."""
     return jnp.zeros_like(weights[0])
-
-
-def without_output(
-    w_xh: Float[Array, "I H"], w_hh: Float[Array, "H H"], b_h: Float[Array, "H"]
-) -> Params:
-    """The same layer with an output of size 0."""
-    return Params(w_xh, w_hh, b_h, w_hh[:, :0], b_h[:0])
-
-
-def reading_states(params: Params) -> Params:
-    """The same. Raises ValueError unless the output layer reads as many features as H."""
-    if (found := len(params.w_ho)) != (H := len(params.w_hh)):
-        raise ValueError(f"linear reads {found} features; expected {H}, the hidden size of rnn")
-    return params

@@ -1,4 +1,4 @@
-"""Weights to and from `torch.nn.RNN` and `torch.nn.Linear`."""
+"""Weights to and from `torch.nn.RNN`, `GRU`, `LSTM` and `torch.nn.Linear`."""
 
 import warnings
 from typing import Any
@@ -9,62 +9,70 @@ import ml_dtypes
 import numpy as np
 from jaxtyping import Array, Float
 
-from kernels.common import checks
-from kernels.convert.shared import expect, library, no_bias, reading_states, without_output
-from reference import ACTIVATIONS, Params
+from kernels.convert import shared
+from reference import CELLS, Params, Readout
 
-ONE_LAYER = {"num_layers": 1, "bidirectional": False, "proj_size": 0}
+LAYERS = {"relu": "RNN", "tanh": "RNN", "gru": "GRU", "lstm": "LSTM"}  # classes of `torch.nn`
+CELL_OF = {"RNN": "relu", "GRU": "gru", "LSTM": "lstm"}  # tanh has the weights of relu
+WITH_COUNTERPART = {"num_layers": 1, "bidirectional": False, "proj_size": 0, "dropout": 0}
 
 
 def from_torch(rnn: Any, linear: Any = None) -> Params:
-    """The parameters of a `torch.nn.RNN`, and of the `torch.nn.Linear` that reads its states.
+    """The parameters of a `torch.nn.RNN`, `GRU` or `LSTM`, and of a `Linear` that reads its states.
 
-    torch adds two biases, of which ours is the sum. `batch_first` is no weight: our x is (T, B, I).
-    Without `linear` the output layer is empty (O 0).
+    torch adds two biases, of which ours is the sum; a gru's n has both. `batch_first` is no weight:
+    our x is (T, B, I). Without `linear` there is no readout.
 
-    Raises TypeError for another layer or a dtype that JAX does not hold here, ValueError for an
-    RNN that is not one layer in one direction, or a `linear` that does not read its states.
+    Raises TypeError for another layer or a dtype that JAX does not hold here, ValueError for more
+    than one layer or direction, a projection or dropout, or a `linear` that does not read the
+    states.
     """
-    torch = library("torch")
+    torch = shared.imported("torch")
 
-    expect("rnn", rnn, torch.nn.RNN)
-    for name, expected in ONE_LAYER.items():
-        if (found := getattr(rnn, name)) != expected:
-            raise ValueError(f"rnn has {name} {found!r}; expected {expected!r}")
-    w_xh, w_hh = array(rnn.weight_ih_l0).T, array(rnn.weight_hh_l0).T
-    b_h = array(rnn.bias_ih_l0 + rnn.bias_hh_l0) if rnn.bias else no_bias(w_hh)
+    shared.expect("rnn", rnn, *(getattr(torch.nn, name) for name in CELL_OF))
+    shared.expect_options("rnn", rnn, WITH_COUNTERPART)
+    cell = next(cell for name, cell in CELL_OF.items() if isinstance(rnn, getattr(torch.nn, name)))
+    w_x, w_h = array(rnn.weight_ih_l0).T, array(rnn.weight_hh_l0).T
+    names = ("bias_ih_l0", "bias_hh_l0")
+    biases = [array(getattr(rnn, name)) if rnn.bias else shared.no_bias(w_h) for name in names]
+    halves = shared.Halves(w_x, w_h, *biases)
+    weights = shared.together(CELLS[cell], halves, shared.TORCH[cell])
     if linear is None:
-        return without_output(w_xh, w_hh, b_h)
-    expect("linear", linear, torch.nn.Linear)
-    w_ho = array(linear.weight).T
-    b_o = no_bias(w_ho) if linear.bias is None else array(linear.bias)
-    return reading_states(Params(w_xh, w_hh, b_h, w_ho, b_o))
+        return shared.model(weights, None)
+    shared.expect("linear", linear, torch.nn.Linear)
+    w = array(linear.weight).T
+    b = shared.no_bias(w) if linear.bias is None else array(linear.bias)
+    return shared.model(weights, Readout(w, b))
 
 
-def to_torch(params: Params, activation: str = "relu") -> tuple[Any, Any]:
-    """A `torch.nn.RNN` and a `torch.nn.Linear` with these parameters, on torch's default device.
+def to_torch(params: Params, *, cell: str = "relu") -> tuple[Any, Any]:
+    """The cell's layer of `torch.nn` and a `torch.nn.Linear` or None, on torch's default device.
 
-    Our one bias becomes torch's input bias; its other one is zero.
+    Where torch has two biases and we one, it becomes the input's, and the other is zero.
     """
-    torch = library("torch")
+    torch = shared.imported("torch")
 
-    checks.one_of("activation", activation, tuple(ACTIVATIONS))
-    (I, H), O = params.w_xh.shape, params.w_ho.shape[1]  # noqa: E741
-    dtype = tensor(params.w_hh).dtype
-    rnn = torch.nn.RNN(I, H, nonlinearity=activation, dtype=dtype)
+    kind, weights, readout = shared.checked(params, cell)
+    halves = shared.apart(kind, weights, shared.TORCH[cell])
+    (I, _), H = halves.w_x.shape, len(halves.w_h)  # noqa: E741
+    options = {"nonlinearity": cell} if LAYERS[cell] == "RNN" else {}
+    rnn = getattr(torch.nn, LAYERS[cell])(I, H, dtype=tensor(halves.w_h).dtype, **options)
+    names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+    rnn.load_state_dict({name: tensor(each.T) for name, each in zip(names, halves, strict=True)})
+    return rnn, None if readout is None else _linear(torch, readout)
+
+
+def _linear(torch: Any, readout: Readout) -> Any:
+    weight, bias = tensor(readout.w.T), tensor(readout.b.reshape(-1))
     with warnings.catch_warnings(action="ignore"):  # of an empty layer's weights, which are meant
-        linear = torch.nn.Linear(H, O, dtype=dtype)
-    biases = {"bias_ih_l0": params.b_h.reshape(H), "bias_hh_l0": jnp.zeros_like(params.w_hh[0])}
-    weights = {"weight_ih_l0": params.w_xh.T, "weight_hh_l0": params.w_hh.T}
-    rnn.load_state_dict({name: tensor(value) for name, value in (weights | biases).items()})
-    output = {"weight": params.w_ho.T, "bias": params.b_o.reshape(O)}
-    linear.load_state_dict({name: tensor(value) for name, value in output.items()})
-    return rnn, linear
+        linear = torch.nn.Linear(weight.shape[1], weight.shape[0], dtype=weight.dtype)
+    linear.load_state_dict({"weight": weight, "bias": bias})
+    return linear
 
 
 def tensor(value: Any) -> Any:
     """A torch tensor on the CPU, copied; torch knows the bits of NumPy's bfloat16, not its type."""
-    torch = library("torch")
+    torch = shared.imported("torch")
 
     host = np.array(value)
     if host.dtype == ml_dtypes.bfloat16:
@@ -74,7 +82,7 @@ def tensor(value: Any) -> Any:
 
 def array(value: Any) -> Float[Array, "..."]:
     """A torch tensor as a JAX array of its dtype. Raises TypeError for one that JAX has not got."""
-    torch = library("torch")
+    torch = shared.imported("torch")
 
     host = value.detach().cpu()
     if host.dtype == torch.bfloat16:

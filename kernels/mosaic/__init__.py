@@ -1,21 +1,22 @@
 """`mosaic`: the whole recurrence in one Pallas Mosaic GPU kernel, for Hopper's tensor cores.
 
 A thread block owns a tile of the batch for all T, so nothing is launched or exchanged between
-blocks from step to step. Each of its warpgroups computes 64 hidden units: 64 rows of W_hh^T, held
+blocks from step to step. Each of its warpgroups computes 64 hidden units: 64 rows of W_h^T, held
 in registers (beyond H 256 partly in shared memory), times the transposed state in shared memory.
-W_hh is the tall operand of wgmma and the batch its width, which may be as small as 8. The
-accumulator starts as z_t, which is loaded while the previous state is still awaited, so a step's
+W_h is the tall operand of wgmma and the batch its width, which may be as small as 8. The
+accumulator starts as pre_t, which is loaded while the previous state is still awaited, so a step's
 critical path is: barrier, wgmma over H, activation, store to shared memory, barrier. One more
-warpgroup runs ahead with z and behind with h, and does nothing but copy.
+warpgroup runs ahead with pre and behind with h, and does nothing but copy.
 
 Products accumulate in float32 and states are rounded once a step; float32 is multiplied as TF32,
-with W_hh in shared memory. It has not run on a GPU yet: numerics and races are checked in
+with W_h in shared memory. It has not run on a GPU yet: numerics and races are checked in
 Pallas's interpreter, registers and shared memory by compiling. What only hardware can show is
 wgmma's register operands, `setmaxnreg`, the error of TF32, and the speed.
 """
 
 import jax
 
+from kernels.common import elman
 from kernels.contract import Kernel
 from kernels.mosaic.calls import backward, forward
 from kernels.mosaic.config import Config, choices, heuristic, unsupported
@@ -46,4 +47,4 @@ def unavailable(platform: str) -> str | None:
     return None
 
 
-KERNEL = Kernel(forward, backward, unavailable, unsupported)
+KERNEL = Kernel(elman.forward(forward), elman.backward(backward), unavailable, unsupported)

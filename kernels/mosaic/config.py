@@ -1,10 +1,11 @@
-"""How a problem is laid out on one SM: tile, rings, and where W_hh lives. Pure arithmetic."""
+"""How a problem is laid out on one SM: tile, rings, and where W_h lives. Pure arithmetic."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import jax.numpy as jnp
 
+from kernels.common import elman
 from kernels.contract import Problem
 
 SMS = 132  # of an H100 or H200 (SXM)
@@ -14,7 +15,7 @@ THREADS = 128  # in a warpgroup
 ROWS = 64  # hidden units of a warpgroup: the height of a wgmma
 TILES = (8, 16, 32)  # batch rows of a thread block: the width of a wgmma
 
-# By size of an element and padded H. Found by compiling for the H200: with more columns of W_hh^T
+# By size of an element and padded H. Found by compiling for the H200: with more columns of W_h^T
 # in registers, or a wider tile, ptxas spills or shared memory overflows. Mosaic takes no 32-bit
 # operand in registers.
 REGISTER_COLUMNS = {
@@ -35,7 +36,7 @@ class Config:
     batch_tile: int  # batch rows of a thread block, a multiple of 8
     input_slots: int  # steps of input in flight or waiting
     state_slots: int  # states being written, multiplied or stored; 2 work, 4 hide the store
-    shared_columns: int  # columns of W_hh^T in shared memory; the others are in registers
+    shared_columns: int  # columns of W_h^T in shared memory; the others are in registers
     registers: tuple[int, int] | None  # per thread: copying, computing; None: as launched
 
 
@@ -57,6 +58,8 @@ def heuristic(problem: Problem, inputs: int = 1) -> Config:
 
 def unsupported(problem: Problem) -> str | None:
     """Why the tensor-core pipeline cannot run this problem, in words, or None."""
+    if reason := elman.unsupported(problem):
+        return reason
     dtype, itemsize = problem.dtype.name, problem.dtype.itemsize
     if dtype not in DTYPES:
         return f"{dtype} is no tensor-core format; {', '.join(DTYPES)} are"
@@ -65,7 +68,7 @@ def unsupported(problem: Problem) -> str | None:
     if (largest := max(LARGEST_TILE[itemsize])) < problem.H:
         size = problem.H**2 * itemsize / 1024
         return (
-            f"H {problem.H} needs W_hh of {size:.0f} KiB in the registers and shared memory of "
+            f"H {problem.H} needs W_h of {size:.0f} KiB in the registers and shared memory of "
             f"one SM, beside its buffers; in {dtype} H {largest} is the most that fits"
         )
     return None
@@ -91,7 +94,7 @@ def warpgroups(H: int) -> int:
 
 
 def shared_bytes(config: Config, H: int, itemsize: int, inputs: int) -> int:
-    """Shared memory of a thread block: columns of W_hh^T, the rings, their barriers."""
+    """Shared memory of a thread block: columns of W_h^T, the rings, their barriers."""
     tiles = config.input_slots * inputs + config.state_slots
     barriers = 1 + config.input_slots + 2 * config.state_slots
     return (config.shared_columns + tiles * config.batch_tile) * H * itemsize + 8 * barriers

@@ -1,102 +1,132 @@
-"""The library's handlers as the two halves of a kernel, and as those of the whole layer."""
+"""The library's handlers as the two halves of a kernel, and as those of the whole layer.
+
+A handler takes a state as one array: h, then what the cell carries beside it.
+"""
+
+from functools import partial
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from kernels.common.opaque import BACKWARD, FORWARD, opaque
+from kernels.common.opaque import opaque
 from kernels.common.sharding import result_like
-from kernels.contract import LayerGradients, LayerOutputs
-from kernels.native import compiler, library
-from reference import Params
+from kernels.contract import Recurrent, Run, State, Steps, WholeGradients
+from kernels.native import compiler, handlers
+from reference import Readout, Weights
 
 
 def forward(
-    z: Float[Array, "T B H"],
-    w_hh: Float[Array, "H H"],
-    h0: Float[Array, "B H"],
+    run: Run,
+    pre: Float[Array, "T B X"],
+    weights: Recurrent,
+    initial: State,
     *,
-    activation: str,
-    precision: str,
-) -> Float[Array, "T B H"]:
+    keep: bool,
+) -> Steps:
     """`kernels.contract.Forward`."""
 
-    @opaque(FORWARD)
-    def run(z, w_hh, h0):
-        return _call("recurrence_forward", activation, [z.shape], z, w_hh, h0)
+    @opaque("t b x, h r, s, n b h -> t b h, n b h, k b g")
+    def call(*arrays):
+        pre, _, _, initial = arrays
+        (T, B, _), H = pre.shape, initial.shape[2]
+        shapes = [(T, B, H), initial.shape, _saved(run, T, B, H, keep)]
+        return _call("recurrence_forward", run, shapes, *arrays)
 
-    return run(z, w_hh, h0)[0]
+    h, last, saved = call(pre, *weights, jnp.stack(initial))
+    return Steps(h, tuple(last), saved)
 
 
 def backward(
+    run: Run,
     dh: Float[Array, "T B H"],
-    h: Float[Array, "T B H"],
-    w_hh: Float[Array, "H H"],
-    *,
-    activation: str,
-    precision: str,
-) -> Float[Array, "T B H"]:
+    dlast: State,
+    steps: Steps,
+    weights: Recurrent,
+    initial: State,
+) -> tuple[Float[Array, "T B S"], State]:
     """`kernels.contract.Backward`."""
 
-    @opaque(BACKWARD)
-    def run(dh, h, w_hh):
-        return _call("recurrence_backward", activation, [h.shape], dh, h, w_hh)
+    @opaque("t b h, n b h, t b h, k b g, h r, n b h -> t b s, n b h")
+    def call(*arrays):
+        T, B, H = arrays[0].shape
+        shapes = [(T, B, len(run.cell.slots) * H), arrays[-1].shape]
+        return _call("recurrence_backward", run, shapes, *arrays)
 
-    return run(dh, h, w_hh)[0]
+    states = jnp.stack(dlast), steps.h, steps.saved, weights.w_h, jnp.stack(initial)
+    dpre, dinitial = call(dh, *states)
+    return dpre, tuple(dinitial)
 
 
 def layer_forward(
-    params: Params,
+    run: Run,
+    weights: Weights,
+    readout: Readout,
     x: Float[Array, "T B I"],
-    h0: Float[Array, "B H"],
+    initial: State,
     *,
-    activation: str,
-    precision: str,
-    keep_states: bool,
-) -> LayerOutputs:
-    """`kernels.contract.LayerForward`: both projections and the recurrence in one call."""
+    keep: bool,
+) -> tuple[Float[Array, "T B O"], Steps]:
+    """`kernels.contract.WholeForward`: both projections and the recurrence in one call."""
 
-    @opaque("i h, h k, h, h o, o, t b i, b h -> t b o, b h, s b h")
-    def run(*arrays):
-        (*_, b_o, x, h0) = arrays
-        kept = len(x) if keep_states else 0
-        shapes = [(*x.shape[:2], len(b_o)), h0.shape, (kept, *h0.shape)]
-        return _call("layer_forward", activation, shapes, *arrays)
+    @opaque("i x, h r, s, h o, o, t b i, n b h -> t b o, n b h, l b h, k b g")
+    def call(*arrays):
+        (*_, b_o, x, initial) = arrays
+        (T, B, _), H = x.shape, initial.shape[2]
+        kept = (T if keep else 0, B, H)
+        shapes = [(T, B, len(b_o)), initial.shape, kept, _saved(run, T, B, H, keep)]
+        return _call("layer_forward", run, shapes, *arrays)
 
-    return LayerOutputs(*run(*params, x, h0))
+    y, last, h, saved = call(*weights, *readout, x, jnp.stack(initial))
+    return y, Steps(h, tuple(last), saved)
 
 
 def layer_backward(
-    params: Params,
+    run: Run,
+    weights: Weights,
+    readout: Readout,
     x: Float[Array, "T B I"],
-    h0: Float[Array, "B H"],
-    h: Float[Array, "T B H"],
+    initial: State,
+    steps: Steps,
     dy: Float[Array, "T B O"],
-    dh_last: Float[Array, "B H"],
+    dlast: State,
     *,
-    activation: str,
-    precision: str,
     with_dx: bool,
-) -> LayerGradients:
-    """`kernels.contract.LayerBackward`: every gradient in one call."""
-    shapes = [leaf.shape for leaf in params]
+    with_dinitial: bool,
+) -> WholeGradients:
+    """`kernels.contract.WholeBackward`: every gradient in one call."""
+    gradients = [leaf.shape for leaf in (*weights, *readout)]
 
-    @opaque("i h, h k, h o, t b i, b h, t b h, t b o, b h -> i h, h k, h, h o, o, b h, s b i")
-    def run(*arrays):
-        x, h0 = arrays[3:5]
-        dx = x.shape if with_dx else (0, *x.shape[1:])
-        return _call("layer_backward", activation, [*shapes, h0.shape, dx], *arrays)
+    @opaque(
+        "i x, h r, h o, t b i, n b h, t b h, k b g, t b o, n b h"
+        " -> i x, h r, s, h o, o, m b h, l b i"
+    )
+    def call(*arrays):
+        needs = zip(arrays[3:5], (with_dx, with_dinitial), strict=True)
+        dx, dinitial = ((len(of) if needed else 0, *of.shape[1:]) for of, needed in needs)
+        return _call("layer_backward", run, [*gradients, dinitial, dx], *arrays)
 
-    weights = params.w_xh, params.w_hh, params.w_ho
-    *gradients, dh0, dx = run(*weights, x, h0, h, dy, dh_last)
-    return LayerGradients(Params(*gradients), dx if with_dx else None, dh0)
+    of_steps = x, jnp.stack(initial), steps.h, steps.saved, dy, jnp.stack(dlast)
+    *made, dinitial, dx = call(weights.w_x, weights.w_h, readout.w, *of_steps)
+    return WholeGradients(
+        Weights(*made[:3]),
+        Readout(*made[3:]),
+        x=dx if with_dx else None,
+        initial=tuple(dinitial) if with_dinitial else None,
+    )
+
+
+def _saved(run: Run, T: int, B: int, H: int, keep: bool) -> tuple[int, int, int]:
+    """The shape of what the backward pass reads beside h: c, then what the cell saves."""
+    numbers = len(run.cell.carried) + len(run.cell.saved)
+    return (T if keep and numbers else 0, B, numbers * H)
 
 
 def _call(
-    handler: str, activation: str, output_shapes: list[tuple[int, ...]], *arrays: Array
+    handler: str, run: Run, output_shapes: list[tuple[int, ...]], *arrays: Array
 ) -> tuple[Array, ...]:
     """Run a handler on arrays of one dtype."""
-    run = jax.ffi.ffi_call(
-        library.handler_name(handler, arrays[0].dtype.name, compiler.target()),
-        [result_like(arrays[0], shape) for shape in output_shapes],
+    name = handlers.handler_name(handler, run.cell.name, arrays[0].dtype.name, compiler.target())
+    return tuple(
+        jax.ffi.ffi_call(name, list(map(partial(result_like, arrays[0]), output_shapes)))(*arrays)
     )
-    return tuple(run(*arrays, relu=activation == "relu"))

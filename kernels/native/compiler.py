@@ -69,15 +69,21 @@ def options(target: str) -> list[str]:
     return ["-std=c++17", "-O3", *architecture]
 
 
-def compile_library(target: str, output: Path) -> None:
-    """Build the handlers for an instruction set, against the headers of the running jaxlib.
+def of_cell(cell: str) -> list[str]:
+    """Options that choose the cell of what is compiled."""
+    return ["-include", f"cells/{cell}.h", f"-DRNN_CELL=rnn::{cell.capitalize()}"]
+
+
+def compile_library(target: str, cell: str, output: Path) -> None:
+    """Build a cell's handlers for an instruction set, against the headers of the running jaxlib.
 
     Raises BuildError, with the compiler's first error.
     """
     headers = [f"-I{SOURCE}", "-isystem", jax.ffi.include_dir()]
     shared = ["-shared", "-fPIC", "-fvisibility=hidden"]
     source = str(SOURCE / "handlers.cc")
-    _output([find(), *options(target), *shared, *headers, source, "-o", str(output)])
+    flags = [*options(target), *of_cell(cell), *shared, *headers]
+    _output([find(), *flags, source, "-o", str(output)])
 
 
 def compile_program(source: Path, output: Path, *extra: str) -> None:

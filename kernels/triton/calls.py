@@ -1,51 +1,47 @@
 """Both halves of the kernel as JAX calls."""
 
-from functools import partial
-
 from jaxtyping import Array, Float
 
-from kernels.common.opaque import BACKWARD, FORWARD, opaque
 from kernels.common.sharding import result_like
+from kernels.contract import Run
 from kernels.triton.bridge import triton_call
 from kernels.triton.config import Config, choose, constants
 
 
 def forward(
-    z: Float[Array, "T B H"],
-    w_hh: Float[Array, "H H"],
-    h0: Float[Array, "B H"],
+    run: Run,
+    pre: Float[Array, "T B H"],
+    w_h: Float[Array, "H H"],
+    initial: Float[Array, "B H"],
     *,
-    activation: str,
-    precision: str,
     config: Config | None = None,
 ) -> Float[Array, "T B H"]:
-    """`kernels.contract.Forward` in one launch; `config` overrides the choice of tile and warps."""
+    """All states in one launch; `config` overrides the choice of tile and warps."""
     from kernels.triton import programs
 
-    launch = partial(_launch, programs.forward, activation, config)
-    return opaque(FORWARD)(launch)(z, w_hh, h0)[0]
+    return _launch(programs.forward, run, config, pre, w_h, initial)
 
 
 def backward(
+    run: Run,
     dh: Float[Array, "T B H"],
     h: Float[Array, "T B H"],
-    w_hh: Float[Array, "H H"],
+    w_h: Float[Array, "H H"],
     *,
-    activation: str,
-    precision: str,
     config: Config | None = None,
 ) -> Float[Array, "T B H"]:
-    """`kernels.contract.Backward` in one launch; `config` overrides the choice of tile, warps."""
+    """Every slot's derivative in one launch; `config` overrides the choice of tile and warps."""
     from kernels.triton import programs
 
-    launch = partial(_launch, programs.backward, activation, config)
-    return opaque(BACKWARD)(launch)(dh, h, w_hh)[0]
+    return _launch(programs.backward, run, config, dh, h, w_h)
 
 
-def _launch(program, activation: str, config: Config | None, sequence, *rest):
+def _launch(
+    program, run: Run, config: Config | None, sequence: Float[Array, "T B H"], *rest: Array
+) -> Float[Array, "T B H"]:
     T, B, H = sequence.shape
     config = config or choose(H)
-    states = triton_call(
+    return triton_call(
         sequence,
         *rest,
         T,
@@ -54,6 +50,5 @@ def _launch(program, activation: str, config: Config | None, sequence, *rest):
         out=result_like(sequence, sequence.shape),
         grid=(-(-B // config.tile),),
         num_warps=config.warps,
-        **constants(H, config, activation),
+        **constants(H, config, run.cell.name),
     )
-    return (states,)

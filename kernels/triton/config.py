@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import jax.numpy as jnp
 
+from kernels.common import elman
 from kernels.common.padding import power_of_two_units
 from kernels.contract import Problem
 
@@ -26,13 +27,15 @@ def choose(H: int) -> Config:
     return Config(tile=16, warps=power_of_two_units(H) // 16)
 
 
-def constants(H: int, config: Config, activation: str) -> dict[str, int | str]:
+def constants(H: int, config: Config, cell: str) -> dict[str, int | str]:
     """The compile-time arguments of the programs."""
-    return {"H": H, "ROWS": power_of_two_units(H), "TILE": config.tile, "ACTIVATION": activation}
+    return {"H": H, "ROWS": power_of_two_units(H), "TILE": config.tile, "CELL": cell}
 
 
 def unsupported(problem: Problem) -> str | None:
-    """Tensor-core dtypes only, and W_hh has to fit the registers of one SM."""
+    """Tensor-core dtypes only, and W_h has to fit the registers of one SM."""
+    if reason := elman.unsupported(problem):
+        return reason
     if problem.dtype == jnp.float64:
         return "float64 is not written for Triton"
     if problem.dtype == jnp.float32 and problem.precision != "tf32":
@@ -46,6 +49,6 @@ def _too_large(H: int, itemsize: int) -> str | None:
     if 2 * kib <= REGISTER_FILE:
         return None
     return (
-        f"H {H} needs {kib} KiB for W_hh (as {size} x {size}), kept in the registers of one SM; "
+        f"H {H} needs {kib} KiB for W_h (as {size} x {size}), kept in the registers of one SM; "
         f"half of their {REGISTER_FILE} KiB is the most it may take"
     )

@@ -1,9 +1,9 @@
 """The two Triton programs: the whole time loop in one launch, everything transposed.
 
-A step is state^T = act(z_t^T + W_hh^T state^T): W_hh is the tall left operand, so hidden units
-fill the 64 rows of a wgmma however small the batch tile is, and z_t is where it starts to sum.
+A step is state^T = act(pre_t^T + W_h^T state^T): W_h is the tall left operand, so hidden units
+fill the 64 rows of a wgmma however small the batch tile is, and pre_t is where it starts to sum.
 
-W_hh stays in registers for all T, which halves the shared memory a step reads; Triton does that
+W_h stays in registers for all T, which halves the shared memory a step reads; Triton does that
 only under two conditions that look like accidents here, and tests hold it to them. The operand
 must not come straight from a load (`_weights` ends in a `where`), and must have a user outside
 the loop (the first step is peeled off), or else it is fetched again in every step.
@@ -20,40 +20,40 @@ import triton.language as tl
 @triton.jit
 @no_type_check
 def forward(
-    z, w_hh, h0, T, B, h,
-    H: tl.constexpr, ROWS: tl.constexpr, TILE: tl.constexpr, ACTIVATION: tl.constexpr,
+    pre, w_h, initial, T, B, h,
+    H: tl.constexpr, ROWS: tl.constexpr, TILE: tl.constexpr, CELL: tl.constexpr,
 ):  # fmt: skip
-    """h_t = act(z_t + h_{t-1} W_hh) for one tile of the batch. z, h (T, B, H); h0 (B, H)."""
+    """h_t = act(pre_t + h_{t-1} W_h), for a tile of the batch: pre, h (T, B, H), initial (B, H)."""
     unit, at, inside = _tile(B, H, ROWS, TILE)
-    w = _weights(w_hh, 1, H, H, ROWS)
-    state = tl.load(h0 + at, mask=inside, other=0.0)
-    z_t = tl.load(z + at, mask=inside, other=0.0)
-    z += _to_next(0, T, B * H)
-    ahead = tl.load(z + at, mask=inside, other=0.0)
-    state = _next_state(w, state, z_t, unit, H, ACTIVATION)
+    w = _weights(w_h, 1, H, H, ROWS)
+    state = tl.load(initial + at, mask=inside, other=0.0)
+    pre_t = tl.load(pre + at, mask=inside, other=0.0)
+    pre += _to_next(0, T, B * H)
+    ahead = tl.load(pre + at, mask=inside, other=0.0)
+    state = _next_state(w, state, pre_t, unit, H, CELL)
     tl.store(h + at, state, mask=inside)
     for t in range(1, T):
-        z_t = ahead
-        z += _to_next(t, T, B * H)
+        pre_t = ahead
+        pre += _to_next(t, T, B * H)
         h += B * H
-        ahead = tl.load(z + at, mask=inside, other=0.0)
-        state = _next_state(w, state, z_t, unit, H, ACTIVATION)
+        ahead = tl.load(pre + at, mask=inside, other=0.0)
+        state = _next_state(w, state, pre_t, unit, H, CELL)
         tl.store(h + at, state, mask=inside)
 
 
 @triton.jit
 @no_type_check
 def backward(
-    dh, h, w_hh, T, B, dz,
-    H: tl.constexpr, ROWS: tl.constexpr, TILE: tl.constexpr, ACTIVATION: tl.constexpr,
+    dh, h, w_h, T, B, dpre,
+    H: tl.constexpr, ROWS: tl.constexpr, TILE: tl.constexpr, CELL: tl.constexpr,
 ):  # fmt: skip
-    """dz_t = (dh_t + dz_{t+1} W_hh^T) * act'(h_t) for one tile of the batch, last step first."""
+    """dpre_t = (dh_t + dpre_{t+1} W_h^T) * act'(h_t) for one tile of the batch, last step first."""
     unit, at, inside = _tile(B, H, ROWS, TILE)
-    w = _weights(w_hh, H, 1, H, ROWS)
+    w = _weights(w_h, H, 1, H, ROWS)
     last = tl.full((), T - 1, tl.int64) * B * H
     dh += last
     h += last
-    dz += last
+    dpre += last
     state = tl.zeros((ROWS, TILE), dh.dtype.element_ty)
     dh_t = tl.load(dh + at, mask=inside, other=0.0)
     h_t = tl.load(h + at, mask=inside, other=0.0)
@@ -61,18 +61,18 @@ def backward(
     h -= _to_next(0, T, B * H)
     dh_ahead = tl.load(dh + at, mask=inside, other=0.0)
     h_ahead = tl.load(h + at, mask=inside, other=0.0)
-    state = _next_slope(w, state, dh_t, h_t, unit, H, ACTIVATION)
-    tl.store(dz + at, state, mask=inside)
+    state = _next_slope(w, state, dh_t, h_t, unit, H, CELL)
+    tl.store(dpre + at, state, mask=inside)
     for t in range(1, T):
         dh_t = dh_ahead
         h_t = h_ahead
         dh -= _to_next(t, T, B * H)
         h -= _to_next(t, T, B * H)
-        dz -= B * H
+        dpre -= B * H
         dh_ahead = tl.load(dh + at, mask=inside, other=0.0)
         h_ahead = tl.load(h + at, mask=inside, other=0.0)
-        state = _next_slope(w, state, dh_t, h_t, unit, H, ACTIVATION)
-        tl.store(dz + at, state, mask=inside)
+        state = _next_slope(w, state, dh_t, h_t, unit, H, CELL)
+        tl.store(dpre + at, state, mask=inside)
 
 
 @triton.jit
@@ -93,30 +93,30 @@ def _tile(B, H: tl.constexpr, ROWS: tl.constexpr, TILE: tl.constexpr):
 
 @triton.jit
 @no_type_check
-def _weights(w_hh, down, across, H: tl.constexpr, ROWS: tl.constexpr):
-    """W_hh^T (`down` 1, `across` H) or W_hh (`down` H, `across` 1), zero-padded to (ROWS, ROWS)."""
+def _weights(w_h, down, across, H: tl.constexpr, ROWS: tl.constexpr):
+    """W_h^T (`down` 1, `across` H) or W_h (`down` H, `across` 1), zero-padded to (ROWS, ROWS)."""
     i = tl.arange(0, ROWS)[:, None]
     j = tl.arange(0, ROWS)[None, :]
     inside = (i < H) & (j < H)
-    return tl.where(inside, tl.load(w_hh + i * down + j * across, mask=inside), 0.0)
+    return tl.where(inside, tl.load(w_h + i * down + j * across, mask=inside), 0.0)
 
 
 @triton.jit
 @no_type_check
-def _next_state(w, state, z_t, unit, H: tl.constexpr, ACTIVATION: tl.constexpr):
-    pre = tl.dot(w, state, z_t.to(tl.float32), input_precision="tf32")
-    if ACTIVATION == "relu":
-        new = tl.maximum(pre, 0.0, propagate_nan=tl.PropagateNan.ALL)
+def _next_state(w, state, pre_t, unit, H: tl.constexpr, CELL: tl.constexpr):
+    total = tl.dot(w, state, pre_t.to(tl.float32), input_precision="tf32")
+    if CELL == "relu":
+        new = tl.maximum(total, 0.0, propagate_nan=tl.PropagateNan.ALL)
     else:
-        new = _tanh(pre, state.dtype)
+        new = _tanh(total, state.dtype)
     return _existing(new, unit, H).to(state.dtype)
 
 
 @triton.jit
 @no_type_check
-def _next_slope(w, state, dh_t, h_t, unit, H: tl.constexpr, ACTIVATION: tl.constexpr):
+def _next_slope(w, state, dh_t, h_t, unit, H: tl.constexpr, CELL: tl.constexpr):
     upstream = tl.dot(w, state, dh_t.to(tl.float32), input_precision="tf32")
-    if ACTIVATION == "relu":
+    if CELL == "relu":
         new = tl.where(h_t > 0, upstream, 0.0)
     else:
         h_t = h_t.to(tl.float32)
@@ -127,7 +127,7 @@ def _next_slope(w, state, dh_t, h_t, unit, H: tl.constexpr, ACTIVATION: tl.const
 @triton.jit
 @no_type_check
 def _existing(state, unit, H: tl.constexpr):
-    """Zero in the padding: Inf times a zero of padded W_hh is NaN, and would spread from there."""
+    """Zero in the padding: Inf times a zero of padded W_h is NaN, and would spread from there."""
     if state.shape[0] > H:
         state = tl.where(unit < H, state, 0.0)
     return state

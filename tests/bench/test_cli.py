@@ -12,6 +12,8 @@ from bench import cli
         (("--kernels", "scan", "--kernels", "native"), "argument --kernels: given twice"),
         (("--dtype", "float32", "float32"), "argument --dtype: 'float32' twice"),
         (("--pass", "train", "train"), "argument --pass: 'train' twice"),
+        (("--cell", "lstm", "lstm"), "argument --cell: 'lstm' twice"),
+        (("--cell", "elman"), "argument --cell: invalid choice: 'elman'"),
         (("--shape", "T=٣,B=2,I=3,H=4,O=5"), "expected five sizes such as T="),
     ],
 )

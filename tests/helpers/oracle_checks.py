@@ -13,31 +13,53 @@ from bench.cases.tolerance import deviation, tolerance
 from bench.contenders.registry import problem_of
 from kernels.contract import Problem, current_platform
 from kernels.registry import KERNELS, why_not
-from reference import oracle
+from reference import CELLS, oracle
+
+NO_BIAS = np.zeros(0)  # of slots that x does not fill, where a cell has none
 
 
-def hold(workload, dtype, activation, kernel, with_h0=True):
+def runnable():
+    """The names of the kernels that this machine has."""
+    return [name for name, reason in kernels.available().items() if reason is None]
+
+
+def hold(workload, dtype, cell, kernel, with_initial=True):
     """Check both scopes of one case against the oracle."""
-    if reason := why_not(
-        kernel, problem_of(Case(workload, "model", "forward", dtype, activation, kernel))
-    ):
+    case = Case(workload, "model", "forward", dtype, cell, kernel)
+    if reason := why_not(kernel, problem_of(case)):
         pytest.skip(reason)
-    inputs = make_inputs(workload, dtype)
-    h0 = inputs.h0 if with_h0 else None
-    expected_h0 = inputs.h0 if with_h0 else np.zeros(inputs.h0.shape)
-    allowed = tolerance(workload, dtype)
+    inputs, kind = make_inputs(workload, dtype, cell), CELLS[cell]
+    initial = as_users_have_it(inputs.initial) if with_initial else None
+    start = inputs.initial if with_initial else tuple(map(np.zeros_like, inputs.initial))
+    options = {"cell": cell, "kernel": kernel, "precision": FORMATS[dtype].precision}
 
-    options = {"activation": activation, "kernel": kernel, "precision": FORMATS[dtype].precision}
-    h = kernels.recurrence(inputs.z, inputs.params.w_hh, h0, **options)
-    want = oracle.recurrence(inputs.z, inputs.params.w_hh, expected_h0, activation=activation)
-    assert h.dtype == inputs.z.dtype
-    assert deviation(h, want) <= allowed
+    def hold_to(got, want):
+        for one, other in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
+            assert one.dtype == inputs.x.dtype
+            assert deviation(one, other) <= tolerance(workload, dtype, cell)
 
-    y, h_last = kernels.rnn(inputs.params, inputs.x, h0, **options)
-    want = oracle.forward(inputs.params, inputs.x, expected_h0, activation=activation)
-    assert (y.dtype, h_last.dtype) == (inputs.z.dtype, inputs.z.dtype)
-    assert deviation(y, want.y) <= allowed
-    assert deviation(h_last, want.h[-1]) <= allowed
+    pre, w_h, b_h, _ = inputs.recurrence
+    got = kernels.recurrence(pre, w_h, initial, b_h=b_h, **options)
+    hold_to(got, oracle.recurrence(kind, pre, w_h, b_h, start))
+    got = kernels.rnn(inputs.params, inputs.x, initial, **options)
+    want = oracle.forward(kind, inputs.params, inputs.x, start)
+    hold_to(got, (want.y, want.last))
+
+
+def as_users_have_it(state):
+    """A state as `kernels.rnn` takes it: h alone, where nothing is carried beside it."""
+    return state if len(state) > 1 else state[0]
+
+
+def elman_states(cell, pre, w_h, initial):
+    """The oracle's states of a cell with one slot."""
+    return oracle.recurrence(CELLS[cell], pre, w_h, NO_BIAS, (initial,))[0]
+
+
+def elman_slopes(cell, dh, h, w_h):
+    """The oracle's derivatives of the pre-activations, of a cell with one slot."""
+    zero = (np.zeros(h.shape[1:]),)
+    return oracle.recurrence_gradients(CELLS[cell], dh, zero, h, h, w_h, NO_BIAS, zero).pre
 
 
 def full_precision(kernel):
@@ -49,4 +71,4 @@ def full_precision(kernel):
 def hold_equal(got, want, allowed, unit=1.0):
     """Equal up to the rounding of either."""
     for one, other in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
-        assert deviation(one, other, unit) <= allowed
+        assert deviation(one, other, unit) <= allowed, deviation(one, other, unit)

@@ -51,7 +51,9 @@ def visit(*turns: tuple[float, ...]) -> Visit:
     return Visit(samples_s=turns, warm_calls=3, conditions=QUIET)
 
 
-def timed(workload: Workload, kernel: str, millis: float, scope: str = "model") -> CaseResult:
+def timed(
+    workload: Workload, kernel: str, millis: float, scope: str = "model", cell: str = "relu"
+) -> CaseResult:
     """A case that takes this many milliseconds.
 
     Of eight visits half are a percent slower for all kernels, half a percent faster; beside `scan`
@@ -61,7 +63,7 @@ def timed(workload: Workload, kernel: str, millis: float, scope: str = "model") 
     drifts = [shared + noise for shared in (0.01, -0.01) for noise in (own, -own)] * 2
     levels = [millis / 1e3 * exp(drift) for drift in drifts]
     return CaseResult(
-        Case(workload, scope, "forward", "float32", "relu", kernel),
+        Case(workload, scope, "forward", "float32", cell, kernel),
         status="ok",
         error=1e-7,
         error_after=1e-7,

@@ -2,7 +2,7 @@
 
     python -m tests.helpers.triton_interpreted IN OUT
 
-IN is a pickled list of (program, arguments, H, activation), the arguments NumPy arrays and sizes
+IN is a pickled list of (program, arguments, H, cell), the arguments NumPy arrays and sizes
 with an array for the output last; OUT is the list of outputs.
 """
 
@@ -66,11 +66,11 @@ def passed(argument: np.ndarray | int) -> Tensor | tl.constexpr:
     return Tensor(argument) if isinstance(argument, np.ndarray) else tl.constexpr(argument)
 
 
-def run(program: str, arguments: list, H: int, activation: str) -> np.ndarray:
+def run(program: str, arguments: list, H: int, cell: str) -> np.ndarray:
     """One launch; returns the last argument, which it has filled."""
     config, (_, B, _) = choose(H), arguments[0].shape
     launch = getattr(programs, program)[(-(-B // config.tile),)]
-    launch(*map(passed, arguments), **constants(H, config, activation), num_warps=config.warps)
+    launch(*map(passed, arguments), **constants(H, config, cell), num_warps=config.warps)
     return arguments[-1]
 
 

@@ -12,14 +12,24 @@ import kernels
 import reference
 from kernels import scan
 from kernels.contract import Kernel
+from reference import Layer
 
-PARAMS = reference.init(jax.random.key(0), 5, 7, 3)
+PARAMS = {
+    cell: reference.init(jax.random.key(0), 5, 7, 3, cell=cell) for cell in ("relu", "gru", "lstm")
+}
+WEIGHTS, READOUT = PARAMS["relu"].layers[0].forward, PARAMS["relu"].readout
 X = jnp.ones((9, 4, 5))
-Z = jnp.ones((9, 4, 7))
+STATE = jnp.ones((4, 7))
 
 
-def call(x=X, h0=None, options=None, **replaced):
-    return kernels.rnn(PARAMS._replace(**replaced), x, h0, **(options or {}))
+def call(x=X, initial=None, cell="relu", of=None, options=None, readout=READOUT, **replaced):
+    """The model of a cell, with weights of the cell `of`, some of them replaced."""
+    weights = PARAMS[of or cell if cell in PARAMS else "relu"].layers[0].forward
+    params = reference.single(weights._replace(**replaced), readout)
+    return kernels.rnn(params, x, initial, cell=cell, **(options or {}))
+
+
+IN_LAYER = "params.layers[0].forward."
 
 
 @pytest.mark.parametrize(
@@ -32,20 +42,36 @@ def call(x=X, h0=None, options=None, **replaced):
         ({"x": X.astype(int)}, TypeError, "x has dtype int32; expected one of bfloat16, float16"),
         ({"x": [1.0]}, TypeError, "x is a list; expected an array"),
         ({"x": memoryview(b"x")}, TypeError, "x is a memoryview; expected an array"),
-        ({"x": X[..., :4]}, ValueError, "w_xh has shape (5, 7); expected (I, H) = (4, H)"),
-        ({"w_hh": jnp.ones((7, 6))}, ValueError, "w_hh has shape (7, 6); expected (H, H) = (7, 7)"),
-        ({"b_h": jnp.ones((2, 7))}, ValueError, "b_h has shape (2, 7); expected (H) = (7)"),
-        ({"b_o": jnp.ones(4)}, ValueError, "b_o has shape (4,); expected (O) = (3)"),
-        ({"h0": jnp.ones((3, 7))}, ValueError, "h0 has shape (3, 7); expected (B, H) = (4, 7)"),
         (
-            {"w_ho": PARAMS.w_ho.astype(jnp.bfloat16)},
-            TypeError,
-            "w_ho has dtype bfloat16; expected float32, the dtype of x",
+            {"x": X[..., :4]},
+            ValueError,
+            f"{IN_LAYER}w_x has shape (5, 7); expected (I, H) = (4, 7)",
         ),
         (
-            {"options": {"activation": "gelu"}},
+            {"w_h": jnp.ones((7, 6))},
             ValueError,
-            "activation is 'gelu'; expected one of 'relu', 'tanh'",
+            f"{IN_LAYER}w_h has shape (7, 6); expected (H, H) of cell",
+        ),
+        ({"b": jnp.ones((2, 7))}, ValueError, f"{IN_LAYER}b has shape (2, 7); expected (H) = (7)"),
+        (
+            {"readout": READOUT._replace(b=jnp.ones(4))},
+            ValueError,
+            "params.readout.b has shape (4,); expected (O) = (3)",
+        ),
+        (
+            {"initial": jnp.ones((3, 7))},
+            ValueError,
+            "initial has shape (3, 7); expected (B, H) = (4, 7)",
+        ),
+        (
+            {"readout": READOUT._replace(w=READOUT.w.astype(jnp.bfloat16))},
+            TypeError,
+            "params.readout.w has dtype bfloat16; expected float32, the dtype of x",
+        ),
+        (
+            {"cell": "peephole"},
+            ValueError,
+            "cell is 'peephole'; expected one of 'relu', 'tanh', 'gru', 'lstm'",
         ),
         (
             {"options": {"kernel": "fast"}},
@@ -67,6 +93,44 @@ def call(x=X, h0=None, options=None, **replaced):
             ValueError,
             "kernel 'unrolled-full' cannot run this problem: T 129",
         ),
+        # Weights of another cell's width.
+        (
+            {"cell": "lstm", "of": "relu"},
+            ValueError,
+            f"{IN_LAYER}w_h has shape (7, 7); expected (H, 4H) of cell 'lstm'",
+        ),
+        (
+            {"cell": "relu", "of": "gru"},
+            ValueError,
+            f"{IN_LAYER}w_h has shape (7, 21); expected (H, H) of cell 'relu'",
+        ),
+        (
+            {"cell": "lstm", "w_x": jnp.ones((5, 7))},
+            ValueError,
+            f"{IN_LAYER}w_x has shape (5, 7); expected (I, 4H) = (5, 28) of cell 'lstm'",
+        ),
+        (
+            {"cell": "gru", "b": jnp.ones(21)},
+            ValueError,
+            f"{IN_LAYER}b has shape (21,); expected (4H) = (28) of cell 'gru'",
+        ),
+        # A state of another cell.
+        (
+            {"cell": "lstm", "initial": STATE},
+            TypeError,
+            "initial is one array; expected (h, c), the state of cell 'lstm'",
+        ),
+        (
+            {"cell": "lstm", "initial": (STATE,)},
+            TypeError,
+            "initial is 1 arrays; expected (h, c), the state of cell 'lstm'",
+        ),
+        (
+            {"cell": "lstm", "initial": (STATE, STATE[:, :6])},
+            ValueError,
+            "initial.c has shape (4, 6); expected (B, H) = (4, 7)",
+        ),
+        ({"cell": "gru", "initial": (STATE,)}, TypeError, "initial is a tuple; expected an array"),
     ],
 )
 def test_sentence(arguments, error, sentence):
@@ -74,27 +138,86 @@ def test_sentence(arguments, error, sentence):
         call(**arguments)
 
 
+@pytest.mark.parametrize(
+    ("params", "error", "sentence"),
+    [
+        (WEIGHTS, TypeError, "params is a Weights; expected a reference.Params"),
+        (
+            PARAMS["relu"]._replace(layers=PARAMS["relu"].layers * 2),
+            ValueError,
+            "params has 2 layers; expected 1",
+        ),
+        (
+            PARAMS["relu"]._replace(layers=(Layer(WEIGHTS, WEIGHTS),)),
+            ValueError,
+            "params has a reverse direction; expected the forward one alone",
+        ),
+    ],
+    ids=["no params", "two layers", "two directions"],
+)
+def test_another_structure(params, error, sentence):
+    with pytest.raises(error, match=re.escape(sentence)):
+        kernels.rnn(params, X)
+
+
+def test_any_tuples_of_the_structure_will_do():
+    plain = ((tuple(WEIGHTS), None),), tuple(READOUT)
+    for got, want in zip(kernels.rnn(plain, X), call(), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
 def test_float64_is_not_narrowed_in_silence():
-    with pytest.raises(TypeError, match="z has dtype float64; expected JAX's jax_enable_x64"):
+    with pytest.raises(TypeError, match="dtype float64; expected JAX's jax_enable_x64"):
         kernels.recurrence(np.zeros((3, 2, 4)), np.zeros((4, 4)))
 
 
 def test_before_anything_is_traced(monkeypatch):
     monkeypatch.setattr("kernels.api.model", lambda *_: pytest.fail("reached the computation"))
-    with pytest.raises(ValueError, match="w_hh has shape"):
-        call(w_hh=jnp.ones((2, 2)))
+    with pytest.raises(ValueError, match="w_h has shape"):
+        call(w_h=jnp.ones((2, 3)))
 
 
-def test_recurrence_checks_too():
-    with pytest.raises(
-        ValueError, match=re.escape("w_hh has shape (6, 6); expected (H, H) = (7, 7)")
-    ):
-        kernels.recurrence(Z, jnp.ones((6, 6)))
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            {"pre": jnp.ones((9, 4, 7)), "w_h": jnp.ones((6, 6))},
+            "pre has shape (9, 4, 7); expected (T, B, H) = (T, B, 6) of cell 'relu'",
+        ),
+        (
+            {"pre": jnp.ones((9, 4, 7)), "w_h": jnp.ones((7, 28)), "cell": "lstm"},
+            "pre has shape (9, 4, 7); expected (T, B, 4H) = (T, B, 28) of cell 'lstm'",
+        ),
+        (
+            {
+                "pre": jnp.ones((9, 4, 21)),
+                "w_h": jnp.ones((7, 21)),
+                "b_h": jnp.ones(6),
+                "cell": "gru",
+            },
+            "b_h has shape (6,); expected (H) = (7) of cell 'gru'",
+        ),
+        (
+            {
+                "pre": jnp.ones((9, 4, 28)),
+                "w_h": jnp.ones((7, 28)),
+                "b_h": jnp.ones(7),
+                "cell": "lstm",
+            },
+            "b_h has shape (7,); expected (0H) = (0) of cell 'lstm'",
+        ),
+    ],
+    ids=["H", "slots", "bias", "no bias"],
+)
+def test_recurrence_checks_too(arguments, sentence):
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        kernels.recurrence(**arguments)
 
 
 def test_numpy_arrays_are_arrays():
-    got = kernels.recurrence(np.asarray(Z), np.zeros((7, 7), np.float32))
-    np.testing.assert_array_equal(got, Z)
+    pre = np.ones((9, 4, 7), np.float32)
+    got, _ = kernels.recurrence(pre, np.zeros((7, 7), np.float32))
+    np.testing.assert_array_equal(got, pre)
 
 
 def test_available_names_every_kernel():

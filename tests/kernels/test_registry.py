@@ -46,13 +46,13 @@ def test_auto_by_name_is_what_a_call_would_take(monkeypatch):
     asked = []
     monkeypatch.setattr(api, "fastest", lambda problem: asked.append(problem) or "some")
     sizes = {"T": 2, "B": 3, "H": 4}
-    assert kernels.auto(**sizes, dtype="float32", activation="tanh", precision="tf32") == "some"
+    assert kernels.auto(**sizes, dtype="float32", cell="tanh", precision="tf32") == "some"
     here = current_platform()
     assert asked == [Problem(2, 3, 4, jnp.dtype("float32"), "tanh", "tf32", here)]
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"T": 0}, {"B": -1}, {"dtype": "int8"}, {"activation": "gelu"}, {"precision": "x"}]
+    "wrong", [{"T": 0}, {"B": -1}, {"dtype": "int8"}, {"cell": "gelu"}, {"precision": "x"}]
 )
 def test_auto_refuses_in_words(wrong):
     (name,) = wrong
@@ -67,7 +67,7 @@ def test_a_loop_is_unrolled_in_full_up_to_128_steps():
 
 
 def test_a_chunk_is_all_that_a_kernel_sees_of_a_sequence():
-    inputs = make_inputs(Workload("long", T=130, B=1, I=2, H=3, O=1), "float32")
+    inputs = make_inputs(Workload("long", T=130, B=1, I=2, H=3, O=1), "float32", "relu")
     got, _ = kernels.rnn(inputs.params, inputs.x, kernel="unrolled-full", chunk=2)
     want, _ = reference.rnn(inputs.params, inputs.x)
     assert jnp.allclose(got, want, atol=1e-5)

@@ -18,27 +18,38 @@ from bench.cases.tolerance import tolerance
 from bench.cases.workloads import Workload
 from kernels import mosaic, pallas, triton
 from kernels.common.sharding import vary_alike
+from kernels.contract import Recurrent, Run
 from kernels.registry import KERNELS
+from reference import CELLS
 
 SHAPE = Workload("eight rows", T=3, B=8, I=3, H=7, O=2)
 DEVICES = 4
+CELL = "lstm"  # whose state is a tuple; what JAX makes of a call does not depend on the cell
+
+
+@pytest.fixture(params=[name for name in KERNELS if not name.startswith("unrolled")])
+def kernel(request):
+    """Every kernel that this machine has, but for `scan` with other factors."""
+    if reason := kernels.available()[request.param]:
+        pytest.skip(reason)
+    return request.param
 
 
 @pytest.fixture
 def inputs(dtype):
-    return make_inputs(SHAPE, dtype)
+    return make_inputs(SHAPE, dtype, CELL)
 
 
 @pytest.fixture
 def model(kernel):
-    """The whole model, as a function of params, x and h0."""
-    return partial(kernels.rnn, kernel=kernel)
+    """The whole model, as a function of params, x and the initial state."""
+    return partial(kernels.rnn, kernel=kernel, cell=CELL)
 
 
 @pytest.fixture
 def hold(dtype):
     """Compare with what the kernel gives without the transformation."""
-    return partial(hold_equal, allowed=tolerance(SHAPE, dtype, "train"))
+    return partial(hold_equal, allowed=tolerance(SHAPE, dtype, CELL, "train"))
 
 
 def loss(outputs):
@@ -57,14 +68,14 @@ def both(model):
 
 
 def arguments(inputs):
-    return inputs.params, inputs.x, inputs.h0
+    return inputs.params, inputs.x, inputs.initial
 
 
 @cache
 def untransformed(kernel, way):
     """`both` of a kernel on one device, which many tests compare with."""
-    model = partial(kernels.rnn, kernel=kernel)
-    return jax.jit(both(way(model)))(*arguments(make_inputs(SHAPE, full_precision(kernel))))
+    model = partial(kernels.rnn, kernel=kernel, cell=CELL)
+    return jax.jit(both(way(model)))(*arguments(make_inputs(SHAPE, full_precision(kernel), CELL)))
 
 
 def unchanged(model):
@@ -82,33 +93,34 @@ def test_jit_donation_and_remat(kernel, model, inputs, hold):
     hold(jax.jit(gradient(jax.checkpoint(model)))(*arguments(inputs)), want[1])
 
 
-def in_a_scan(model, params, x, h0):
+def in_a_scan(model, params, x, initial):
     """Half of the sequence after the other."""
 
-    def step(h, part):
-        y, h = model(params, part, h)
-        return h, y
+    def step(state, part):
+        y, state = model(params, part, state)
+        return state, y
 
-    h, y = jax.lax.scan(step, h0, jnp.stack([x, x]))
-    return y.reshape(-1, *y.shape[2:]), h
-
-
-def in_a_loop(model, params, x, h0):
-    h = jax.lax.fori_loop(0, 2, lambda _, h: model(params, x, h)[1], h0)
-    return model(params, x, h0)[0], h
+    last, y = jax.lax.scan(step, initial, jnp.stack([x, x]))
+    return y.reshape(-1, *y.shape[2:]), last
 
 
-def in_a_branch(model, params, x, h0):
+def in_a_loop(model, params, x, initial):
+    last = jax.lax.fori_loop(0, 2, lambda _, state: model(params, x, state)[1], initial)
+    return model(params, x, initial)[0], last
+
+
+def in_a_branch(model, params, x, initial):
     return jax.lax.cond(
-        jnp.sum(x) > jnp.inf, lambda *a: (a[1][..., :2], a[2]), model, params, x, h0
+        jnp.sum(x) > jnp.inf, lambda *a: (a[1][..., :2], a[2]), model, params, x, initial
     )
 
 
 @cache
 def step_by_step(around, dtype):
     """By the reference, in Python's own control flow."""
+    model = partial(reference.rnn, cell=CELL)
     with jax.disable_jit():
-        return both(partial(around, reference.rnn))(*arguments(make_inputs(SHAPE, dtype)))
+        return both(partial(around, model))(*arguments(make_inputs(SHAPE, dtype, CELL)))
 
 
 @pytest.mark.parametrize("around", [in_a_scan, in_a_loop, in_a_branch])
@@ -121,7 +133,7 @@ MAPPED = {
     "x": (None, 0, None),
     "weights": (0, None, None),
     "both": (0, 0, 0),
-    "h0": (None, None, 0),
+    "initial": (None, None, 0),
 }
 
 
@@ -180,13 +192,14 @@ def divided(mesh, inputs):
 
 
 def every_way(model):
-    """With and without h0, over no steps, and the recurrence alone."""
+    """With and without an initial state, over no steps, and the recurrence alone."""
 
-    def run(params, x, h0):
-        z = jnp.tile(x[..., :1], len(params.w_hh)) + params.b_h
-        states = partial(kernels.recurrence, z, params.w_hh, **model.keywords)
-        models = model(params, x, h0), model(params, x), model(params, x[:0], h0)
-        return *models, states(h0), states()
+    def run(params, x, initial):
+        weights = params.layers[0].forward
+        pre = jnp.tile(x[..., :1], weights.w_x.shape[1]) + weights.b
+        states = partial(kernels.recurrence, pre, weights.w_h, **model.keywords)
+        models = model(params, x, initial), model(params, x), model(params, x[:0], initial)
+        return *models, states(initial), states()
 
     return run
 
@@ -195,8 +208,8 @@ def in_chunks(model):
     return partial(model, chunk=2)
 
 
-def with_and_without_h0(model):
-    return lambda params, x, h0: (model(params, x, h0), model(params, x))
+def with_and_without_a_state(model):
+    return lambda params, x, initial: (model(params, x, initial), model(params, x))
 
 
 def test_shard_map(kernel, model, inputs, hold, mesh):
@@ -209,17 +222,18 @@ def test_shard_map_in_chunks(kernel, mesh):
     """How a sequence is cut does not depend on the kernel; `native` takes the layer whole."""
     if reason := kernels.available()[kernel]:
         pytest.skip(reason)
-    model = in_chunks(partial(kernels.rnn, kernel=kernel))
+    model = in_chunks(partial(kernels.rnn, kernel=kernel, cell=CELL))
     want = untransformed(kernel, in_chunks)[1]
-    hold_on_shards(model, want, make_inputs(SHAPE, "float32"), HOLD, mesh)
+    hold_on_shards(model, want, make_inputs(SHAPE, "float32", CELL), HOLD, mesh)
 
 
 def test_shard_map_of_the_reference(mesh):
-    model, inputs = with_and_without_h0(reference.rnn), make_inputs(SHAPE, "float32")
+    model = with_and_without_a_state(partial(reference.rnn, cell=CELL))
+    inputs = make_inputs(SHAPE, "float32", CELL)
     hold_on_shards(model, gradient(model)(*arguments(inputs)), inputs, HOLD, mesh)
 
 
-HOLD = partial(hold_equal, allowed=tolerance(SHAPE, "float32", "train"))
+HOLD = partial(hold_equal, allowed=tolerance(SHAPE, "float32", CELL, "train"))
 
 
 def hold_on_shards(function, want, inputs, hold, mesh):
@@ -252,8 +266,8 @@ def test_each_device_computes_its_rows_where_they_lie(kernel, model, inputs, hol
     got = program(*operands)
     hold(got, untransformed(kernel, every_way))
     assert not re.search("all-gather|all-to-all|collective-permute", program.as_text())
-    ((y, _), *_, states, _), (_, dx, _) = got
-    for array in (y, states, dx):
+    ((y, _), *_, (h, _), _), (_, dx, _) = got
+    for array in (y, h, dx):
         assert array.sharding.spec[:2] == (None, "batch")
 
 
@@ -270,47 +284,60 @@ def test_operands_divided_otherwise(model, inputs, hold):
     def place(array, *axes):
         return jax.device_put(array, NamedSharding(mesh, jax.P(*axes)))
 
-    params = inputs.params._replace(w_ho=place(inputs.params.w_ho, None, "other"))
+    readout = inputs.params.readout
+    params = inputs.params._replace(readout=readout._replace(w=place(readout.w, None, "other")))
     x = place(jnp.concatenate([inputs.x, inputs.x[:1]]), "other", "one")
-    h0 = place(inputs.h0, "one")
-    want = model(inputs.params, np.asarray(x), inputs.h0)
-    hold(jax.jit(model)(params, x, h0), want)
+    initial = tuple(place(each, "one") for each in inputs.initial)
+    want = model(inputs.params, np.asarray(x), inputs.initial)
+    hold(jax.jit(model)(params, x, initial), want)
 
 
 @pytest.mark.parametrize("kernel", ["scan"])
 def test_a_state_divided_otherwise_than_its_sequence(model, inputs, hold):
     """The rows of the batch then are where the state has them."""
     mesh = jax.make_mesh((DEVICES,), ("batch",), axis_types=(AxisType.Explicit,))
-    h0 = jax.device_put(inputs.h0, NamedSharding(mesh, jax.P("batch")))
-    y, h_last = jax.jit(model)(inputs.params, inputs.x, h0)
-    hold((y, h_last), model(*arguments(inputs)))
-    assert y.sharding.spec[1] == h_last.sharding.spec[0] == "batch"
+    initial = jax.device_put(inputs.initial, NamedSharding(mesh, jax.P("batch")))
+    y, last = jax.jit(model)(inputs.params, inputs.x, initial)
+    hold((y, last), model(*arguments(inputs)))
+    assert y.sharding.spec[1] == last[0].sharding.spec[0] == "batch"
 
 
-WEIGHTS, SEQUENCE, STATE = zip(((64, 64), (3, 32, 64), (32, 64)), OVER_BATCH, strict=True)
-OPERANDS = {"forward": (SEQUENCE, WEIGHTS, STATE), "backward": (SEQUENCE, SEQUENCE, WEIGHTS)}
-
-
-@pytest.mark.parametrize("half", OPERANDS)
-@pytest.mark.parametrize("gpu_kernel", [mosaic, triton, pallas], ids=lambda each: each.__name__)
-def test_gpu_kernels_say_over_which_axes_they_vary(gpu_kernel, half, mesh):
+@pytest.mark.parametrize(
+    ("gpu_kernel", "cell"),
+    [(mosaic, "tanh"), (triton, "tanh"), (pallas, "tanh"), (pallas, "gru"), (pallas, "lstm")],
+    ids=lambda each: each if isinstance(each, str) else each.__name__,
+)
+def test_gpu_kernels_say_over_which_axes_they_vary(gpu_kernel, cell, mesh):
     """As far as tracing goes: none of them has run on a GPU."""
     if reason := gpu_kernel.KERNEL.unavailable("gpu"):
         pytest.skip(reason)
-    function = partial(getattr(gpu_kernel.KERNEL, half), activation="relu", precision="full")
+    run, kernel = Run(CELLS[cell], "full"), gpu_kernel.KERNEL
+    inputs = make_inputs(Workload("wide", T=3, B=32, I=1, H=64, O=0), "bfloat16", cell)
+    pre, w_h, b_h, initial = inputs.recurrence
+    state, sequence = jax.P("batch"), jax.P(None, "batch")
 
-    def run(*shards):
-        return function(*vary_alike(shards))
+    def gradient(weights, pre, initial):
+        weights, pre, initial = vary_alike((Recurrent(*weights), pre, initial))
+        steps = kernel.forward(run, pre, weights, initial, keep=True)
+        dpre, dinitial = kernel.backward(run, steps.h, steps.last, steps, weights, initial)
+        return steps.h, steps.last, dpre, dinitial
 
     with jax.set_mesh(mesh):
-        operands = [
-            jax.ShapeDtypeStruct(shape, "bfloat16", sharding=NamedSharding(mesh, spec))
-            for shape, spec in OPERANDS[half]
-        ]
         mapped = jax.shard_map(
-            run, in_specs=tuple(spec for _, spec in OPERANDS[half]), out_specs=SEQUENCE[1]
+            gradient,
+            in_specs=(jax.P(), sequence, state),
+            out_specs=(sequence, state, sequence, state),
         )
-        assert jax.eval_shape(mapped, *operands).shape == SEQUENCE[0]
+        operands = jax.tree.map(
+            lambda array, spec: jax.ShapeDtypeStruct(
+                array.shape, array.dtype, sharding=NamedSharding(mesh, spec)
+            ),
+            ((w_h, b_h), pre, initial),
+            ((jax.P(), jax.P()), sequence, (state,) * len(initial)),
+        )
+        h, last, dpre, dinitial = jax.eval_shape(mapped, *operands)
+    assert (h.shape, dpre.shape) == ((3, 32, 64), (3, 32, 64 * len(CELLS[cell].slots)))
+    assert [each.shape for each in (*last, *dinitial)] == [(32, 64)] * 2 * len(initial)
 
 
 # What cannot work says so.
@@ -322,37 +349,40 @@ FORWARD_MODE = {
 }
 
 
+OPAQUE = ("native", "pallas")  # JAX cannot see into their halves
+
+
 @pytest.mark.parametrize("mode", FORWARD_MODE)
 def test_forward_mode(kernel, model, inputs, hold, mode):
-    def f(x):
-        return loss(model(inputs.params, x))
+    def f(model):
+        return lambda x: loss(model(inputs.params, x))
 
-    x = inputs.x[:2, :1]
-    if KERNELS[kernel].backward is None:
-        want = jax.grad(lambda x: f(x))(x)
-        got = FORWARD_MODE[mode](f, x)
-        assert mode != "jacfwd" or hold(got, want) is None
+    x, opaque = inputs.x[:2, :1], kernel in OPAQUE
+    if KERNELS[kernel].backward is not None and (opaque or mode != "hessian"):
+        with pytest.raises((TypeError, NotImplementedError), match="use kernel='scan-autodiff'"):
+            FORWARD_MODE[mode](f(model), x)
         return
-    with pytest.raises((TypeError, NotImplementedError), match="use kernel='scan-autodiff'"):
-        FORWARD_MODE[mode](f, x)
+    hold(
+        FORWARD_MODE[mode](f(model), x), FORWARD_MODE[mode](f(partial(reference.rnn, cell=CELL)), x)
+    )
 
 
 def test_gradient_of_a_gradient(kernel, model, inputs, hold):
     def twice(model):
         inner = gradient(model)
-        return jax.grad(lambda h0: loss(inner(inputs.params, inputs.x, h0)))(inputs.h0)
+        return jax.grad(lambda state: loss(inner(inputs.params, inputs.x, state)))(inputs.initial)
 
-    if kernel in ("native", "pallas"):
+    if kernel in OPAQUE:
         with pytest.raises(NotImplementedError, match="no second derivative"):
             twice(model)
     else:
-        hold(twice(model), twice(reference.rnn))
+        hold(twice(model), twice(partial(reference.rnn, cell=CELL)))
 
 
 def test_export(kernel, model, inputs, hold):
     exporting = jax.export.export(
         jax.jit(model),
-        disabled_checks=map(jax.export.DisabledSafetyCheck.custom_call, kernels.custom_calls()),
+        disabled_checks=map(jax.export.DisabledSafetyCheck.custom_call, kernels.custom_calls(CELL)),
     )
     exported = exporting(*arguments(inputs))
     hold(exported.call(*arguments(inputs)), model(*arguments(inputs)))
@@ -361,6 +391,6 @@ def test_export(kernel, model, inputs, hold):
 def test_export_of_native_is_refused_unless_allowed():
     if reason := kernels.available()["native"]:
         pytest.skip(reason)
-    export = jax.export.export(jax.jit(partial(kernels.rnn, kernel="native")))
+    export = jax.export.export(jax.jit(partial(kernels.rnn, kernel="native", cell=CELL)))
     with pytest.raises(ValueError, match=r"(?s)custom calls .*recurrent_kernels"):
-        export(*arguments(make_inputs(SHAPE, "float32")))
+        export(*arguments(make_inputs(SHAPE, "float32", CELL)))

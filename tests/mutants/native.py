@@ -37,12 +37,14 @@ LIMIT_S = 600  # of any one step; on an idle machine each takes less than a minu
 PYTHON = (sys.executable, "-c")
 BUILD_DRIVER = """
 from pathlib import Path
-from kernels.native.compiler import compile_program
-compile_program(Path("tests/kernels/native/driver.cc"), Path("driver"))
+from kernels.native.compiler import compile_program, of_cell
+compile_program(Path("tests/kernels/native/driver.cc"), Path("driver"), *of_cell({cell!r}))
 """
-BUILD_LIBRARY = """
-from kernels.native import compiler, library
-library.build(compiler.target())
+BUILD_LIBRARIES = """
+from kernels.native import compiler, handlers
+from reference import CELLS
+for cell in CELLS:
+    handlers.build(compiler.target(), cell)
 """
 PYTEST = (sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider")
 
@@ -59,11 +61,16 @@ class Stage:
 
 def _tests(selected: str) -> Stage:
     run = (*PYTEST, "tests/kernels/native/test_native.py", "-k", selected)
-    return Stage("tests", (*PYTHON, BUILD_LIBRARY), run)
+    return Stage("tests", (*PYTHON, BUILD_LIBRARIES), run)
+
+
+def _driver(cell: str) -> Stage:
+    build = (*PYTHON, BUILD_DRIVER.format(cell=cell))
+    return Stage(f"driver of {cell}", build, ("./driver",), limit_s=60)
 
 
 STAGES = (
-    Stage("driver", (*PYTHON, BUILD_DRIVER), ("./driver",), limit_s=60),
+    *map(_driver, ("relu", "gru", "lstm")),
     Stage("sanitizers", ("true",), (*PYTEST, "tests/kernels/native/test_sanitizers.py")),
     _tests("not every_instruction_set"),
 )

@@ -1,12 +1,14 @@
 """The scan RNN and the NumPy oracle, each against the formula and against the other."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import reference
-from reference import oracle
+from reference import CELLS, Readout, Weights, oracle
 
 
 def test_mission_example():
@@ -19,66 +21,137 @@ def test_mission_example():
         )
     )
     h0 = jnp.linspace(-1, 1, 50 * 256).reshape(50, 256)
-    params = reference.Params(w_xh, w_hh, b_t, w_ho, b_o)
+    params = reference.single(Weights(w_xh, w_hh, b_t), Readout(w_ho, b_o))
     y, h = reference.rnn(params, x[None], h0)
     expected = np.maximum(np.asarray(x) @ w_xh + np.asarray(h0) @ w_hh + b_t, 0)
     np.testing.assert_allclose(h, expected, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(y[0], expected @ w_ho + b_o, rtol=1e-4, atol=1e-3)
 
 
-@pytest.fixture(name="problem")
-def a_problem(float64):
-    params = reference.init(jax.random.key(0), 5, 7, 3, jnp.float64)
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def by_the_formula(cell, slots, h, c=None):
+    """The state after one step of one unit, from all that its slots add up to."""
+    match cell:
+        case "relu":
+            return (max(slots[0], 0),)
+        case "tanh":
+            return (np.tanh(slots[0]),)
+        case "gru":
+            n_x, r, z, n_h = slots
+            n = np.tanh(n_x + sigmoid(r) * n_h)
+            return ((1 - sigmoid(z)) * n + sigmoid(z) * h,)
+        case "lstm":
+            i, f, g, o = slots
+            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+            return sigmoid(o) * np.tanh(c), c
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_one_step_of_one_unit(cell, float64):
+    """Through every road that a number may take: input, recurrent weights and biases."""
+    kind, S = CELLS[cell], len(CELLS[cell].slots)
+    slots, before = np.arange(1, S + 1) / 10, (0.5, 0.25)[: len(kind.states)]
+    want = by_the_formula(cell, slots, *before)
+    # What a slot adds up to is split: x brings 1, the product 1/2, the bias what is missing.
+    w_x, w_h, parts = np.full(kind.from_x, 1.0), np.full(kind.from_h, 1.0), np.zeros(S)
+    parts[: kind.from_x] += w_x
+    parts[S - kind.from_h :] += before[0] * w_h
+    weights = Weights(w_x[None], w_h[None], slots - parts)
+    params = reference.single(jax.tree.map(jnp.asarray, weights))
+    x, state = jnp.ones((1, 1, 1)), tuple(jnp.full((1, 1), each) for each in before)
+    _, last = reference.rnn(params, x, state if kind.carried else state[0], cell=cell)
+    got = oracle.forward(kind, params, x, state).last
+    for one, other, expected in zip(jax.tree.leaves(last), got, want, strict=True):
+        np.testing.assert_allclose(one[0, 0], expected, rtol=1e-14)
+        np.testing.assert_allclose(other[0, 0], expected, rtol=1e-14)
+
+
+def a_problem(cell):
+    """Params, x, an initial state as users have it, and the same as a tuple."""
+    params = reference.init(jax.random.key(0), 5, 7, 3, jnp.float64, cell=cell)
     x = jax.random.normal(jax.random.key(1), (6, 4, 5), jnp.float64)
-    h0 = jax.random.normal(jax.random.key(2), (4, 7), jnp.float64)
-    return params, x, h0
+    state = tuple(jax.random.normal(jax.random.key(2), (len(CELLS[cell].states), 4, 7)))
+    return params, x, state if CELLS[cell].carried else state[0], state
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_scan_is_the_oracle(problem, activation):
-    params, x, h0 = problem
-    y, h = reference.rnn(params, x, h0, activation=activation, states="all")
-    expected = oracle.forward(params, x, h0, activation=activation)
-    np.testing.assert_allclose(h, expected.h, rtol=1e-13, atol=1e-13)
-    np.testing.assert_allclose(y, expected.y, rtol=1e-13, atol=1e-13)
+@pytest.mark.parametrize("cell", CELLS)
+def test_scan_is_the_oracle(cell, float64):
+    params, x, initial, state = a_problem(cell)
+    y, every = reference.rnn(params, x, initial, cell=cell, states="all")
+    h, *carried = jax.tree.leaves(every)
+    expected = oracle.forward(CELLS[cell], params, x, state)
+    pairs = [(h, expected.h), (h[-1], expected.last[0]), (y, expected.y)]
+    pairs += [(each[-1], last) for each, last in zip(carried, expected.last[1:], strict=True)]
+    for got, want in pairs:
+        np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-13)
 
 
-def test_states_and_default_h0(problem):
-    params, x, h0 = problem
-    _, every = reference.rnn(params, x, states="all")
-    _, last = reference.rnn(params, x, jnp.zeros_like(h0))
-    np.testing.assert_array_equal(every[-1], last)
+@pytest.mark.parametrize("cell", ["relu", "lstm"])
+def test_states_and_the_default_initial_state(cell, float64):
+    params, x, initial, _ = a_problem(cell)
+    _, every = reference.rnn(params, x, cell=cell, states="all")
+    _, last = reference.rnn(params, x, jax.tree.map(jnp.zeros_like, initial), cell=cell)
+    assert jax.tree.structure(every) == jax.tree.structure(last)
+    jax.tree.map(lambda all, one: np.testing.assert_array_equal(all[-1], one), every, last)
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_bptt_by_hand_is_jax_grad(problem, activation):
-    params, x, h0 = problem
-    cotangents = jnp.cos(jnp.arange(72.0)).reshape(6, 4, 3), jnp.sin(jnp.arange(28.0)).reshape(4, 7)
-
-    def f(params, x, h0):
-        return reference.rnn(params, x, h0, activation=activation)
-
-    _, vjp = jax.vjp(f, params, x, h0)
-    h = oracle.forward(params, x, h0, activation=activation).h
-    got = oracle.backward(params, x, h0, h, *cotangents, activation=activation)
-    for by_hand, by_jax in zip(got, jax.tree.leaves(vjp(cotangents)), strict=True):
+@pytest.mark.parametrize("with_readout", [True, False])
+@pytest.mark.parametrize("cell", CELLS)
+def test_bptt_by_hand_is_jax_grad(cell, with_readout, float64):
+    params, x, initial, state = a_problem(cell)
+    params = params if with_readout else params._replace(readout=None)
+    y, vjp = jax.vjp(partial(reference.rnn, cell=cell), params, x, initial)
+    cotangents = jax.tree.map(lambda a: jnp.cos(jnp.arange(a.size)).reshape(a.shape), y)
+    h = oracle.forward(CELLS[cell], params, x, state).h
+    dlast = jax.tree.leaves(cotangents[1])
+    got = oracle.backward(CELLS[cell], params, x, state, h, cotangents[0], tuple(dlast))
+    leaves = jax.tree.leaves(got), jax.tree.leaves(vjp(cotangents))
+    for by_hand, by_jax in zip(*leaves, strict=True):
         np.testing.assert_allclose(by_hand, by_jax, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
+def test_the_derivative_of_a_step_is_jax_vjp(cell, float64):
+    """Of every slot, and of the state before; `exact_vjp` says the same in NumPy."""
+    S, n = len(cell.slots), len(cell.states)
+    draws = jax.random.normal(jax.random.key(3), (S + 2 * n, 4, 7))
+    slots, before, dafter = list(draws[:S]), tuple(draws[S : S + n]), tuple(draws[S + n :])
+    (after, saved), vjp = jax.vjp(cell.step, slots, before)
+    want = vjp((dafter, jax.tree.map(jnp.zeros_like, saved)))
+    exact_after, exact_saved = cell.exact([np.asarray(each) for each in slots], before)
+    halves = (
+        cell.step_vjp(dafter, saved, before, after),
+        cell.exact_vjp(dafter, exact_saved, before, exact_after),
+    )
+    for dslots, dbefore in halves:
+        for got, expected in zip((*dslots, *dbefore), jax.tree.leaves(want), strict=True):
+            np.testing.assert_allclose(
+                np.broadcast_to(got, expected.shape), expected, rtol=1e-12, atol=1e-14
+            )
 
 
 def test_integers_are_refused():
     params = reference.init(jax.random.key(0), 5, 7, 3)
+    weights = params.layers[0].forward
     with pytest.raises(TypeError, match="x has dtype int32; expected a floating dtype"):
         reference.rnn(params, jnp.ones((6, 4, 5), int))
-    with pytest.raises(TypeError, match="w_hh has dtype int32; expected a floating dtype"):
-        reference.rnn(params._replace(w_hh=jnp.ones((7, 7), int)), jnp.ones((6, 4, 5)))
+    integers = reference.single(weights._replace(w_h=jnp.ones((7, 7), int)), params.readout)
+    with pytest.raises(TypeError, match="w_h has dtype int32; expected a floating dtype"):
+        reference.rnn(integers, jnp.ones((6, 4, 5)))
 
 
-def test_init_is_a_contraction():
-    params = reference.init(jax.random.key(3), 16, 64, 8)
-    singular = np.linalg.svd(params.w_hh, compute_uv=False)
-    np.testing.assert_allclose(singular, 0.9, rtol=1e-5)
-    assert all(leaf.std() > 0.05 for leaf in params)
-    assert all(bias.std() < 0.2 for bias in (params.b_h, params.b_o))
-    assert {leaf.dtype for leaf in reference.init(jax.random.key(3), 2, 3, 1, jnp.bfloat16)} == {
-        jnp.dtype("bfloat16")
-    }
+@pytest.mark.parametrize("cell", ["relu", "gru"])
+def test_init_is_a_contraction(cell):
+    """In every slot; no leaf is left at zero, biases are small."""
+    params = reference.init(jax.random.key(3), 16, 64, 8, cell=cell)
+    weights, readout = params.layers[0].forward, params.readout
+    for each in np.split(np.asarray(weights.w_h), CELLS[cell].from_h, axis=1):
+        singular = np.linalg.svd(each, compute_uv=False)
+        np.testing.assert_allclose(singular, 0.9, rtol=1e-5)
+    assert all(leaf.std() > 0.05 for leaf in jax.tree.leaves(params))
+    assert all(bias.std() < 0.2 for bias in (weights.b, readout.b))
+    stored = reference.init(jax.random.key(3), 2, 3, 1, jnp.bfloat16, cell=cell)
+    assert {leaf.dtype for leaf in jax.tree.leaves(stored)} == {jnp.dtype("bfloat16")}

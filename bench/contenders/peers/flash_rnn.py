@@ -1,19 +1,30 @@
-"""FlashRNN's Elman network in its fused CUDA kernel (Pöppel et al., arXiv:2412.07752).
+"""FlashRNN's Elman network, GRU and LSTM in its CUDA kernels (Pöppel et al., arXiv:2412.07752).
 
-Where its package is installed; it compiles its kernel at the first call, with nvcc. **Not yet run
-on a GPU.** Its weights and layout are checked on the CPU, in its own plain PyTorch backend.
+Where its package is installed; it compiles its kernel at the first call, with nvcc: the fused one,
+but for a GRU the one that alternates with a matrix product. **Not yet run on a GPU.** Its weights
+and layout are checked on the CPU, in its own plain PyTorch backend.
 """
 
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
 from bench.cases.case import Case
 from bench.cases.dtypes import FORMATS
-from bench.cases.inputs import make_inputs
+from bench.cases.programs import inputs_of
 from bench.contenders.peers import peer, torch_model
 from bench.contenders.peers.peer import Peer, Runnable
 from bench.contenders.subject import Subject
+from kernels.convert.shared import columns
+from reference import CELLS, Readout, Weights
+
+# Its name for each cell, and the cell's slots in its order: its own first, those of x last.
+FUNCTIONS = {
+    "tanh": ("elman", ("pre",)),
+    "gru": ("gru", ("n_h", "r", "z", "n_x")),
+    "lstm": ("lstm", ("i", "f", "g", "o")),
+}
 
 
 def unavailable(platform: str) -> str | None:
@@ -25,8 +36,8 @@ def unavailable(platform: str) -> str | None:
 
 def unsupported(case: Case) -> str | None:
     """Its Elman network is one of tanh, and its float32 products are TF32 ones."""
-    if case.activation != "tanh":
-        return "FlashRNN's Elman network has tanh only: see --activation tanh"
+    if case.cell not in FUNCTIONS:
+        return "FlashRNN's Elman network has tanh only: see --cell tanh"
     return "it multiplies float32 as TF32: see that dtype" if case.dtype == "float32" else None
 
 
@@ -43,20 +54,31 @@ def build(case: Case, device: str = "cuda", backend: str = "cuda_fused") -> Runn
 class _Model:
     """A `torch_model.Model`. FlashRNN has no projections: they are PyTorch's.
 
-    Its arrays have axes of one gate and one head: Wx (T, B, 1, 1, H), R (1, 1, H, H) with the
-    output before the input, b (1, 1, H), and of one state: (1, T, B, 1, H).
+    Its arrays have axes of gates G and one head: Wx (T, B, G, 1, H), R (G, 1, H, H) with the output
+    before the input, b (S, 1, H); states are (states, T, B, 1, H).
     """
 
     def __init__(self, case: Case, device: str, backend: str):
         from flashrnn import FlashRNNConfig
 
-        w, p = case.workload, make_inputs(case.workload, case.dtype).params
-        ours = p.w_xh.T, p.w_hh.T[None, None], p.b_h[None, None], p.w_ho.T, p.b_o
-        tensors = (torch_model.on(device, value) for value in ours)
+        w, self._cell = case.workload, CELLS[case.cell]
+        function, slots = FUNCTIONS[case.cell]
+        of_x, of_h = self._cell.from_x, self._cell.from_h
+        # Which slots the columns of each weight are for: ours, then theirs.
+        self._orders = (
+            (self._cell.slots[:of_x], slots[-of_x:]),
+            (self._cell.slots[-of_h:], slots[:of_h]),
+            (self._cell.slots, slots),
+        )
+        inputs = inputs_of(case)
+        w_x, w_h, b = map(columns, inputs.weights, *zip(*self._orders, strict=True))
+        readout = inputs.params.readout
+        theirs = w_x.T, w_h.T.reshape(of_h, 1, w.H, w.H), b.reshape(-1, 1, w.H), readout.w.T
+        tensors = map(partial(torch_model.on, device), (*theirs, readout.b))
         self.parameters = tuple(tensor.contiguous().requires_grad_() for tensor in tensors)
         self._config = FlashRNNConfig(
             backend=backend,
-            function="elman",
+            function=function,
             dtype=FORMATS[case.dtype].storage,
             batch_size=w.B,
             num_heads=1,
@@ -65,19 +87,25 @@ class _Model:
             output_shape="STBHD",
         )
 
-    def __call__(self, x: Any, h0: Any) -> tuple[Any, Any, Any]:
+    def __call__(self, x: Any, initial: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...], Any]:
+        import torch
         from flashrnn import flashrnn
         from torch.nn.functional import linear
 
-        w_xh, r, b_h, w_ho, b_o = self.parameters
-        wx = linear(x, w_xh)[:, :, None, None]
-        states, last = flashrnn(wx, r, b_h, h0[None, None, :, None], config=self._config)
+        w_x, r, b, w, b_out = self.parameters
+        wx = linear(x, w_x).unflatten(-1, (self._cell.from_x, 1, -1))
+        before = torch.stack(initial)[:, None, :, None]
+        states, last = flashrnn(wx, r, b, before, config=self._config)
         h = states[0, :, :, 0]
-        return linear(h, w_ho, b_o), last[0, 0, :, 0], h
+        return linear(h, w, b_out), tuple(last[:, 0, :, 0]), h
 
-    def ours(self, gradients: tuple[Any, ...]) -> tuple[Any, ...]:
-        w_xh, r, b_h, w_ho, b_o = gradients
-        return w_xh.T, r[0, 0].T, b_h[0, 0], w_ho.T, b_o
+    def ours(self, gradients: tuple[Any, ...]) -> tuple[Weights, Readout]:
+        w_x, r, b, w, b_out = gradients
+        H = r.shape[-1]
+        theirs = w_x.T, r.reshape(-1, H).T, b.reshape(-1)
+        back = ((have, want) for want, have in self._orders)
+        weights = map(columns, theirs, *zip(*back, strict=True))
+        return Weights(*weights), Readout(w.T, b_out)
 
 
 def versions() -> dict[str, str]:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bench.cases.case import Case
-from bench.cases.inputs import make_inputs
-from bench.cases.programs import Pairs, forward_pairs, train_pairs
+from bench.cases.programs import Pairs, forward_pairs, inputs_of, train_pairs
 from bench.contenders.subject import Subject
 
 
@@ -26,10 +25,13 @@ class Peer:
 
 
 class Outputs(NamedTuple):
-    """NumPy arrays; of a training step also all states, and five gradients as in `Params`."""
+    """NumPy arrays; of a training step also all h, and gradients in the order of `Params`.
+
+    `last` is the state after the last step, as `reference.Cell` has it: h, then what is carried.
+    """
 
     y: Any
-    h_last: Any
+    last: tuple[Any, ...]
     h: Any = None
     gradients: Any = None
 
@@ -55,9 +57,8 @@ def subject(case: Case, runnable: Runnable) -> Subject:
 def pairs(case: Case, got: Outputs) -> Pairs:
     """The outputs beside the oracle's."""
     if got.gradients is None:
-        return forward_pairs(case, (got.y, got.h_last))
-    inputs = make_inputs(case.workload, case.dtype)
-    return train_pairs(case, inputs, (got.y, got.h_last), got.h, got.gradients)
+        return forward_pairs(case, (got.y, got.last))
+    return train_pairs(case, inputs_of(case), (got.y, got.last), got.h, got.gradients)
 
 
 def no_tf32(case: Case) -> str | None:

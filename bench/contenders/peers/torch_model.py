@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
+from jaxtyping import PyTree
 
 from bench.cases.case import Case
 from bench.cases.dtypes import FORMATS
-from bench.cases.inputs import make_inputs
+from bench.cases.programs import inputs_of
 from bench.contenders.peers.peer import Outputs, Runnable
 from bench.timing import processor
 from kernels import convert
@@ -17,14 +19,17 @@ from kernels import convert
 
 @runtime_checkable
 class Model(Protocol):
-    """Called, it returns outputs (T, B, O), the last state (B, H) and all states (T, B, H)."""
+    """Called, it returns outputs (T, B, O), the last state and all h (T, B, H).
 
-    parameters: tuple[Any, ...]  # as many as ours
+    A state is a tuple of arrays (B, H): h, then what the cell carries.
+    """
 
-    def __call__(self, x: Any, h0: Any) -> tuple[Any, Any, Any]: ...
+    parameters: tuple[Any, ...]  # those that are trained
 
-    def ours(self, gradients: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Those of its parameters in the order and orientation of `reference.Params`."""
+    def __call__(self, x: Any, initial: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...], Any]: ...
+
+    def ours(self, gradients: tuple[Any, ...]) -> PyTree:
+        """Those of its parameters, its leaves in the order of `reference.Params`."""
 
 
 def runnable(case: Case, model: Model, device: str) -> Runnable:
@@ -35,9 +40,9 @@ def runnable(case: Case, model: Model, device: str) -> Runnable:
         torch.set_num_threads(processor.threads())
     allowed = FORMATS[case.dtype].precision == "tf32"
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = allowed
-    inputs = make_inputs(case.workload, case.dtype)
-    arrays = inputs.x, inputs.h0, inputs.targets.y, inputs.targets.h[-1]
-    call, outputs = _PASSES[case.phase](model, *(on(device, value) for value in arrays))
+    inputs = inputs_of(case)
+    arrays = inputs.x, inputs.initial, inputs.targets.y, inputs.targets.last
+    call, outputs = _PASSES[case.phase](model, *jax.tree.map(partial(on, device), arrays))
     return Runnable(_waiting(call, device), outputs)
 
 
@@ -49,29 +54,31 @@ def on(device: str, value: jax.Array) -> Any:
 Pass = tuple[Callable[[], Any], Callable[[Any], Outputs]]
 
 
-def _forward(model: Model, x: Any, h0: Any, *_: Any) -> Pass:
+def _forward(model: Model, x: Any, initial: tuple[Any, ...], *_: Any) -> Pass:
     import torch
 
     def call():
         with torch.inference_mode():
-            return model(x, h0)
+            return model(x, initial)
 
     def outputs(results):
-        y, h_last, _ = map(array, results)
-        return Outputs(y, h_last)
+        y, last, _ = jax.tree.map(array, results)
+        return Outputs(y, last)
 
     return call, outputs
 
 
-def _train(model: Model, x: Any, h0: Any, y_target: Any, h_target: Any) -> Pass:
+def _train(
+    model: Model, x: Any, initial: tuple[Any, ...], y_target: Any, last_target: tuple[Any, ...]
+) -> Pass:
     """Value and gradient of the loss with respect to all parameters."""
     import torch
 
     def call():
-        y, h_last, h = model(x, h0)
-        loss = _half_mean_square(y, y_target) + _half_mean_square(h_last, h_target)
+        y, last, h = model(x, initial)
+        loss = _half_mean_square(y, y_target) + sum(map(_half_mean_square, last, last_target))
         gradients = torch.autograd.grad(loss, model.parameters)
-        return (y.detach(), h_last.detach(), h.detach()), gradients
+        return (y.detach(), tuple(each.detach() for each in last), h.detach()), gradients
 
     def outputs(results):
         states, gradients = jax.tree.map(array, results)

@@ -1,4 +1,4 @@
-"""PyTorch's `torch.nn.RNN` with a linear output layer: on an NVIDIA GPU that is cuDNN.
+"""PyTorch's `torch.nn.RNN`, `GRU`, `LSTM` with a linear output layer: on an NVIDIA GPU, cuDNN's.
 
 float32 is float32; TF32 is allowed where the case's dtype says tf32.
 """
@@ -7,14 +7,18 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
+
 from bench.cases.case import Case
-from bench.cases.inputs import make_inputs
+from bench.cases.programs import inputs_of
 from bench.contenders.peers import peer, torch_model
 from bench.contenders.peers.peer import Peer, Runnable
 from bench.contenders.subject import Subject
 from bench.timing import processor
 from kernels import convert
 from kernels.contract import current_platform
+from kernels.convert import shared
+from reference import CELLS, Readout, Weights
 
 BFLOAT16_SINCE = 91300  # of cuDNN
 
@@ -55,25 +59,29 @@ def build(case: Case, device: str) -> Runnable:
 
 
 class _Model:
-    """A `torch_model.Model`. torch's second bias stays zero, and is not trained."""
+    """A `torch_model.Model`. torch's second bias is trained where the cell needs it, for n_h."""
 
     def __init__(self, case: Case, device: str):
-        params = make_inputs(case.workload, case.dtype).params
-        layers = convert.to_torch(params, case.activation)
+        self._cell = CELLS[case.cell]
+        layers = convert.to_torch(inputs_of(case).params, cell=case.cell)
         rnn, out = self._rnn, self._out = tuple(layer.to(device) for layer in layers)
         rnn.flatten_parameters()
         rnn.train(case.phase == "train")  # cuDNN then keeps what a backward pass needs
-        rnn.bias_hh_l0.requires_grad_(False)
-        input_to_hidden = rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0
-        self.parameters = (*input_to_hidden, out.weight, out.bias)
+        rnn.bias_hh_l0.requires_grad_(bool(self._cell.own))
+        every = (*rnn.parameters(), *out.parameters())
+        self.parameters = tuple(each for each in every if each.requires_grad)
 
-    def __call__(self, x: Any, h0: Any) -> tuple[Any, Any, Any]:
-        h, h_last = self._rnn(x, h0[None])
-        return self._out(h), h_last[0], h
+    def __call__(self, x: Any, initial: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...], Any]:
+        state = tuple(each[None] for each in initial)
+        h, last = self._rnn(x, state if self._cell.carried else state[0])
+        last = last if self._cell.carried else (last,)
+        return self._out(h), tuple(each[0] for each in last), h
 
-    def ours(self, gradients: tuple[Any, ...]) -> tuple[Any, ...]:
-        w_xh, w_hh, b_h, w_ho, b_o = gradients
-        return w_xh.T, w_hh.T, b_h, w_ho.T, b_o
+    def ours(self, gradients: tuple[Any, ...]) -> tuple[Weights, Readout]:
+        w_x, w_h, b_x, *b_h, w, b = gradients
+        halves = shared.Halves(w_x.T, w_h.T, b_x, b_h[0] if b_h else np.zeros_like(b_x))
+        weights = shared.gradients(self._cell, halves, shared.TORCH[self._cell.name])
+        return weights, Readout(w.T, b)
 
 
 def versions() -> dict[str, str]:

@@ -42,9 +42,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Summary:
-    """Of one kernel in one pass: the geometric mean of its changes, and how often which verdict."""
+    """Of a kernel, cell and pass: the geometric mean of its changes, how often which verdict."""
 
     kernel: str
+    cell: str
     phase: str
     interval: Interval
     verdicts: Counter[Verdict]
@@ -98,13 +99,14 @@ def _levels(results: Results, case: Case, by_ratio: bool) -> tuple[float, ...]:
 
 
 def summaries(found: Mapping[Case, Change]) -> list[Summary]:
-    """By pass and kernel, in the order of the cases."""
-    parts: dict[tuple[str, str], list[Change]] = {}
+    """By cell and kernel in the order of the cases, a cell's by pass."""
+    cells = list(dict.fromkeys(case.cell for case in found))
+    parts: dict[tuple[int, str, str], list[Change]] = {}
     for case, each in found.items():
-        parts.setdefault((case.phase, case.kernel), []).append(each)
+        parts.setdefault((cells.index(case.cell), case.phase, case.kernel), []).append(each)
     return [
-        Summary(kernel, phase, _mean(part), Counter(each.verdict for each in part))
-        for (phase, kernel), part in sorted(parts.items(), key=lambda part: part[0][0])
+        Summary(kernel, cells[cell], phase, _mean(part), Counter(each.verdict for each in part))
+        for (cell, phase, kernel), part in sorted(parts.items(), key=lambda part: part[0][:2])
     ]
 
 

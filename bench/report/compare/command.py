@@ -71,15 +71,16 @@ def _shown(found: Comparison) -> Iterator[Table | str]:
 
 
 def _headline(found: Mapping[Case, Change]) -> Table:
-    """By pass and kernel: the mean change, and how many cases have which verdict."""
+    """By cell, pass and kernel: the mean change, and how many cases have which verdict."""
     table = empty_table()
-    for name in ("pass", "kernel", "mean change", "95 % interval", *Verdict):
-        table.add_column(name, justify="left" if name in ("pass", "kernel") else "right")
+    for name in ("cell", "pass", "kernel", "mean change", "95 % interval", *Verdict):
+        table.add_column(name, justify="left" if name in ("cell", "pass", "kernel") else "right")
     for each in summaries(found):
         interval = each.interval
         counts = [str(each.verdicts[verdict]) for verdict in Verdict]
         ends = both_ends(interval.low, interval.high)
-        table.add_row(each.phase, escape(each.kernel), change(interval.estimate), ends, *counts)
+        of = (escape(each.cell), each.phase, escape(each.kernel))
+        table.add_row(*of, change(interval.estimate), ends, *counts)
     return table
 
 

@@ -15,7 +15,7 @@ from bench.report.parts.matrix import LEVEL, shade
 from bench.report.section import Cell, Matrix, Section
 from bench.report.units import digits, seconds
 
-Field = tuple[str, str, str]  # pass, dtype, activation
+Field = tuple[str, str, str]  # cell, pass, dtype
 Fastest = Sequence[CaseResult | None]  # of a problem, one a run
 PROSE = """\
 A row is a problem. Each run has its fastest kernel there; the fastest of all is in bold with its
@@ -23,21 +23,21 @@ time, every other says how many times as long it takes, and = that it is level."
 
 
 def section(every: Every) -> Section:
-    """The sentences, and a matrix of problems for every pass, dtype and activation."""
+    """The sentences, and a matrix of problems for every cell, pass and dtype."""
     matrices = [_matrix(field, part) for field, part in _fields(every).items()]
     prose = [plain(sentence) for sentence in sentences(every)]
     return Section("Which machine, for what", [*prose, PROSE], matrices=matrices)
 
 
 def sentences(every: Every) -> list[str]:
-    """One a pass, dtype and activation on every run against the first."""
+    """One a cell, pass and dtype on every run against the first."""
     return [line for field, part in _fields(every).items() for line in _sentences(field, part)]
 
 
 def _fields(every: Every) -> dict[Field, dict[Case, Fastest]]:
     fields: dict[Field, dict[Case, Fastest]] = {}
     for problem, results in _fastest(every).items():
-        field = problem.phase, problem.dtype, problem.activation
+        field = problem.cell, problem.phase, problem.dtype
         fields.setdefault(field, {})[problem] = results
     return fields
 

@@ -76,12 +76,13 @@ def _lost(found: Comparison) -> Iterator[str]:
 
 def _headline(found: Mapping[Case, Change]) -> Table:
     rows = [
-        {"kernel": each.kernel, "pass": each.phase, "change": each.interval.estimate}
+        {"kernel": each.kernel, "cell": each.cell, "pass": each.phase}
+        | {"change": each.interval.estimate}
         | {"ends": changes(each.interval.low, each.interval.high)}
         | {verdict: each.verdicts[verdict] for verdict in Verdict}
         for each in summaries(found)
     ]
-    columns = {name: (name, str) for name in ("kernel", "pass")}
+    columns = {name: (name, str) for name in ("kernel", "cell", "pass")}
     columns |= {"mean change": ("change", change), "95 % interval": ("ends", str)}
     columns |= {str(verdict): (verdict, str) for verdict in Verdict}
     return Table(pd.DataFrame(rows), columns)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from bench.judging.ceilings import arithmetic, bandwidth, top
 from bench.records.facts import Ceilings
 from bench.report.figures.axes import logarithmic
-from bench.report.figures.speed import file_name, in_order, legend, look
+from bench.report.figures.speed import by_cell, in_order, legend, look
 from bench.report.figures.svg import svg
 from bench.report.section import Drawing
 from bench.report.units import digits
@@ -19,15 +19,16 @@ INTENSITIES = np.geomspace(0.1, 10_000, 100)  # FLOP a byte
 
 
 def draw(rows: pd.DataFrame, ceilings: Ceilings, suite: str) -> Iterator[Drawing]:
-    """A panel for every dtype; nothing where nothing was timed or a roof is missing."""
-    timed = rows[rows.time_s.notna()]
-    roofs = [arithmetic(ceilings, dtype) for dtype in timed["dtype"].unique()]
-    if roofs and all([*roofs, bandwidth(ceilings, 0)]):
+    """A figure a cell, a panel a dtype; nothing where nothing was timed or a roof is missing."""
+    roofs = [arithmetic(ceilings, dtype) for dtype in rows["dtype"][rows.time_s.notna()].unique()]
+    if not all([*roofs, bandwidth(ceilings, 0)]):
+        return
+    for where, name, timed in by_cell(rows, suite):
         what = (
             "Roofline: speed of every case over its arithmetic for each byte, below the ceilings, "
-            f"suite {suite}"
+            f"{where}"
         )
-        yield Drawing(f"{file_name(suite)}-roofline.svg", svg(_figure(timed, ceilings)), what)
+        yield Drawing(name("roofline"), svg(_figure(timed, ceilings)), what)
 
 
 def _figure(timed: pd.DataFrame, ceilings: Ceilings) -> Figure:

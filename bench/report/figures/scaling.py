@@ -28,7 +28,7 @@ COLUMNS = {
     "a step, 95 %": ("step", str),
     "largest misfit": ("misfit", percent),
 }
-MAIN = ("kernel", "scope", "pass", "dtype", "B", "H", "fixed", "a step", "largest misfit")
+MAIN = ("kernel", "scope", "pass", "dtype", "cell", "B", "H", "fixed", "a step", "largest misfit")
 PROSE = """\
 A straight line through the times of one kernel on problems that differ in T alone: what a call
 costs at all, and what every further step adds."""

@@ -1,7 +1,8 @@
 """Speed-ups, and times over T and H, drawn from one run's data frame alone."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from bench.report.section import Drawing
 from bench.report.tables import BASELINE, GROUP
 
 SWEEPS = {"T": "time steps T", "H": "hidden size H"}
-PANEL = ["scope", "pass", "dtype", "activation"]
+PANEL = ["scope", "pass", "dtype", "cell"]
 MARKERS = "osD^vPX<>*p"  # a kernel has its own shape as well as its colour
 # What is often drawn together comes first: these have a colour each.
 LOOKS = ("scan", "native", "torch", "onnxruntime", "flax", "scan-autodiff", "unrolled-full")
@@ -31,26 +32,44 @@ COLOURS = (
 
 
 def speedups(rows: pd.DataFrame, suite: str) -> Iterator[Drawing]:
-    """Of every kernel over the baseline; nothing where no other was timed."""
-    timed = _literal(rows[rows.time_s.notna()])
-    if (timed.kernel != BASELINE).any():
-        what = f"Speed-up over {BASELINE} of every kernel on every workload of suite {suite}"
-        yield Drawing(f"{file_name(suite)}-speedup.svg", svg(_speedups(timed)), what)
+    """Of every kernel over the baseline, a figure a cell; none where no other was timed."""
+    for where, name, timed in by_cell(rows, suite):
+        if (timed.kernel != BASELINE).any():
+            what = f"Speed-up over {BASELINE} of every kernel on every workload, {where}"
+            yield Drawing(name("speedup"), svg(_speedups(_literal(timed))), what)
 
 
 def sweeps(rows: pd.DataFrame, suite: str) -> Iterator[Drawing]:
-    """The time of a step over T and over H, where workloads differ in that alone."""
-    timed = _literal(rows[rows.time_s.notna()])
-    for axis, name in SWEEPS.items() if len(timed) else ():
-        swept = _longest_sweep(timed, axis)
-        if swept[axis].nunique() > 1:
-            what = f"Time of a step over {name}, a line for every kernel, suite {suite}"
-            yield Drawing(f"{file_name(suite)}-time-{axis}.svg", svg(_sweep(swept, axis)), what)
+    """The time of a step over T and over H, where workloads of a cell differ in that alone."""
+    for where, name, timed in by_cell(rows, suite):
+        for axis, meaning in SWEEPS.items():
+            swept = _longest_sweep(_literal(timed), axis)
+            if swept[axis].nunique() > 1:
+                what = f"Time of a step over {meaning}, a line for every kernel, {where}"
+                yield Drawing(name(f"time-{axis}"), svg(_sweep(swept, axis)), what)
 
 
-def file_name(suite: str) -> str:
-    """The suite's name as the beginning of one: a name from a file leads to no other folder."""
-    return re.sub(r"[^\w.-]+", "-", suite)
+def by_cell(
+    rows: pd.DataFrame, suite: str
+) -> Iterator[tuple[str, Callable[[str], str], pd.DataFrame]]:
+    """For each cell that was timed: its name in a sentence, how its files are named, its rows.
+
+    Of several the cell stands last in a file's name, for a suite's own may end in a cell.
+    """
+    timed = rows[rows.time_s.notna()]
+    several = timed.cell.nunique() > 1
+    for cell, part in timed.groupby("cell", sort=False):
+        ending = f"-{cell}" if several else ""
+        yield f"{cell}, suite {suite}", partial(_named, suite, ending), part
+
+
+def _named(suite: str, ending: str, figure: str) -> str:
+    return file_name(f"{suite}-{figure}{ending}.svg")
+
+
+def file_name(text: str) -> str:
+    """The text as one: a name from a result file leads to no other folder."""
+    return re.sub(r"[^\w.-]+", "-", text)
 
 
 def _literal(rows: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from bench.report.units import digits
 
 
 def lines(run: Run) -> Iterator[str]:
-    """A sentence a pass and dtype, then a line for every case that is wrong, failed or in doubt."""
+    """A sentence a cell, pass and dtype, then a line a case that is wrong, failed or in doubt."""
     rows = tables.frame(run)
     if rows.empty:
         return
@@ -30,7 +30,7 @@ def lines(run: Run) -> Iterator[str]:
 
 def _sentence(best: pd.Series, contested: int) -> str:
     """Of the best kernel, which comes first among the scores, over problems with two at least."""
-    field = f"{best['pass']}, {best['dtype']}"
+    field = f"{best['cell']}, {best['pass']}, {best['dtype']}"
     if not contested:
         return f"{field}: only one kernel was timed"
     tied = f" and ties in {best.tied}" if best.tied else ""

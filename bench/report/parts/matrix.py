@@ -18,7 +18,7 @@ long it takes, and = that it is level with the fastest. Empty: not timed here.""
 
 
 def section(rows: pd.DataFrame) -> Section | None:
-    """A matrix for every suite, pass and dtype; None where nothing was timed."""
+    """A matrix for every suite, cell, pass and dtype; None where nothing was timed."""
     problems = winners(rows)
     timed = problems[problems.outcome != "none"]
     matrices = [_matrix(key, part, rows) for key, part in timed.groupby(FIELD, sort=False)]
@@ -34,8 +34,7 @@ def _matrix(key: tuple[str, ...], problems: pd.DataFrame, rows: pd.DataFrame) ->
     )
     order = led.groupby("kernel", sort=False).led.mean().sort_values(ascending=False, kind="stable")
     names = dict(_rows(here, list(order.index)))
-    suite, phase, dtype = key
-    return Matrix(f"{suite}, {phase}, {dtype}", "problem", list(order.index), names)
+    return Matrix(", ".join(key), "problem", list(order.index), names)
 
 
 def _rows(here: pd.DataFrame, kernels: list[str]) -> Iterator[tuple[str, list[Cell]]]:

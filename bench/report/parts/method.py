@@ -35,6 +35,7 @@ beside this report."""
 
 MEANINGS = {
     "scope": "recurrence: from given pre-activations; model: with both projections",
+    "cell": "relu and tanh: the Elman network; gru, its reset gate after the product; lstm",
     "pass": "forward; backward; train: a loss's value and its gradient",
     "dtype": "of inputs, states and outputs; tf32 is float32 with products rounded to 11 bits",
     "won": "problems in which the kernel is fastest, and no other level with it",

@@ -13,7 +13,7 @@ from bench.report.tables import BASELINE, CORRECT, GROUP
 from bench.report.units import digits, percent, plus_minus, seconds
 
 PROBLEM = ["suite", *GROUP]
-FIELD = ["suite", "pass", "dtype"]  # kernels are counted against each other within one
+FIELD = ["suite", "cell", "pass", "dtype"]  # kernels are counted against each other within one
 BEST = ["best", "leaders", "outcome", "time_s", "speedup", "lead", "correct"]
 
 
@@ -145,8 +145,8 @@ def _varying_columns(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, tupl
 
 def _headlines(problems: pd.DataFrame) -> Iterator[str]:
     """A sentence or two on every field."""
-    varying = list(_varying_columns(problems, FIELD)) or ["pass"]
-    for field, part in problems.groupby(varying, sort=False):
+    named = [name for name in FIELD if name in ("cell", "pass") or problems[name].nunique() > 1]
+    for field, part in problems.groupby(named, sort=False):
         yield f"**{plain(', '.join(field))}**: {_score(part)} {_gain(part)}".rstrip()
 
 
@@ -189,6 +189,7 @@ def _correctness(rows: pd.DataFrame) -> str:
             f"**correct**: all {len(checked)} answers; no error is over {worst} of its tolerance."
         )
     named = incorrect.status.str.upper() + " " + incorrect.kernel + " (" + incorrect.workload + ", "
-    named += incorrect.scope + ", " + incorrect["pass"] + ", " + incorrect.dtype + ")"
+    named += incorrect.scope + ", " + incorrect.cell + ", " + incorrect["pass"] + ", "
+    named += incorrect.dtype + ")"
     count = f"{len(incorrect)} of {len(checked)}"
     return f"**{count} answers are not correct**: {plain('; '.join(named))}."

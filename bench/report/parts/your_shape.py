@@ -6,6 +6,7 @@ from math import exp
 import jax.numpy as jnp
 import pandas as pd
 
+from bench.cases.case import Case
 from bench.cases.dtypes import FORMATS
 from bench.judging import precision
 from bench.records.run import Run
@@ -14,6 +15,7 @@ from bench.report.parts.summary import PROBLEM, winners
 from bench.report.section import Finder, Measured, Section, Table
 from bench.report.units import digits, plus_minus, seconds
 from kernels.contract import Problem
+from kernels.names import KERNELS
 from kernels.registry import preferred
 
 AXES = {"T": "time steps", "B": "batch", "H": "hidden size"}
@@ -25,8 +27,13 @@ COLUMNS = {
 }
 PROSE = """\
 The three measured problems nearest to it, by the logarithms of T, B and H: every time is one that
-was measured, none is computed for your shape. `auto` is what `kernel="auto"` takes there."""
+was measured, none is computed for your shape. `auto` is what `kernel="auto"` takes there; the line
+of Python calls the fastest of these kernels that this project has."""
 CALL = "import kernels; print(kernels.auto({}))"
+CALLS = {  # by scope
+    "model": "y, last = kernels.rnn(params, x, {})",
+    "recurrence": "h, last = kernels.recurrence(pre, w_h, {})",
+}
 
 
 def section(runs: Sequence[Run], rows: pd.DataFrame) -> Section | None:
@@ -47,7 +54,7 @@ def auto(run: Run, part: pd.DataFrame) -> str:
     case = part.result.iloc[0].case
     w, stored = case.workload, FORMATS[case.dtype]
     dtype, platform = jnp.dtype(stored.storage), run.machine.backend
-    problem = Problem(w.T, w.B, w.H, dtype, case.activation, stored.precision, platform)
+    problem = Problem(w.T, w.B, w.H, dtype, case.cell, stored.precision, platform)
     statuses = dict(zip(part.kernel, part.status, strict=True))
     *first, last = preferred(problem)
     able = (
@@ -68,8 +75,7 @@ def _problems(runs: Mapping[str, Run], rows: pd.DataFrame) -> Iterator[Measured]
 
 def _problem(run: Run, part: pd.DataFrame, best: str, leaders: Sequence[str]) -> Measured:
     case = part.result.iloc[0].case
-    options = {"scope": case.scope, "pass": case.phase, "dtype": case.dtype}
-    options |= {"activation": case.activation}
+    options = {"cell": case.cell, "scope": case.scope, "pass": case.phase, "dtype": case.dtype}
     results = _results(part, best, leaders)
     return Measured(
         name=case.workload.name,
@@ -78,7 +84,20 @@ def _problem(run: Run, part: pd.DataFrame, best: str, leaders: Sequence[str]) ->
         options=options,
         results=Table(results, COLUMNS),
         remark=_remark(auto(run, part), dict(results[["kernel", "factor"]].to_numpy()), leaders),
+        call=_call(case, list(results.kernel)),
     )
+
+
+def _call(case: Case, fastest_first: Sequence[str]) -> str:
+    """A line of Python that calls the fastest of the kernels that are ours; "" without one."""
+    ours = next((name for name in fastest_first if name in KERNELS), None)
+    if ours is None:
+        return ""
+    precision = FORMATS[case.dtype].precision
+    options = {"cell": case.cell, "kernel": ours}
+    options |= {} if precision == "full" else {"precision": precision}
+    words = ", ".join(f'{name}="{value}"' for name, value in options.items())
+    return CALLS[case.scope].format(words)
 
 
 def _results(part: pd.DataFrame, best: str, leaders: Sequence[str]) -> pd.DataFrame:
@@ -116,8 +135,8 @@ def _choices(problems: Sequence[Measured]) -> dict[str, dict[str, str]]:
 
 def _argument(name: str, value: str) -> str:
     """Of `kernels.auto`, which knows neither scope nor pass."""
-    if name == "activation":
-        return f"activation={value!r}"
+    if name == "cell":
+        return f"cell={value!r}"
     if name != "dtype":
         return ""
     stored = FORMATS[value]

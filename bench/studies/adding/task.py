@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 import kernels
 import reference
-from reference import Params
+from reference import Params, Readout, Weights
 
 T, BATCH, HIDDEN = 100, 32, 32
 # Warming up: an early full step of Adam makes the relu states of a near-identity explode.
@@ -36,14 +36,14 @@ def batch(key: PRNGKeyArray) -> tuple[Float[Array, "T B 2"], Float[Array, "B"]]:
 
 def start() -> State:
     """Parameters and optimiser state, the same for every kernel."""
-    drawn = reference.init(jax.random.key(SEED), 2, HIDDEN, 1)
-    params = Params(
-        w_xh=WEIGHT_SCALE * drawn.w_xh,
-        w_hh=NEAR_IDENTITY * jnp.eye(HIDDEN),
-        b_h=jnp.zeros_like(drawn.b_h),
-        w_ho=WEIGHT_SCALE * drawn.w_ho,
-        b_o=jnp.zeros_like(drawn.b_o),
+    (layer,), readout = reference.init(jax.random.key(SEED), 2, HIDDEN, 1)
+    weights = Weights(
+        w_x=WEIGHT_SCALE * layer.forward.w_x,
+        w_h=NEAR_IDENTITY * jnp.eye(HIDDEN),
+        b=jnp.zeros_like(layer.forward.b),
     )
+    readout = Readout(w=WEIGHT_SCALE * readout.w, b=jnp.zeros_like(readout.b))
+    params = reference.single(weights, readout)
     return params, _optimiser().init(params)
 
 

@@ -44,7 +44,7 @@ def runnable() -> list[str]:
     shape = Problem(
         *(task.T, task.BATCH, task.HIDDEN),
         dtype=jax.numpy.dtype("float32"),
-        activation="relu",
+        cell="relu",
         precision="full",
         platform=current_platform(),
     )

@@ -16,7 +16,7 @@ def compile_half(
     half: str,
     dtype: str,
     H: int,
-    activation: str,
+    cell: str,
     config: Config | None = None,
     capability: int = 90,
 ) -> cubin.Usage:
@@ -29,7 +29,7 @@ def compile_half(
 
     config = config or choose(H)
     program = getattr(programs, half)
-    source = ASTSource(program, **_signature(program, dtype, constants(H, config, activation)))
+    source = ASTSource(program, **_signature(program, dtype, constants(H, config, cell)))
     options = {"num_warps": config.warps, "num_stages": 1}
     # Importing jax-triton empties TRITON_CACHE_DIR, and Triton would fill the working folder.
     with tempfile.TemporaryDirectory() as cache, _environment(TRITON_CACHE_DIR=cache):

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from bench.studies.static import cubin, thunks
 
@@ -44,11 +45,14 @@ def prepare(folder: Path) -> None:
     os.environ |= {"JAX_PLATFORMS": "cpu", MOSAIC_DUMP: str(folder)}
 
 
-def compile_program(function: Callable, shapes: Sequence[tuple], dtype: str) -> Program:
-    """Compile a function of arrays of these shapes. Raises Unavailable, or what XLA raises."""
+def compile_program(function: Callable, operands: Sequence[Any]) -> Program:
+    """Compile a function of trees of `jax.ShapeDtypeStruct`s.
+
+    Raises Unavailable, or what XLA raises.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        lowered = _lower(function, shapes, dtype)
+        lowered = _lower(function, operands)
         options = {"xla_dump_to": str(folder), "xla_gpu_cuda_data_dir": str(_toolkit(folder))}
         start = time.perf_counter()
         compiled = lowered.compile(compiler_options=options)
@@ -86,12 +90,12 @@ def ptxas() -> Path:
     raise Unavailable("compiling for an H200 needs the packages nvidia-cuda-nvcc and nvidia-nvvm")
 
 
-def _lower(function: Callable, shapes: Sequence[tuple], dtype: str):
+def _lower(function: Callable, operands: Sequence[Any]):
     import jax
 
     mesh = device_mesh()
     where = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
-    avals = [jax.ShapeDtypeStruct(shape, dtype, sharding=where) for shape in shapes]
+    avals = jax.tree.map(lambda operand: operand.update(sharding=where), operands)
     with jax.sharding.use_abstract_mesh(mesh.abstract_mesh), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Pallas's Triton backend
         return jax.jit(function).trace(*avals).lower(lowering_platforms=("cuda",))

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from bench.studies.static import by_triton, by_xla, cubin
-from kernels.contract import Problem
+from kernels.contract import Problem, Recurrent, Run
 from kernels.registry import KERNELS, why_not
+from reference import CELLS
+from reference.cells import Cell
 
 HALVES = ("forward", "backward")
 BY_XLA = ("scan", "scan-autodiff", "unrolled", "unrolled-full")  # not ours to keep from spilling
@@ -24,6 +28,10 @@ OTHERS = (
     Problem(100, 50, 200, jnp.dtype("bfloat16"), "relu", "full", "gpu"),
     Problem(100, 50, 128, jnp.dtype("float32"), "relu", "tf32", "gpu"),
     Problem(100, 50, 64, jnp.dtype("float32"), "tanh", "full", "gpu"),
+    # The largest that a kernel takes of a cell with gates.
+    Problem(100, 50, 128, jnp.dtype("bfloat16"), "gru", "full", "gpu"),
+    Problem(100, 50, 128, jnp.dtype("bfloat16"), "lstm", "full", "gpu"),
+    Problem(100, 50, 128, jnp.dtype("float32"), "gru", "tf32", "gpu"),
 )
 
 
@@ -98,7 +106,7 @@ def describe(problem: Problem) -> str:
     """`bfloat16 T 100 B 50 H 256 relu`, with the precision where it is not full."""
     p = problem
     precision = "" if p.precision == "full" else f" {p.precision}"
-    return f"{p.dtype.name}{precision} T {p.T} B {p.B} H {p.H} {p.activation}"
+    return f"{p.dtype.name}{precision} T {p.T} B {p.B} H {p.H} {p.cell}"
 
 
 def _choices(name: str) -> Iterator[Problem]:
@@ -114,17 +122,31 @@ def _program(kernel: str, half: str, problem: Problem) -> by_xla.Program:
 
 def _with_triton(half: str, problem: Problem) -> by_xla.Program:
     start = time.perf_counter()
-    usage = by_triton.compile_half(half, problem.dtype.name, problem.H, problem.activation)
+    usage = by_triton.compile_half(half, problem.dtype.name, problem.H, problem.cell)
     return by_xla.Program((usage,), 1, time.perf_counter() - start)
 
 
 def _with_xla(kernel: str, half: str, problem: Problem) -> by_xla.Program:
+    one, run = KERNELS[kernel], Run(CELLS[problem.cell], problem.precision)
+    forward = partial(one.forward, run, keep=True)
+    operands = _operands(run.cell, problem)
+    if half == "forward":
+        return by_xla.compile_program(forward, operands)
+    _, weights, initial = operands
+    steps = jax.eval_shape(forward, *operands)
+    backward = partial(one.backward, run)
+    return by_xla.compile_program(backward, (steps.h, initial, steps, weights, initial))
+
+
+def _operands(cell: Cell, problem: Problem) -> tuple[Any, Recurrent, Any]:
+    """Pre-activations, weights and state of the forward half, as shapes."""
     T, B, H = problem.T, problem.B, problem.H
-    sequence, state, weights = (T, B, H), (B, H), (H, H)
-    shapes = {"forward": (sequence, weights, state), "backward": (sequence, sequence, weights)}
-    run = getattr(KERNELS[kernel], half)
-    run = partial(run, activation=problem.activation, precision=problem.precision)
-    return by_xla.compile_program(run, shapes[half], problem.dtype.name)
+
+    def array(*shape):
+        return jax.ShapeDtypeStruct(shape, problem.dtype)
+
+    weights = Recurrent(array(H, cell.from_h * H), array(cell.own * H))
+    return array(T, B, cell.from_x * H), weights, (array(B, H),) * len(cell.states)
 
 
 def _counted(functions: tuple[cubin.Usage, ...]) -> dict[str, int]:

@@ -20,7 +20,8 @@ COLUMNS = (
 NOTES = """
 Registers, spills and shared memory are the largest of any function, instructions the sum over
 all functions, as they stand in the code: a loop's once. Launches are kernels and copies a call,
-a loop's as often as it runs; `a step` divides them by T. HGMMA is wgmma, HMMA mma.sync.
+a loop's as often as it runs; `a step` divides them by T. HGMMA is wgmma, HMMA mma.sync. The
+forward half is the one that a gradient needs, which keeps what the backward half reads.
 """
 
 

@@ -1,4 +1,5 @@
-// What XLA calls: its buffers as problems, a team from its threads.
+// What XLA calls: its buffers as problems, a team from its threads. For one cell: the compiler's
+// command line includes its header and names it RNN_CELL.
 #include "backward.h"
 #include "forward.h"
 #include "xla/ffi/api/ffi.h"
@@ -44,7 +45,7 @@ template <class Direction, class Number, class Arrays>
 ffi::Error run(ffi::ThreadPool& pool, const Problem<Number>& problem, const Arrays& arrays) {
   try {
     Direction pass(problem, arrays);
-    const Effort effort = effort_of(problem, pool.num_threads());
+    const Effort effort = effort_of<RNN_CELL>(problem, pool.num_threads());
     run_team(pool, effort.threads, effort.patience, pass);
     return ffi::Error::Success();
   } catch (const std::bad_alloc&) {
@@ -52,87 +53,83 @@ ffi::Error run(ffi::ThreadPool& pool, const Problem<Number>& problem, const Arra
   }
 }
 
-template <class Number>
-ffi::Error forward(ffi::ThreadPool& pool, bool relu, const Problem<Number>& problem,
-                   const ForwardArrays<Number>& arrays) {
-  return relu ? run<Forward<Number, Activation::kRelu>>(pool, problem, arrays)
-              : run<Forward<Number, Activation::kTanh>>(pool, problem, arrays);
-}
-
-template <class Number>
-ffi::Error backward(ffi::ThreadPool& pool, bool relu, const Problem<Number>& problem,
-                    const BackwardArrays<Number>& arrays) {
-  return relu ? run<Backward<Number, Activation::kRelu>>(pool, problem, arrays)
-              : run<Backward<Number, Activation::kTanh>>(pool, problem, arrays);
-}
+template <ffi::DataType type>
+using ForwardPass = Forward<Stored<type>, RNN_CELL>;
+template <ffi::DataType type>
+using BackwardPass = Backward<Stored<type>, RNN_CELL>;
 
 template <ffi::DataType type>
-ffi::Error recurrence_forward(ffi::ThreadPool pool, bool relu, Input<type, 3> z,
-                              Input<type, 2> w_hh, Input<type, 2> h0, Output<type, 3> h) {
-  const auto T = z.dimensions()[0], B = z.dimensions()[1], H = z.dimensions()[2];
+ffi::Error recurrence_forward(ffi::ThreadPool pool, Input<type, 3> pre, Input<type, 2> w_h,
+                              Input<type, 1> b_h, Input<type, 3> initial, Output<type, 3> h,
+                              Output<type, 3> last, Output<type, 3> saved) {
   Problem<Stored<type>> problem{};
-  problem.T = T, problem.B = B, problem.H = H;
-  problem.w_hh = data(w_hh), problem.h0 = data(h0);
+  problem.T = pre.dimensions()[0], problem.B = pre.dimensions()[1];
+  problem.H = w_h.dimensions()[0];
+  problem.w_h = data(w_h), problem.b_h = data(b_h), problem.initial = data(initial);
   ForwardArrays<Stored<type>> arrays{};
-  arrays.z = data(z), arrays.h = data(h);
-  return forward(pool, relu, problem, arrays);
+  arrays.pre = data(pre), arrays.h = data(h), arrays.last = data(last);
+  if (saved->element_count()) arrays.saved = data(saved);
+  return run<ForwardPass<type>>(pool, problem, arrays);
 }
 
 template <ffi::DataType type>
-ffi::Error recurrence_backward(ffi::ThreadPool pool, bool relu, Input<type, 3> dh,
-                               Input<type, 3> h, Input<type, 2> w_hh, Output<type, 3> dz) {
-  const auto T = h.dimensions()[0], B = h.dimensions()[1], H = h.dimensions()[2];
+ffi::Error recurrence_backward(ffi::ThreadPool pool, Input<type, 3> dh, Input<type, 3> dlast,
+                               Input<type, 3> h, Input<type, 3> saved, Input<type, 2> w_h,
+                               Input<type, 3> initial, Output<type, 3> dslots,
+                               Output<type, 3> dinitial) {
   Problem<Stored<type>> problem{};
-  problem.T = T, problem.B = B, problem.H = H;
-  problem.w_hh = data(w_hh);
+  problem.T = h.dimensions()[0], problem.B = h.dimensions()[1], problem.H = h.dimensions()[2];
+  problem.w_h = data(w_h), problem.initial = data(initial);
   BackwardArrays<Stored<type>> arrays{};
-  arrays.h = data(h), arrays.dh = data(dh), arrays.dz = data(dz);
-  return backward(pool, relu, problem, arrays);
+  arrays.h = data(h), arrays.saved = data(saved), arrays.dh = data(dh), arrays.dlast = data(dlast);
+  arrays.dslots = data(dslots), arrays.dinitial = data(dinitial);
+  return run<BackwardPass<type>>(pool, problem, arrays);
 }
 
 template <ffi::DataType type>
-Problem<Stored<type>> layer(Input<type, 3> x, Input<type, 2> w_xh, Input<type, 2> w_hh,
-                            Input<type, 2> w_ho, Input<type, 2> h0) {
-  const auto T = x.dimensions()[0], B = x.dimensions()[1], I = x.dimensions()[2];
+Problem<Stored<type>> layer(Input<type, 3> x, Input<type, 2> w_x, Input<type, 2> w_h,
+                            Input<type, 2> w_o, Input<type, 3> initial) {
   Problem<Stored<type>> problem{};
-  problem.T = T, problem.B = B, problem.I = I;
-  problem.H = w_ho.dimensions()[0], problem.O = w_ho.dimensions()[1];
-  problem.x = data(x), problem.w_xh = data(w_xh), problem.w_hh = data(w_hh);
-  problem.w_ho = data(w_ho), problem.h0 = data(h0);
+  problem.T = x.dimensions()[0], problem.B = x.dimensions()[1], problem.I = x.dimensions()[2];
+  problem.H = w_o.dimensions()[0], problem.O = w_o.dimensions()[1];
+  problem.x = data(x), problem.w_x = data(w_x), problem.w_h = data(w_h);
+  problem.w_o = data(w_o), problem.initial = data(initial);
   return problem;
 }
 
 template <ffi::DataType type>
-ffi::Error layer_forward(ffi::ThreadPool pool, bool relu, Input<type, 2> w_xh,
-                         Input<type, 2> w_hh, Input<type, 1> b_h, Input<type, 2> w_ho,
-                         Input<type, 1> b_o, Input<type, 3> x, Input<type, 2> h0,
-                         Output<type, 3> y, Output<type, 2> h_last, Output<type, 3> h) {
-  Problem<Stored<type>> problem = layer<type>(x, w_xh, w_hh, w_ho, h0);
-  problem.b_h = data(b_h), problem.b_o = data(b_o);
+ffi::Error layer_forward(ffi::ThreadPool pool, Input<type, 2> w_x, Input<type, 2> w_h,
+                         Input<type, 1> b, Input<type, 2> w_o, Input<type, 1> b_o,
+                         Input<type, 3> x, Input<type, 3> initial, Output<type, 3> y,
+                         Output<type, 3> last, Output<type, 3> h, Output<type, 3> saved) {
+  Problem<Stored<type>> problem = layer<type>(x, w_x, w_h, w_o, initial);
+  problem.b_x = data(b), problem.b_h = data(b) + RNN_CELL::kFromX * problem.H;
+  problem.b_o = data(b_o);
   ForwardArrays<Stored<type>> arrays{};
-  arrays.y = data(y), arrays.h_last = data(h_last);
+  arrays.y = data(y), arrays.last = data(last);
   if (h->element_count()) arrays.h = data(h);
-  return forward(pool, relu, problem, arrays);
+  if (saved->element_count()) arrays.saved = data(saved);
+  return run<ForwardPass<type>>(pool, problem, arrays);
 }
 
 template <ffi::DataType type>
-ffi::Error layer_backward(ffi::ThreadPool pool, bool relu, Input<type, 2> w_xh,
-                          Input<type, 2> w_hh, Input<type, 2> w_ho, Input<type, 3> x,
-                          Input<type, 2> h0, Input<type, 3> h, Input<type, 3> dy,
-                          Input<type, 2> dh_last, Output<type, 2> dw_xh,
-                          Output<type, 2> dw_hh, Output<type, 1> db_h,
-                          Output<type, 2> dw_ho, Output<type, 1> db_o, Output<type, 2> dh0,
-                          Output<type, 3> dx) {
-  const Problem<Stored<type>> problem = layer<type>(x, w_xh, w_hh, w_ho, h0);
+ffi::Error layer_backward(ffi::ThreadPool pool, Input<type, 2> w_x, Input<type, 2> w_h,
+                          Input<type, 2> w_o, Input<type, 3> x, Input<type, 3> initial,
+                          Input<type, 3> h, Input<type, 3> saved, Input<type, 3> dy,
+                          Input<type, 3> dlast, Output<type, 2> dw_x, Output<type, 2> dw_h,
+                          Output<type, 1> db, Output<type, 2> dw_o, Output<type, 1> db_o,
+                          Output<type, 3> dinitial, Output<type, 3> dx) {
+  const Problem<Stored<type>> problem = layer<type>(x, w_x, w_h, w_o, initial);
   BackwardArrays<Stored<type>> arrays{};
-  arrays.h = data(h), arrays.dy = data(dy), arrays.dh_last = data(dh_last);
-  arrays.dw_xh = data(dw_xh), arrays.dw_hh = data(dw_hh), arrays.db_h = data(db_h);
-  arrays.dw_ho = data(dw_ho), arrays.db_o = data(db_o), arrays.dh0 = data(dh0);
+  arrays.h = data(h), arrays.saved = data(saved), arrays.dy = data(dy), arrays.dlast = data(dlast);
+  arrays.dw_x = data(dw_x), arrays.dw_h = data(dw_h), arrays.db = data(db);
+  arrays.dw_o = data(dw_o), arrays.db_o = data(db_o);
+  if (dinitial->element_count()) arrays.dinitial = data(dinitial);
   if (dx->element_count()) arrays.dx = data(dx);
-  return backward(pool, relu, problem, arrays);
+  return run<BackwardPass<type>>(pool, problem, arrays);
 }
 
-// A handler's binding, from its signature: the threads, the activation, buffers in and out.
+// A handler's binding, from its signature: the threads, buffers in and out.
 template <class Buffer>
 struct Bind {
   template <class Binding>
@@ -158,8 +155,8 @@ auto bind_all(Binding&& binding) {
 }
 
 template <class... Buffers>
-auto bind(ffi::Error (*)(ffi::ThreadPool, bool, Buffers...)) {
-  return bind_all<Buffers...>(ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().template Attr<bool>("relu"));
+auto bind(ffi::Error (*)(ffi::ThreadPool, Buffers...)) {
+  return bind_all<Buffers...>(ffi::Ffi::Bind().Ctx<ffi::ThreadPool>());
 }
 
 }  // namespace

@@ -11,11 +11,11 @@
 
 namespace rnn {
 
-template <class Stored>
+template <class Stored, class Cell>
 class Pass : public Work {
  public:
   void prepare(Index size) final {
-    division_.emplace(choices_.divide<Real>(size, problem_.B, problem_.H));
+    division_.emplace(choices_.template divide<Real, Cell>(size, problem_.B, problem_.H));
     recurrent_.prepare(problem_.H, choices_.skip_zeros, size);
   }
 
@@ -49,14 +49,32 @@ class Pass : public Work {
       for (Index b = batch.first; b < batch.last; ++b) use(p, b);
   }
 
-  // The steps of a chunk from a sequence (T, B, H), as strips.
-  void load_chunk(Index rank, const Stored* sequence, Range steps, Strips<Real> to) {
-    const Stored* first = sequence + steps.first * problem_.B * problem_.H;
-    division_->each_run(rank, steps.size(), problem_.B, [&](Range run) {
-      load_strips(first, problem_.H, run, my_hidden(rank), to);
-    });
-    division_->meet_group(rank);
+  // Strips of consecutive slots are one matrix, of as many panels as all of them have.
+  Index slot_panels() const { return hidden().last; }
+  Range panels_of(Index slots) const { return {0, slots * slot_panels()}; }
+  Strips<Real> slot_of(Strips<Real> slots, Index s) const {
+    return {slots.data + s * slot_panels() * slots.panel, slots.panel};
   }
+
+  // The columns of one slot among those of several, in a matrix of the caller's.
+  template <class Number>
+  Given<Number> slot_columns(Number* matrix, Index slot, Index slots) const {
+    return {matrix + slot * problem_.H, problem_.H, slots * problem_.H};
+  }
+
+  // A slot of the steps of a chunk, from a sequence (T, B, slots H), as strips.
+  void load_chunk(Index rank, Given<const Stored> sequence, Range steps, Strips<Real> to) {
+    const Given<const Stored> first = sequence.from(steps.first * problem_.B);
+    division_->each_run(rank, steps.size(), problem_.B,
+                        [&](Range run) { load_strips(first, run, my_hidden(rank), to); });
+  }
+
+  // A panel of a state that the caller holds (1 + kCarried, B, H).
+  template <class Number>
+  Number* state_panel(Number* states, Index which, Index b, Index p) const {
+    return states + (which * problem_.B + b) * problem_.H + p * W;
+  }
+  Index width(Index p) const { return width_of<Real>(p, problem_.H); }
 
   // The state that one chunk ends with is the one that the next begins with.
   void carry(Index rank, Rows<Real> from, Rows<Real> to) {

@@ -5,12 +5,13 @@
 
 namespace rnn {
 
-// Arrays of the notation, row-major: x (T, B, I), h0 (B, H), and so on. A recurrence alone has only
-// w_hh and h0.
+// Arrays of the notation, row-major: x (T, B, I), and so on. Columns of w_x, w_h and biases lie slot
+// after slot; b_x are the biases of slots that x fills, b_h those of the others. The initial state
+// is (1 + kCarried, B, H), h first. A recurrence alone has only w_h, b_h and that.
 template <class Stored>
 struct Problem {
   Index T, B, I, H, O;
-  const Stored *w_xh, *w_hh, *b_h, *w_ho, *b_o, *x, *h0;
+  const Stored *w_x, *w_h, *b_x, *b_h, *w_o, *b_o, *x, *initial;
 };
 
 }  // namespace rnn

@@ -1,4 +1,4 @@
-// The product of a step: state times W_hh, or W_hh^T on the way back.
+// The product of a step: state times W_h, or W_h^T on the way back.
 #pragma once
 
 #include <atomic>
@@ -8,8 +8,8 @@
 
 namespace rnn {
 
-// A single row leaves nothing to reuse: its step takes as long as reading W_hh. relu makes many
-// states 0, and the rows of W_hh that they would multiply need not be read, unless one holds a NaN
+// A single row leaves nothing to reuse: its step takes as long as reading W_h. relu makes many
+// states 0, and the rows of W_h that they would multiply need not be read, unless one holds a NaN
 // or an infinity, which 0 does not silence.
 template <class Real>
 class RecurrentProduct {
@@ -21,7 +21,7 @@ class RecurrentProduct {
     places_.assign(sparse_ ? size : 0, std::vector<std::int32_t>(H));
   }
 
-  // A rank's share of W_hh.
+  // A rank's share of W_h.
   void inspect(Right<Real> w, Range panels) {
     if (sparse_ && !finite(w, H_, panels)) sparse_ = false;
   }

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bench.cases.case import PASSES, SCOPES, Case
-from bench.cases.workloads import SUITES, mission
+from bench.cases.suites import SUITES
+from bench.cases.workloads import mission
 from bench.contenders import limits, registry
 from bench.contenders.limits import GIB, too_large
 from bench.timing import processor
@@ -25,13 +26,26 @@ def shaped(**sizes):
 
 def test_every_suite_fits_a_small_machine():
     every = (
-        Case(workload, scope, phase, "float32", "relu", "scan")
+        Case(workload, scope, phase, dtype, cell, "scan")
         for suite in SUITES.values()
-        for workload in suite
+        for workload, dtype, cell in suite.problems("cpu", None, None)
         for scope in SCOPES
         for phase in PASSES
     )
     assert [case for case in every if too_large(case)] == []
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_what_deepbench_times_of_its_short_list_fits_too(cell):
+    problems = SUITES["deepbench-short"].problems("cpu", None, [cell])
+    for workload, dtype, _ in problems:
+        assert not too_large(Case(workload, "recurrence", "train", dtype, cell, "scan"))
+
+
+def test_what_a_gate_keeps_must_fit_as_well():
+    train = replace(shaped(B=300), phase="train")
+    assert too_large(train) is None
+    assert "GiB of memory" in too_large(replace(train, cell="lstm"))
 
 
 @pytest.mark.parametrize("kernel", ["scan", "native", "onnxruntime"])
@@ -45,7 +59,7 @@ def test_memory_is_named_as_needed_and_as_there():
 
 
 def test_what_just_fits_is_measured(monkeypatch):
-    need = sum(vars(limits.cost.memory(CASE.workload, "forward", 4)).values())
+    need = sum(vars(limits.cost.memory(CASE.workload, "relu", "forward", 4)).values())
     for has, fits in ((need, True), (need - 1, False)):
         monkeypatch.setattr(limits, "available_bytes", lambda has=has: has)
         assert (too_large(CASE) is None) == fits
@@ -66,7 +80,7 @@ def test_a_gpus_memory_is_its_own(monkeypatch):
     [
         {"T": 7_000_000, "B": 1, "I": 1, "H": 1, "O": 1},  # steps
         {"T": 1000, "B": 256, "I": 1, "H": 1600, "O": 1},  # products
-        {"T": 1, "B": 1, "I": 1, "H": 8000, "O": 1},  # making W_hh orthogonal
+        {"T": 1, "B": 1, "I": 1, "H": 8000, "O": 1},  # making W_h orthogonal
     ],
 )
 def test_minutes_without_a_result_are_refused(sizes, monkeypatch):

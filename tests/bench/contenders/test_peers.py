@@ -1,49 +1,81 @@
 """Other libraries with our weights give our oracle's outputs and gradients, where they are."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
+from jax.experimental import rnn as jax_rnn
 
-from bench.cases.case import Case
+from bench.cases.case import CELLS, Case
 from bench.cases.tolerance import tolerance
 from bench.cases.workloads import Workload
-from bench.contenders.peers import flash_rnn, flax_nnx, onnx_runtime, peer, torch_rnn
+from bench.contenders.peers import (
+    flash_rnn,
+    flax_nnx,
+    jax_cudnn,
+    onnx_model,
+    onnx_runtime,
+    openvino_cpu,
+    peer,
+    torch_rnn,
+)
 from bench.contenders.registry import PEERS
 from bench.workers.placement import RemoteSubject, place
 
 SHAPE = Workload("awkward", T=5, B=3, I=2, H=7, O=4)
 BUILDERS = {
     "torch": lambda case: peer.subject(case, torch_rnn.build(case, "cpu")),
-    "onnxruntime": lambda case: peer.subject(case, onnx_runtime.build(case)),
+    "onnxruntime": onnx_runtime.prepare,
+    "openvino": openvino_cpu.prepare,
     "flax": flax_nnx.prepare,
 }
 
 
-def case_of(peer, phase="forward", dtype="float32", activation="relu", shape=SHAPE):
-    return Case(shape, "model", phase, dtype, activation, peer)
+def case_of(peer, phase="forward", dtype="float32", cell="relu", shape=SHAPE):
+    return Case(shape, "model", phase, dtype, cell, peer)
+
+
+def check(case, subject):
+    allowed = tolerance(case.workload, case.dtype, case.cell, case.phase)
+    assert subject.error(subject.call()) <= allowed
 
 
 @pytest.mark.parametrize("peer", BUILDERS)
 @pytest.mark.parametrize("phase", ["forward", "train"])
 @pytest.mark.parametrize(
-    ("dtype", "activation", "outputs"),
-    [("float32", "relu", 4), ("float32", "tanh", 0), ("bfloat16", "tanh", 4)],
+    ("dtype", "cell", "outputs"),
+    [
+        *(("float32", cell, 4) for cell in CELLS),
+        ("float32", "tanh", 0),
+        *(("bfloat16", cell, 4) for cell in ("tanh", "gru", "lstm")),
+    ],
 )
-def test_same_outputs_and_gradients(peer, phase, dtype, activation, outputs):
-    case = case_of(peer, phase, dtype, activation, replace(SHAPE, O=outputs))
+def test_same_outputs_and_gradients(peer, phase, dtype, cell, outputs):
+    case = case_of(peer, phase, dtype, cell, replace(SHAPE, O=outputs))
     if reason := PEERS[peer].unavailable("cpu") or PEERS[peer].unsupported(case):
         pytest.skip(reason)
-    subject = BUILDERS[peer](case)
-    assert subject.error(subject.call()) <= tolerance(case.workload, dtype, phase)
+    check(case, BUILDERS[peer](case))
 
 
+@pytest.mark.parametrize("cell", flash_rnn.FUNCTIONS)
 @pytest.mark.parametrize("dtype", ["bfloat16", "tf32"])
 @pytest.mark.parametrize("phase", ["forward", "train"])
-def test_flashrnn_in_its_plain_backend(phase, dtype):
+def test_flashrnn_in_its_plain_backend(phase, dtype, cell):
     pytest.importorskip("flashrnn")
-    case = case_of("flashrnn", phase, dtype, "tanh")
-    subject = peer.subject(case, flash_rnn.build(case, "cpu", "vanilla"))
-    assert subject.error(subject.call()) <= tolerance(SHAPE, dtype, phase)
+    case = case_of("flashrnn", phase, dtype, cell)
+    check(case, peer.subject(case, flash_rnn.build(case, "cpu", "vanilla")))
+
+
+def plain_lstm(x, h_0, c_0, weights, seq_lengths, precision, **sizes):
+    shape = [sizes[name] for name in ("input_size", "hidden_size", "num_layers", "bidirectional")]
+    unpacked = jax_rnn.unpack_lstm_weights(weights, *shape)
+    return jax_rnn.lstm_ref(x, h_0, c_0, *unpacked, seq_lengths, **sizes)
+
+
+@pytest.mark.parametrize("phase", ["forward", "train"])
+def test_the_lstm_of_jax_in_its_plain_reference(phase):
+    case = case_of("jax-cudnn", phase, cell="lstm")
+    check(case, jax_cudnn.build(case, plain_lstm))
 
 
 def test_what_they_cannot_do_they_say():
@@ -51,30 +83,38 @@ def test_what_they_cannot_do_they_say():
     assert "NVIDIA GPU" in flax_nnx.unsupported(case_of("flax", dtype="tf32"))
     assert "does not train" in onnx_runtime.unsupported(case_of("onnxruntime", "train"))
     assert "float32 only" in onnx_runtime.unsupported(case_of("onnxruntime", dtype="bfloat16"))
+    assert "does not train" in openvino_cpu.unsupported(case_of("openvino", "train"))
+    assert "float32 only" in openvino_cpu.unsupported(case_of("openvino", dtype="bfloat16"))
     assert "tanh only" in flash_rnn.unsupported(case_of("flashrnn", dtype="bfloat16"))
-    assert "as TF32" in flash_rnn.unsupported(case_of("flashrnn", activation="tanh"))
+    assert "as TF32" in flash_rnn.unsupported(case_of("flashrnn", cell="gru"))
+    assert "LSTM only" in jax_cudnn.unsupported(case_of("jax-cudnn", cell="gru"))
+    lstm = partial(case_of, "jax-cudnn", cell="lstm")
+    assert "float32 only" in jax_cudnn.unsupported(lstm(dtype="bfloat16"))
+    assert jax_cudnn.unsupported(lstm()) is jax_cudnn.unsupported(lstm(dtype="tf32")) is None
+    assert jax_cudnn.unavailable("cpu") == "needs an NVIDIA GPU; this is cpu"
     for name in BUILDERS:
-        assert PEERS[name].unsupported(case_of(name)) is None
+        assert all(PEERS[name].unsupported(case_of(name, cell=cell)) is None for cell in CELLS)
 
 
 MODULES = {
     "torch": torch_rnn,
-    "onnxruntime": onnx_runtime,
+    "onnxruntime": onnx_model,
+    "openvino": onnx_model,
     "flax": flax_nnx,
     "flashrnn": flash_rnn,
 }
 
 
-@pytest.mark.parametrize("peer", PEERS)
+@pytest.mark.parametrize("peer", MODULES)
 def test_one_that_is_not_installed_says_so(peer, monkeypatch):
     monkeypatch.setattr(MODULES[peer], "find_spec", lambda name: None)
     assert PEERS[peer].unavailable("cpu") == f"{peer} is not installed"
 
 
-@pytest.mark.parametrize("peer", ["torch", "onnxruntime"])
+@pytest.mark.parametrize("peer", ["torch", "onnxruntime", "openvino"])
 def test_a_peer_with_threads_is_timed_outside(peer):
     if reason := PEERS[peer].unavailable("cpu"):
         pytest.skip(reason)
-    result, subject = place(case_of(peer), 300.0)
+    result, subject = place(case_of(peer, cell="lstm"), 300.0)
     assert isinstance(subject, RemoteSubject) and result.status == "ok"
     assert subject.sample(0.01) and subject.error() <= result.tolerance

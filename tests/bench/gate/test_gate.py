@@ -6,11 +6,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from random import Random
 
 import psutil
 import pytest
 from helpers.gate_rows import SCAN, SHAPE, UNROLLED, tiny
+from helpers.older_kernels import older_kernels
 from helpers.repositories import commit, git
 from helpers.trees import copy_of_kernels, edit
 
@@ -21,6 +23,7 @@ from bench.gate.tree import Tree
 from bench.records import store
 from bench.records.store import ResultError
 from bench.workers.client import HARNESS, WorkerDied
+from bench.workers.messages import Item
 from bench.workers.revision import PACKAGES
 
 
@@ -37,7 +40,12 @@ def play(tmp_path, base, head, *items):
 FULL, PALLAS = tiny("unrolled-full"), tiny("pallas")
 ABSENT = ("names.py", '    "unrolled": "kernels.unrolled:KERNEL",\n', "")
 # Wrong in the fully unrolled one, which also prints where the worker answers.
-WRONG = ("unrolled.py", "return half(", "print('noise', flush=True); return -half(")
+HALF = "return half(run, sequence, *rest, unroll=len(sequence), **options)"
+NEGATED = """\
+print("noise", flush=True)
+        steps = half(run, sequence, *rest, unroll=len(sequence), **options)
+        return steps._replace(h=-steps.h)"""
+WRONG = ("unrolled.py", HALF, NEGATED)
 FACTOR = "    if factor is not None:\n"
 DYING = """\
     import os
@@ -76,8 +84,7 @@ RENAMED = ("Problem", "Kernel", "KERNELS", "why_not", "unavailable", "unsupporte
 
 
 def test_a_tree_with_another_contract_is_compared_with_one_from_before_faces(tree, tmp_path):
-    base, head = tree("base"), tree("head")
-    (base / "kernels" / "face.py").unlink()
+    base, head = older_kernels(tmp_path / "base", face=False), tree("head")
     for file in (head / "kernels").rglob("*.py"):
         text = file.read_text()
         for name in RENAMED:
@@ -91,9 +98,17 @@ def test_a_tree_with_another_contract_is_compared_with_one_from_before_faces(tre
     assert isinstance(found[SCAN], Times)
 
 
+def test_a_tree_from_before_cells_is_compared_where_it_has_them(tree, tmp_path):
+    base = older_kernels(tmp_path / "base", face=True)
+    gru = Item(replace(SCAN.case, cell="gru"))
+    found = play(tmp_path, base, HARNESS, SCAN, gru)
+    assert isinstance(found[SCAN], Times)
+    assert found[gru] == Obstacle("UNTIMED", "base: there is no cell 'gru' yet")
+
+
 def test_a_face_that_is_not_understood_is_named(tree, tmp_path):
-    head = tree("head", ("face.py", "VERSION = 1", "VERSION = 2"))
-    with pytest.raises(WorkerDied, match=r"head: .*has face 2; this gate understands 1"):
+    head = tree("head", ("face.py", "VERSION = 2", "VERSION = 3"))
+    with pytest.raises(WorkerDied, match=r"head: .*has face 3; this gate understands 1 and 2"):
         play(tmp_path, HARNESS, head, SCAN)
 
 
@@ -131,12 +146,13 @@ def nothing_left(repository):
     return not list((repository.parent / "temporary").iterdir())
 
 
-FORWARD = "return jax.lax.scan(step, h0,"
-DOUBLED = "return 2 * jax.lax.scan(step, h0,"
-FIVE_TIMES = """\
+FORWARD = "last, ((h, *carried), saved) = jax.lax.scan(step, initial,"
+DOUBLED = f"pre = 2 * pre\n    {FORWARD}"
+FIVE_TIMES = f"""\
 for _ in range(4):
-        h0 = h0 + 0 * jax.lax.scan(step, h0, z, unroll=unroll)[1][-1]
-    return jax.lax.scan(step, h0,"""
+        again, _ = jax.lax.scan(step, initial, pre, unroll=unroll)
+        initial = jax.tree.map(lambda first, last: first + 0 * last, initial, again)
+    {FORWARD}"""
 
 
 def test_a_kernel_made_slower_fails_the_gate(repository):

@@ -18,7 +18,14 @@ SCAN = "from kernels.scan import KERNEL\n"
 WRONG = """\
 from dataclasses import replace
 from kernels.scan import KERNEL as SCAN
-KERNEL = replace(SCAN, forward=lambda *inputs, **options: 2 * SCAN.forward(*inputs, **options))
+
+
+def forward(*inputs, **options):
+    steps = SCAN.forward(*inputs, **options)
+    return steps._replace(h=2 * steps.h)
+
+
+KERNEL = replace(SCAN, forward=forward)
 """
 
 

@@ -18,8 +18,8 @@ from bench.report.tables import frame
 from bench.timing import ceilings, probes
 
 CASE = Case(mission(100), "model", "forward", "float32", "relu", "scan")
-FLOPS = cost(CASE.workload, "model", "forward", 4).flops
-BYTES = compulsory_bytes(CASE.workload, "model", "forward", 4)
+FLOPS = cost(CASE.workload, "relu", "model", "forward", 4).flops
+BYTES = compulsory_bytes(CASE.workload, "relu", "model", "forward", 4)
 # CASE takes a millisecond at each.
 ARITHMETIC = Ceiling("arithmetic", "a product", (FLOPS * 1e3,), "float32")
 BANDWIDTH = Ceiling("bandwidth", "a copy", (BYTES * 1e3,), footprint=2**16)
@@ -62,7 +62,7 @@ def test_what_fits_a_cache_is_held_against_its_bandwidth(footprint, rate):
     case = dataclasses.replace(
         CASE, scope="recurrence", workload=Workload("flat", T=columns, B=1, I=1, H=1, O=0)
     )
-    moved = compulsory_bytes(case.workload, "recurrence", "forward", 4)
+    moved = compulsory_bytes(case.workload, "relu", "recurrence", "forward", 4)
     assert moved == footprint
     assert nearest(ceilings, case).seconds == pytest.approx(moved / rate)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from helpers.sample_runs import HERE, machine, timed
 
+from bench.cases.suites import Problem
 from bench.cases.workloads import Workload
 from bench.measuring import resuming
 from bench.measuring.selection import Request
@@ -29,11 +30,9 @@ def circumstances(tmp_path, monkeypatch):
 def request(resume=False, kernels=("scan", "unrolled"), command="python -m bench run"):
     return Request(
         suite="tiny",
-        workloads=(TINY,),
-        dtypes=("float32",),
+        problems=(Problem(TINY, "float32", "relu"),),
         kernels=kernels,
         phases=("forward",),
-        activation="relu",
         budget_s=0.1,
         patience_s=300.0,
         publish=False,

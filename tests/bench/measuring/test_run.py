@@ -25,7 +25,8 @@ from kernels import scan
 from kernels.registry import KERNELS
 
 def doubled(*arrays, **options):
-    return 2 * scan.forward(*arrays, **options)
+    steps = scan.forward(*arrays, **options)
+    return steps._replace(h=2 * steps.h)
 
 def raising(*arrays, **options):
     raise ZeroDivisionError("no such step")
@@ -203,11 +204,35 @@ def test_what_scan_is_the_best_of_is_not_measured_again_unless_asked_for(capsys)
     assert {"scan", "unrolled-full"} <= kernels and "unrolled" not in kernels
 
 
-def test_the_activation_may_be_chosen(capsys):
-    arguments = ["run", "--list", "--suite", "smoke", "--activation", "tanh", "--backend", "cpu"]
+@pytest.mark.parametrize(
+    ("words", "cells"),
+    [
+        (("--suite", "smoke"), ["relu"]),
+        (("--suite", "smoke", "--cell", "lstm", "relu"), ["relu", "lstm"]),
+        (("--cell", "tanh", "--shape", "T=2,B=2,I=3,H=4,O=2"), ["tanh"]),
+        (("--suite", "default"), ["relu", "gru", "lstm"]),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "regress"])
+def test_cells_are_those_that_are_named(command, words, cells, capsys):
+    arguments = [command, "--list", *words, "--kernels", "scan", "--backend", "cpu"]
     assert cli.main(arguments) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines and all(" tanh " in line for line in lines)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert list(dict.fromkeys(cell for *_, cell, _ in lines)) == cells
+    shapes = {cell: {line[0] for line in lines if line[-2] == cell} for cell in cells}
+    alike = len(set(map(frozenset, shapes.values()))) == 1
+    assert alike == ("default" not in words)
+
+
+def test_runs_of_other_cells_have_another_name(tmp_path, monkeypatch):
+    from bench.measuring import run
+
+    requests = []
+    monkeypatch.setattr(run, "run", lambda request, *_: requests.append(request) or Step("done"))
+    for words in ((), ("--cell", "relu"), ("--cell", "lstm", "relu", "--dtype", "bfloat16")):
+        measured("run", "--backend", "cpu", "--suite", "smoke", *words)
+    names = [request.suite for request in requests]
+    assert names == ["smoke", "smoke", "smoke-bfloat16-relu-lstm"]
 
 
 def test_list_measures_nothing(tmp_path, monkeypatch, capsys):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers.sample_runs import run
 
+from bench.cases.suites import Suite
 from bench.cases.workloads import mission
 from bench.contenders import registry
 from bench.contenders.combinations import cases
@@ -20,7 +21,7 @@ from bench.records.facts import Conditions
 from bench.records.run import FEWEST_VISITS
 from bench.timing import conditions, free_cores
 
-CASES = cases((mission(1), mission(2)), ("float32",), ("scan", "unrolled"))
+CASES = cases(Suite((mission(1), mission(2))).problems("cpu", None, None), ("scan", "unrolled"))
 RIGHT = np.zeros(3)
 
 
@@ -159,7 +160,8 @@ def test_ceilings_are_measured_in_the_dtypes_of_cases_that_run_here(a_session, m
     monkeypatch.setattr(free_cores, "waiting", lambda: lambda: 0.0)
     no_tf32 = {"tf32": "needs a GPU"}
     monkeypatch.setattr(registry, "unsupported", lambda case: no_tf32.get(case.dtype))
-    a_session._cases = cases((mission(1),), ("tf32", "float32"), ("scan",))
+    problems = Suite((mission(1),)).problems("cpu", ["tf32", "float32"], None)
+    a_session._cases = cases(problems, ("scan",))
     next(a_session.pytest_runtestloop())
     assert measured == [["float32"]]
 

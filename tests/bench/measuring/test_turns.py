@@ -3,14 +3,15 @@
 from collections import Counter, defaultdict
 
 from bench.cases.case import PASSES
-from bench.cases.workloads import SUITES
+from bench.cases.suites import SUITES
 from bench.contenders.combinations import cases
 from bench.judging.precision import BLOCKS
 from bench.measuring.effort import Effort
 from bench.measuring.turns import turns
 
 USUAL = defaultdict(Effort)
-CASES = cases(SUITES["smoke"], ("float32", "bfloat16"), ("scan", "unrolled", "pallas"))
+SMOKE = SUITES["smoke"].problems("cpu", ["float32", "bfloat16"], None)
+CASES = cases(SMOKE, ("scan", "unrolled", "pallas"))
 
 
 def test_every_case_has_its_turn_in_every_block():
@@ -26,9 +27,7 @@ def test_a_group_may_have_fewer():
 
 
 def test_a_kernel_named_twice_is_one_case():
-    assert cases(SUITES["smoke"], ("float32",) * 2, ("scan", "scan")) == cases(
-        SUITES["smoke"], ("float32",), ("scan",)
-    )
+    assert cases(SMOKE * 2, ("scan", "scan")) == cases(SMOKE, ("scan",))
 
 
 def test_a_group_is_finished_before_the_next_and_alternates():
@@ -44,7 +43,7 @@ def test_a_group_is_finished_before_the_next_and_alternates():
 
 
 def test_peers_run_the_whole_model_only_and_both_halves_of_training():
-    found = cases(SUITES["smoke"][:1], ("float32",), ("scan", "torch"), PASSES)
+    found = cases(SMOKE[:1], ("scan", "torch"), PASSES)
     passes = {(case.scope, case.phase) for case in found if case.kernel == "torch"}
     assert passes == {("model", "forward"), ("model", "train")}
     assert len(found) == 6 + 2

@@ -188,6 +188,7 @@ HOSTILE = {
     "a negative error": (with_case(error=-0.5), "error"),
     "an unknown status": (with_case(status="great"), "status"),
     "an unknown dtype": (with_problem(dtype="float8"), "dtype"),
+    "an unknown cell": (with_problem(cell="peephole"), "cell"),
     "a script for a kernel": (with_problem(kernel="<script>alert(1)</script>"), "kernel"),
     "a script for a workload": (with_shape(name="<img src=x onerror=alert(1)>"), "workload.name"),
     "a formula for a name": (with_shape(name=r"$\frac$"), "workload.name"),

@@ -109,7 +109,9 @@ def damaged(text):
     yield "", "not a result file"
     yield text[: len(text) // 2], "not a result file"
     yield "[]", "not a result file"
-    yield json.dumps(whole | {"schema": 99}), f"schema 99; this version reads schema {SCHEMA}"
+    for other in (3, 99):  # 3: from before cells
+        why = f"schema {other}; this version reads schema {SCHEMA}: measure again, or move"
+        yield json.dumps(whole | {"schema": other}), why
     yield json.dumps(whole | {"cases": 3}), "cases"
     yield json.dumps(whole | {"seconds": "soon"}), "seconds"
     yield json.dumps({k: v for k, v in whole.items() if k != "machine"}), "machine"

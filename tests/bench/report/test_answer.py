@@ -19,8 +19,8 @@ def test_the_fastest_is_named_with_the_mean_of_its_gains_and_their_interval():
         run(*pairs[:2], timed(mission(9), "scan", 8.0), timed(mission(9), "unrolled", 2.0))
     )
     assert line == (
-        "forward, float32: unrolled is fastest in 2 of 2; over all 2.83 times as fast as scan "
-        "(2.69 to 2.97)"
+        "relu, forward, float32: unrolled is fastest in 2 of 2; over all 2.83 times as fast as "
+        "scan (2.69 to 2.97)"
     )
 
 
@@ -34,14 +34,27 @@ def test_ties_are_counted_apart_and_one_visit_has_no_interval():
     assert line.endswith("ties in 2; over all 1.90 times as fast as scan")
 
 
+def test_cells_have_a_line_each():
+    pairs = [
+        timed(mission(1), kernel, millis, cell=cell)
+        for cell, kernel, millis in (
+            *(("lstm", "scan", 9.0), ("lstm", "unrolled", 3.0)),
+            *(("gru", "scan", 2.0), ("gru", "unrolled", 8.0)),
+        )
+    ]
+    lstm, gru = answer.lines(run(*pairs))
+    assert lstm.startswith("lstm, forward, float32: unrolled is fastest in 1 of 1; over all 3.0")
+    assert gru == "gru, forward, float32: scan is fastest in 1 of 1"
+
+
 def test_without_the_baseline_no_gain_is_said():
     alone = timed(mission(9), "unrolled", 2.0)
     (line,) = answer.lines(
         run(timed(mission(1), "unrolled", 2.0), timed(mission(1), "flax", 4.0), alone)
     )
-    assert line == "forward, float32: unrolled is fastest in 1 of 1"
+    assert line == "relu, forward, float32: unrolled is fastest in 1 of 1"
     (line,) = answer.lines(run(alone))
-    assert line == "forward, float32: only one kernel was timed"
+    assert line == "relu, forward, float32: only one kernel was timed"
 
 
 def test_every_case_that_is_wrong_or_in_doubt_is_named():

@@ -208,21 +208,29 @@ def test_the_headline_has_the_mean_change_and_the_verdicts_by_pass_and_kernel(ca
         for T, f in ((1, 1.0), (50, 1.21))
     )
     out = printed(capsys, run(same, scaled(1.0)), run(same, slower))
-    words = re.search(r"^ forward +scan +(\S+ %) +(\S+ %) to (\S+ %) +(.*)$", out, re.M)
+    words = re.search(r"^ relu +forward +scan +(\S+ %) +(\S+ %) to (\S+ %) +(.*)$", out, re.M)
     assert words[1] == "+10.0 %" and words[4].split() == ["0", "1", "1", "0"]
     assert "SAME: 1 of 2 cases." in out
 
 
-def test_the_headline_is_in_order_of_passes_and_then_of_kernels():
+def test_the_headline_is_in_order_of_cells_then_of_passes_and_then_of_kernels():
+    kinds = (
+        ("tanh", "train", "native"),
+        ("tanh", "forward", "scan"),
+        ("tanh", "forward", "native"),
+    )
     cases = [
-        dataclasses.replace(scaled(1.0), case=dataclasses.replace(SCAN, phase=phase, kernel=kernel))
-        for phase, kernel in (("train", "native"), ("forward", "scan"), ("forward", "native"))
+        dataclasses.replace(
+            scaled(1.0), case=dataclasses.replace(SCAN, cell=cell, phase=phase, kernel=kernel)
+        )
+        for cell, phase, kernel in (*kinds, ("gru", "forward", "scan"))
     ]
     found = changes.summaries(changes.changes(run(*cases), run(*cases)))
-    assert [(each.phase, each.kernel) for each in found] == [
-        ("forward", "scan"),
-        ("forward", "native"),
-        ("train", "native"),
+    assert [(each.cell, each.phase, each.kernel) for each in found] == [
+        ("tanh", "forward", "scan"),
+        ("tanh", "forward", "native"),
+        ("tanh", "train", "native"),
+        ("gru", "forward", "scan"),
     ]
 
 

@@ -29,7 +29,7 @@ def test_the_fastest_has_its_time_and_the_others_how_much_longer_they_take():
             timed(mission(9), "native", 1.0),
         )
     ).matrices
-    assert found.caption == "default, forward, float32"
+    assert found.caption == "default, relu, forward, float32"
     assert found.columns == ["native", "scan", "unrolled", "flax"]
     assert found.rows == {
         "mission-T1, model": [
@@ -51,7 +51,13 @@ def test_suites_and_passes_have_one_each():
     train = replace(TYPICAL.cases[0], case=replace(TYPICAL.cases[0].case, phase="train"))
     both = pd.concat([rows(*TYPICAL.cases), rows(train, suite="other")])
     captions = [each.caption for each in matrix.section(both).matrices]
-    assert captions == ["default, forward, float32", "other, train, float32"]
+    assert captions == ["default, relu, forward, float32", "other, relu, train, float32"]
+
+
+def test_so_have_cells():
+    cells = [timed(mission(1), "scan", 2.0, cell=cell) for cell in ("relu", "lstm")]
+    captions = [each.caption for each in matrix.section(rows(*cells)).matrices]
+    assert captions == ["default, relu, forward, float32", "default, lstm, forward, float32"]
 
 
 def test_where_nothing_was_timed_there_is_none():
@@ -64,4 +70,4 @@ def test_both_pages_show_it(tmp_path):
     assert re.search(r"mission-T50, model +\| +2\.00 +\| +\*\*2\.00 ms\*\* \|", text)
     page = html.page("x", sections)
     assert '<td class="shade-0"><strong>2.00 ms</strong></td>' in page
-    assert "<caption>default, forward, float32</caption>" in page
+    assert "<caption>default, relu, forward, float32</caption>" in page

@@ -22,6 +22,28 @@ def test_a_line_runs_inside_its_band():
     assert edges.min() >= 980 and edges.max() <= 1020
 
 
+def test_a_cell_has_figures_of_its_own():
+    """A shape that one cell alone was timed at is no empty row among another's."""
+    cases = [
+        timed(mission(T), kernel, T, cell=cell)
+        for cell, lengths in (("relu", (1, 10, 100)), ("lstm", (1, 10)))
+        for T in lengths
+        for kernel in ("scan", "native")
+    ]
+    rows = frame(run(*cases))
+    drawn = [*speed.speedups(rows, "x"), *speed.sweeps(rows, "x")]
+    assert {each.name: each.alt.split(", ", 1)[1] for each in drawn} == {
+        "x-speedup-relu.svg": "relu, suite x",
+        "x-speedup-lstm.svg": "lstm, suite x",
+        "x-time-T-relu.svg": "a line for every kernel, relu, suite x",
+        "x-time-T-lstm.svg": "a line for every kernel, lstm, suite x",
+    }
+    (_, _, relu), (_, _, lstm) = speed.by_cell(rows, "x")
+    ticks = [len(speed._speedups(part).axes[0].get_yticks()) for part in (relu, lstm)]
+    assert ticks == [3, 2]
+    assert [each.name for each in speed.speedups(lstm, "x")] == ["x-speedup.svg"]
+
+
 def darkened(colour):
     """As the page's filter has it in dark mode: invert(0.92), then hue-rotate(180deg)."""
     turn = [[-0.574, 1.430, 0.144], [0.426, 0.430, 0.144], [0.426, 1.430, -0.856]]

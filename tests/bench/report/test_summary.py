@@ -103,9 +103,26 @@ def test_a_wrong_answer_is_named_beside_the_speeds():
     cases = (timed(mission(1), "scan", 2.0), dataclasses.replace(wrong, error=1.0, tolerance=0.1))
     prose, scores = said(*cases)
     assert "1 of 2 answers are not correct" in prose
-    assert r"WRONG unrolled (mission-T1, model, forward, float32)" in prose
+    assert r"WRONG unrolled (mission-T1, model, relu, forward, float32)" in prose
     assert scores.loc["unrolled", "correct"] == "0 of 1"
     assert winner(*cases).correct == "1 of 2: unrolled WRONG"
+
+
+def test_cells_are_not_mixed():
+    prose, scores = said(
+        timed(mission(1), "scan", 4.0, cell="gru"),
+        timed(mission(1), "unrolled", 2.0, cell="gru"),
+        timed(mission(1), "scan", 4.0, cell="lstm"),
+        timed(mission(1), "unrolled", 8.0, cell="lstm"),
+    )
+    assert "**gru, forward**: of 1 problems, unrolled is fastest in 1." in prose
+    assert "**lstm, forward**: of 1 problems, scan is fastest in 1." in prose
+    assert list(zip(scores.index, scores.cell, scores.won, strict=True)) == [
+        ("unrolled", "gru", "1"),
+        ("scan", "gru", "0"),
+        ("scan", "lstm", "1"),
+        ("unrolled", "lstm", "0"),
+    ]
 
 
 def test_suites_are_not_mixed():

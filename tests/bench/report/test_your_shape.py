@@ -101,8 +101,23 @@ def test_options_say_what_they_add_to_the_call():
         "float32": "dtype='float32'",
         "tf32": "dtype='float32', precision='tf32'",
     }
-    assert found.choices["activation"] == {"relu": "activation='relu'"}
+    assert found.choices["cell"] == {"relu": "cell='relu'"}
     assert found.choices["pass"] == {"forward": ""}
+
+
+def line(*cases):
+    (problem,) = finder(run(*cases)).problems
+    return problem.call
+
+
+def test_a_line_of_python_runs_the_fastest_kernel_that_is_ours():
+    lstm = [timed(LARGE, name, ms, cell="lstm") for name, ms in (("torch", 1), ("scan", 2))]
+    assert line(*lstm) == 'y, last = kernels.rnn(params, x, cell="lstm", kernel="scan")'
+    alone = [timed(LARGE, name, ms, "recurrence", "gru") for name, ms in (("native", 1),)]
+    assert line(*alone) == 'h, last = kernels.recurrence(pre, w_h, cell="gru", kernel="native")'
+    tf32 = line(in_dtype(NATIVE, "tf32"))
+    assert tf32.endswith('(params, x, cell="relu", kernel="native", precision="tf32")')
+    assert line(timed(LARGE, "torch", 1.0)) == ""
 
 
 def test_what_was_not_timed_is_no_neighbour():

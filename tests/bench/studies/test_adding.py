@@ -56,10 +56,14 @@ def test_verdicts():
 
 
 def test_a_wrong_gradient_disagrees_at_once(monkeypatch):
-    """Half the slope of the activation: the sign is right, and learning might even succeed."""
+    """Half of it: the sign is right, and learning might even succeed."""
     monkeypatch.setattr(training, "TURNS", 1)
     scan = KERNELS["scan"]
-    halved = dataclasses.replace(scan, backward=lambda *a, **k: 0.5 * scan.backward(*a, **k))
+
+    def half(*arguments):
+        return jax.tree.map(lambda gradient: 0.5 * gradient, scan.backward(*arguments))
+
+    halved = dataclasses.replace(scan, backward=half)
     monkeypatch.setitem(KERNELS, "unrolled", halved)
     curves = training.train(["scan", "scan-autodiff", "unrolled"], Console(quiet=True))
     judged = verdicts(Training(**ORIGIN, curves=curves))

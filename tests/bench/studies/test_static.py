@@ -22,6 +22,7 @@ condition:
 008: kCustomKernel [prev=002 (1) | sink] last grid: [1, 1, 1] threads: [64, 1, 1]  shared_memory: 16 bytes
 """  # noqa: E501
 LOOP = 'while(%tuple), backend_config={"known_trip_count":{"n":"100"}}'
+GATED = ("gru", "lstm")
 LOCAL = "results/local/nvidia-h200-static"
 GOOD = Row("triton", "forward", "H 64", 1, 90, 0, 1000, {"HGMMA": 8, "BAR": 4}, 1, 0.01, 0.5)
 
@@ -49,6 +50,8 @@ def test_every_kernel_for_gpus_is_compiled_and_no_other(monkeypatch):
     monkeypatch.setattr(jax, "devices", lambda: jax.local_devices(backend="cpu"))
     names = {name for name, *_ in study.cases()}
     assert names == {*study.BY_XLA, "pallas", "mosaic", "triton"}
+    gated = {(name, problem.cell) for name, _, problem in study.cases() if problem.cell in GATED}
+    assert gated == {("pallas", "gru"), ("pallas", "lstm")}
     assert study.left_out() == {"native": "runs on CPU only; this is gpu"}
 
 

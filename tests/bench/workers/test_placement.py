@@ -71,10 +71,11 @@ def test_what_cannot_run_starts_no_process(outside):
 
 
 RAISING = ("unrolled.py", "return half(", "raise ArithmeticError('no luck'); return half(")
+SCANNED = "last, ((h, *carried), saved) = jax.lax.scan(step, initial,"
 DYING = (
     "scan.py",
-    "    return jax.lax.scan(step, h0,",
-    "    jax.debug.callback(lambda: __import__('os')._exit(3))\n    return jax.lax.scan(step, h0,",
+    SCANNED,
+    f"jax.debug.callback(lambda: __import__('os')._exit(3))\n    {SCANNED}",
 )
 
 

@@ -12,10 +12,11 @@ import pytest
 from jax.experimental.pallas import mosaic_gpu as plgpu
 
 from kernels import mosaic, recurrence
-from kernels.contract import Problem
+from kernels.contract import Problem, Run
 from kernels.mosaic import Config, computing, config
-from reference import oracle
+from reference import CELLS, oracle
 from tests.helpers.offline import Race, interpret, lower
+from tests.helpers.oracle_checks import elman_slopes, elman_states
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -45,8 +46,8 @@ def draw(seed, *shape, dtype, scale=1.0):
 
 
 def forward_arguments(T, B, H, dtype):
-    z, h0 = draw(0, T, B, H, dtype=dtype), draw(1, B, H, dtype=dtype)
-    return z, draw(2, H, H, dtype=dtype, scale=H**-0.5), h0
+    pre, initial = draw(0, T, B, H, dtype=dtype), draw(1, B, H, dtype=dtype)
+    return pre, draw(2, H, H, dtype=dtype, scale=H**-0.5), initial
 
 
 def backward_arguments(T, B, H, dtype):
@@ -54,9 +55,10 @@ def backward_arguments(T, B, H, dtype):
     return draw(4, T, B, H, dtype=dtype), h, draw(2, H, H, dtype=dtype, scale=H**-0.5)
 
 
-def options(activation, dtype, chosen=None):
-    precision = "tf32" if dtype == "float32" else "full"
-    return {"activation": activation, "precision": precision, "config": chosen}
+def half(function, cell, dtype, chosen=None):
+    """Either half, as a function of its arrays."""
+    run = Run(CELLS[cell], "tf32" if dtype == "float32" else "full")
+    return partial(function, run, config=chosen)
 
 
 def assert_rounded_once(got, want):
@@ -65,40 +67,40 @@ def assert_rounded_once(got, want):
     np.testing.assert_allclose(oracle.wide(got), want, rtol=1.01 * roundoff, atol=1e-5)
 
 
-@pytest.mark.parametrize(("dtype", "activation", "size"), CASES)
-def test_forward_step_by_step(dtype, activation, size):
+@pytest.mark.parametrize(("dtype", "cell", "size"), CASES)
+def test_forward_step_by_step(dtype, cell, size):
     T, B, H, chosen = SIZES[size]
-    z, w_hh, h0 = forward_arguments(T, B, H, dtype)
-    h = interpret(partial(mosaic.forward, **options(activation, dtype, chosen)), z, w_hh, h0)
-    before = jnp.concatenate([h0[None], h[:-1]]).reshape(T * B, H)
-    want = oracle.recurrence(z.reshape(1, T * B, H), w_hh, before, activation=activation)
+    pre, w_h, initial = forward_arguments(T, B, H, dtype)
+    h = interpret(half(mosaic.forward, cell, dtype, chosen), pre, w_h, initial)
+    before = jnp.concatenate([initial[None], h[:-1]]).reshape(T * B, H)
+    want = elman_states(cell, pre.reshape(1, T * B, H), w_h, before)
     assert_rounded_once(h.reshape(1, T * B, H), want)
     assert h.dtype == dtype
 
 
 # The pipeline is the forward's, so a third of the cases will do.
-@pytest.mark.parametrize(("dtype", "activation", "size"), CASES[::3])
-def test_backward_step_by_step(dtype, activation, size):
+@pytest.mark.parametrize(("dtype", "cell", "size"), CASES[::3])
+def test_backward_step_by_step(dtype, cell, size):
     T, B, H, chosen = SIZES[size]
-    dh, h, w_hh = backward_arguments(T, B, H, dtype)
-    dz = interpret(partial(mosaic.backward, **options(activation, dtype, chosen)), dh, h, w_hh)
-    # Two steps of the oracle from each dz of the kernel, passed unchanged by a slope of 1.
-    later = jnp.concatenate([dz[1:], jnp.zeros_like(dz[:1])])
-    passing = jnp.full_like(h, 1 if activation == "relu" else 0)
+    dh, h, w_h = backward_arguments(T, B, H, dtype)
+    dpre = interpret(half(mosaic.backward, cell, dtype, chosen), dh, h, w_h)
+    # Two steps of the oracle from each dpre of the kernel, passed unchanged by a slope of 1.
+    later = jnp.concatenate([dpre[1:], jnp.zeros_like(dpre[:1])])
+    passing = jnp.full_like(h, 1 if cell == "relu" else 0)
     pairs = [jnp.stack(pair).reshape(2, T * B, H) for pair in ((dh, later), (h, passing))]
-    want = oracle.recurrence_backward(*pairs, w_hh, activation=activation)[0]
-    assert_rounded_once(dz.reshape(T * B, H), want)
-    assert dz.dtype == dtype
+    want = elman_slopes(cell, *pairs, w_h)[0]
+    assert_rounded_once(dpre.reshape(T * B, H), want)
+    assert dpre.dtype == dtype
 
 
 @pytest.mark.filterwarnings("ignore:invalid value")
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_nonfinite_values_spread_as_in_the_oracle(activation):
-    z, w_hh, h0 = forward_arguments(3, 8, 72, "bfloat16")
-    w_hh = jnp.abs(w_hh)  # else infinities of both signs meet, and all is NaN soon
-    z = z.at[0, 1, 5].set(jnp.nan).at[0, 2, 6].set(jnp.inf).at[0, 3, 7].set(-jnp.inf)
-    h = interpret(partial(mosaic.forward, **options(activation, "bfloat16")), z, w_hh, h0)
-    want = oracle.recurrence(z, w_hh, h0, activation=activation)
+@pytest.mark.parametrize("cell", ["relu", "tanh"])
+def test_nonfinite_values_spread_as_in_the_oracle(cell):
+    pre, w_h, initial = forward_arguments(3, 8, 72, "bfloat16")
+    w_h = jnp.abs(w_h)  # else infinities of both signs meet, and all is NaN soon
+    pre = pre.at[0, 1, 5].set(jnp.nan).at[0, 2, 6].set(jnp.inf).at[0, 3, 7].set(-jnp.inf)
+    h = interpret(half(mosaic.forward, cell, "bfloat16"), pre, w_h, initial)
+    want = elman_states(cell, pre, w_h, initial)
     for kind in (np.isnan, np.isposinf, np.isneginf):
         np.testing.assert_array_equal(kind(oracle.wide(h)), kind(want))
 
@@ -132,7 +134,7 @@ def announced_before_written(monkeypatch):
 @pytest.mark.parametrize("fault", [no_fence, freed_before_stored, announced_before_written])
 def test_a_planted_fault_is_seen_as_a_race(fault, monkeypatch):
     fault(monkeypatch)
-    run = partial(mosaic.forward, **options("relu", "bfloat16", SHALLOW))
+    run = half(mosaic.forward, "relu", "bfloat16", SHALLOW)
     with pytest.raises(Race):
         interpret(run, *forward_arguments(4, 8, 128, "bfloat16"))
 
@@ -147,8 +149,9 @@ def test_every_choice_lowers_for_hopper(problem):
         jax.ShapeDtypeStruct(shape, problem.dtype)
         for shape in ((4, problem.B, problem.H), (problem.H, problem.H), (problem.B, problem.H))
     )
-    chosen = options("tanh", problem.dtype)
-    forward, backward = (partial(f, **chosen) for f in (mosaic.forward, mosaic.backward))
+    forward, backward = (
+        half(each, "tanh", problem.dtype) for each in (mosaic.forward, mosaic.backward)
+    )
     assert "mosaic_gpu" in lower(forward, sequence, weights, state)
     assert "mosaic_gpu" in lower(backward, sequence, sequence, weights)
 
@@ -176,17 +179,18 @@ def test_choices_are_all_that_the_heuristic_chooses():
             assert (mosaic.heuristic(problem), config.padded_units(H), problem.dtype) in known
 
 
-def reason(H=256, dtype="bfloat16", precision="full"):
-    return mosaic.unsupported(Problem(10, 50, H, jnp.dtype(dtype), "relu", precision, "gpu"))
+def reason(H=256, dtype="bfloat16", precision="full", cell="relu"):
+    return mosaic.unsupported(Problem(10, 50, H, jnp.dtype(dtype), cell, precision, "gpu"))
 
 
 def test_refusals_are_in_words():
     assert reason() is reason(H=1) is reason(H=384, dtype="float16") is None
-    assert "H 385 needs W_hh of 290 KiB" in reason(H=385)
-    assert "H 1024 needs W_hh of 2048 KiB" in reason(H=1024)
+    assert "H 385 needs W_h of 290 KiB" in reason(H=385)
+    assert "H 1024 needs W_h of 2048 KiB" in reason(H=1024)
     assert "precision='tf32'" in reason(H=64, dtype="float32")
     assert "float32 H 192 is the most" in reason(dtype="float32", precision="tf32")
     assert "float64 is no tensor-core format" in reason(dtype="float64")
+    assert reason(cell="lstm") == "has Elman cells only: relu, tanh; the cell is 'lstm'"
     with pytest.raises(ValueError, match=r"'mosaic' cannot run .*Hopper"):
         recurrence(*forward_arguments(1, 8, 64, "bfloat16"), kernel="mosaic")
 

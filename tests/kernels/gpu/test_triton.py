@@ -17,7 +17,8 @@ from jax.extend.core import ClosedJaxpr
 from bench.studies.static import by_triton
 from bench.studies.static.cubin import SHARED_LIMIT, Usage, loop
 from kernels import triton
-from kernels.contract import Problem
+from kernels.contract import Problem, Recurrent, Run, Steps
+from reference import CELLS
 
 ROOT = Path(__file__).parents[3]
 HALVES = ("forward", "backward")
@@ -33,11 +34,11 @@ COMPILED = [
 
 @pytest.fixture(params=COMPILED, ids=lambda case: "-".join(map(str, (case[0], *case[1], case[2]))))
 def compiled(request) -> Usage:
-    half, (dtype, H), activation = request.param
-    return by_triton.compile_half(half, dtype, H, activation)
+    half, (dtype, H), cell = request.param
+    return by_triton.compile_half(half, dtype, H, cell)
 
 
-def test_fits_hopper_and_keeps_w_hh_in_registers(compiled):
+def test_fits_hopper_and_keeps_w_h_in_registers(compiled):
     """A wgmma whose first operand is a register, fetched by no load of the loop."""
     assert compiled.spill_bytes == 0
     assert compiled.shared_bytes <= SHARED_LIMIT
@@ -58,10 +59,11 @@ def test_fits_an_a100_too(half, H):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"H": 257}, "H 257 needs 512 KiB for W_hh"),
+        ({"H": 257}, "H 257 needs 512 KiB for W_h"),
         ({"H": 129, "dtype": jnp.dtype("float32"), "precision": "tf32"}, "H 129 needs 256 KiB"),
         ({"dtype": jnp.dtype("float32")}, "full float32 products spill"),
         ({"dtype": jnp.dtype("float64")}, "float64 is not written"),
+        ({"cell": "gru"}, "has Elman cells only: relu, tanh; the cell is 'gru'"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -83,7 +85,7 @@ def test_can_be_traced_and_pruned(half, T):
     if reason := triton.KERNEL.unavailable("gpu"):
         pytest.skip(reason)
     shapes = {"forward": [(T, 5, 9), (9, 9), (5, 9)], "backward": [(T, 5, 9)] * 2 + [(9, 9)]}
-    function = partial(getattr(triton.KERNEL, half), activation="relu", precision="full")
+    function = partial(getattr(triton, half), Run(CELLS["relu"], "full"))
     avals = [jax.ShapeDtypeStruct(shape, "bfloat16") for shape in shapes[half]]
     closed = jax.make_jaxpr(function)(*avals)
     assert [(out.shape, out.dtype) for out in closed.out_avals] == [((T, 5, 9), "bfloat16")]
@@ -98,18 +100,32 @@ def innermost(jaxpr):
     return innermost(inner[0].jaxpr) if inner else jaxpr
 
 
+def states(pre, w_h, initial):
+    weights = Recurrent(w_h, jnp.zeros(0, w_h.dtype))
+    return triton.KERNEL.forward(Run(CELLS["relu"], "full"), pre, weights, (initial,), keep=False).h
+
+
+def slopes(dh, h, w_h):
+    weights, zero = Recurrent(w_h, jnp.zeros(0, w_h.dtype)), (jnp.zeros_like(h[0]),)
+    return triton.KERNEL.backward(
+        Run(CELLS["relu"], "full"), dh, zero, Steps(h, zero), weights, zero
+    )[0]
+
+
+CONTRACT = {"forward": states, "backward": slopes}
+
+
 @pytest.mark.parametrize("half", HALVES)
 def test_a_mapped_axis_is_more_rows_of_one_launch(half):
     if reason := triton.KERNEL.unavailable("gpu"):
         pytest.skip(reason)
     shapes = {"forward": [(4, 5, 9), (9, 9), (5, 9)], "backward": [(4, 5, 9)] * 2 + [(9, 9)]}
     axes = {"forward": (0, None, 0), "backward": (0, 0, None)}[half]
-    function = partial(getattr(triton.KERNEL, half), activation="relu", precision="full")
     avals = [
         jax.ShapeDtypeStruct(shape if axis is None else (2, *shape), "bfloat16")
         for shape, axis in zip(shapes[half], axes, strict=True)
     ]
-    traced = str(jax.make_jaxpr(jax.vmap(function, axes))(*avals))
+    traced = str(jax.make_jaxpr(jax.vmap(CONTRACT[half], axes))(*avals))
     assert traced.count("triton_kernel_call[") == 1
     assert "bf16[4,10,9] = triton_kernel_call[" in traced
 

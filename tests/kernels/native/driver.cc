@@ -1,5 +1,5 @@
-// Runs the native kernel without XLA, for sanitizers: every shape against plain loops, then several
-// calls at once on too few threads. Exits with 1 at the first wrong number.
+// Runs the native kernel without XLA, for sanitizers, with the cell RNN_CELL: every shape against
+// plain loops, then several calls at once on too few threads. Exits with 1 at the first wrong number.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,7 +15,6 @@
 
 namespace {
 
-using rnn::Activation;
 using rnn::Index;
 
 struct Shape {
@@ -39,84 +38,90 @@ void add_product(const std::vector<float>& a, const std::vector<float>& b, Index
         c[row * N + n] += a[row * K + k] * b[transposed ? n * K + k : k * N + n];
 }
 
+using Cell = RNN_CELL;
+using Numbers = std::vector<double>;
+constexpr Index S = Cell::kSlots, X = Cell::kFromX, R = Cell::kFromH, C = Cell::kCarried;
+constexpr Index kStates = 1 + C, kKept = C + Cell::kSaved;
+
 // A layer, its forward pass and its gradients, in memory of exactly their size. And its recurrence
-// alone, from z to h and from dh to dz.
+// alone, from pre-activations to h and from dh to the derivatives of the slots.
 struct Example {
   explicit Example(Shape s)
       : shape(s),
-        w_xh(draw(s.I * s.H, 1 / std::sqrt(s.I), 1)),
-        w_hh(draw(s.H * s.H, 0.9 / std::sqrt(s.H), 2)),
-        b_h(draw(s.H, 0.1, 3)),
-        w_ho(draw(s.H * s.O, 1 / std::sqrt(s.H), 4)),
+        w_x(draw(s.I * X * s.H, 1 / std::sqrt(s.I), 1)),
+        w_h(draw(s.H * R * s.H, 0.9 / std::sqrt(s.H), 2)),
+        b(draw(S * s.H, 0.1, 3)),
+        w_o(draw(s.H * s.O, 1 / std::sqrt(s.H), 4)),
         b_o(draw(s.O, 0.1, 5)),
         x(draw(s.T * s.B * s.I, 1, 6)),
-        h0(draw(s.B * s.H, 1, 7)),
+        initial(draw(kStates * s.B * s.H, 1, 7)),
         dy(draw(s.T * s.B * s.O, 1, 8)),
-        dh_last(draw(s.B * s.H, 1, 9)),
+        dlast(draw(kStates * s.B * s.H, 1, 9)),
         h(s.T * s.B * s.H),
+        saved(s.T * s.B * kKept * s.H),
         y(s.T * s.B * s.O),
-        h_last(s.B * s.H),
-        dw_xh(w_xh.size()),
-        dw_hh(w_hh.size()),
-        db_h(s.H),
-        dw_ho(w_ho.size()),
+        last(initial.size()),
+        dw_x(w_x.size()),
+        dw_h(w_h.size()),
+        db(b.size()),
+        dw_o(w_o.size()),
         db_o(s.O),
         dx(x.size()),
-        dh0(h0.size()),
-        z(h.size()),
+        dinitial(initial.size()),
+        pre(s.T * s.B * X * s.H),
         dh(h.size()),
         h_alone(h.size()),
-        dz(h.size()) {
-    for (std::size_t i = 0; i < z.size(); ++i) z[i] = b_h[i % s.H];
-    add_product(x, w_xh, s.I, s.H, false, z);
-    std::copy(dh_last.begin(), dh_last.end(), dh.end() - s.B * s.H);
-    add_product(dy, w_ho, s.O, s.H, true, dh);
+        last_alone(initial.size()),
+        dslots(s.T * s.B * S * s.H) {
+    for (std::size_t i = 0; i < pre.size(); ++i) pre[i] = b[i % (X * s.H)];
+    add_product(x, w_x, s.I, X * s.H, false, pre);
+    add_product(dy, w_o, s.O, s.H, true, dh);
   }
 
   rnn::Problem<float> layer() const {
-    return {shape.T,     shape.B,     shape.I,    shape.H,  shape.O,   w_xh.data(),
-            w_hh.data(), b_h.data(),  w_ho.data(), b_o.data(), x.data(), h0.data()};
+    return {shape.T,  shape.B,    shape.I,
+            shape.H,  shape.O,    w_x.data(),
+            w_h.data(), b.data(), b.data() + X * shape.H,
+            w_o.data(), b_o.data(), x.data(),
+            initial.data()};
   }
   rnn::Problem<float> recurrence() const {
     rnn::Problem<float> alone{};
     alone.T = shape.T, alone.B = shape.B, alone.H = shape.H;
-    alone.w_hh = w_hh.data(), alone.h0 = h0.data();
+    alone.w_h = w_h.data(), alone.b_h = b.data() + X * shape.H, alone.initial = initial.data();
     return alone;
   }
 
-  template <Activation kActivation, class Pool>
+  template <class Pool>
   void run(Pool& pool, Index threads, std::chrono::nanoseconds patience) {
-    rnn::Forward<float, kActivation> forward(
-        layer(), {nullptr, h.data(), h_last.data(), shape.O ? y.data() : nullptr});
+    float* kept = kKept ? saved.data() : nullptr;
+    rnn::Forward<float, Cell> forward(
+        layer(), {nullptr, h.data(), last.data(), kept, shape.O ? y.data() : nullptr});
     rnn::run_team(pool, threads, patience, forward);
-    rnn::Backward<float, kActivation> backward(
-        layer(), {h.data(), nullptr, dy.data(), dh_last.data(), nullptr, dw_xh.data(),
-                  dw_hh.data(), db_h.data(), dw_ho.data(), db_o.data(), dx.data(), dh0.data()});
-    rnn::run_team(pool, threads, patience, backward);
-    rnn::Forward<float, kActivation> forward_alone(
-        recurrence(), {z.data(), h_alone.data(), nullptr, nullptr});
-    rnn::run_team(pool, threads, patience, forward_alone);
     rnn::BackwardArrays<float> arrays{};
-    arrays.h = h.data(), arrays.dh = dh.data(), arrays.dz = dz.data();
-    rnn::Backward<float, kActivation> backward_alone(recurrence(), arrays);
+    arrays.h = h.data(), arrays.saved = kept, arrays.dy = dy.data(), arrays.dlast = dlast.data();
+    arrays.dw_x = dw_x.data(), arrays.dw_h = dw_h.data(), arrays.db = db.data();
+    arrays.dw_o = dw_o.data(), arrays.db_o = db_o.data();
+    arrays.dx = dx.data(), arrays.dinitial = dinitial.data();
+    rnn::Backward<float, Cell> backward(layer(), arrays);
+    rnn::run_team(pool, threads, patience, backward);
+    rnn::Forward<float, Cell> forward_alone(
+        recurrence(), {pre.data(), h_alone.data(), last_alone.data(), nullptr, nullptr});
+    rnn::run_team(pool, threads, patience, forward_alone);
+    rnn::BackwardArrays<float> alone{};
+    alone.h = h.data(), alone.saved = kept, alone.dh = dh.data(), alone.dlast = dlast.data();
+    alone.dslots = dslots.data(), alone.dinitial = dinitial.data();
+    rnn::Backward<float, Cell> backward_alone(recurrence(), alone);
     rnn::run_team(pool, threads, patience, backward_alone);
   }
 
   Shape shape;
-  std::vector<float> w_xh, w_hh, b_h, w_ho, b_o, x, h0, dy, dh_last;
-  std::vector<float> h, y, h_last, dw_xh, dw_hh, db_h, dw_ho, db_o, dx, dh0;
-  std::vector<float> z, dh, h_alone, dz;
+  std::vector<float> w_x, w_h, b, w_o, b_o, x, initial, dy, dlast;
+  std::vector<float> h, saved, y, last, dw_x, dw_h, db, dw_o, db_o, dx, dinitial;
+  std::vector<float> pre, dh, h_alone, last_alone, dslots;
 };
 
-double act(Activation activation, double pre) {
-  return activation == Activation::kRelu ? std::max(pre, 0.0) : std::tanh(pre);
-}
-
-double slope(Activation activation, double h) {
-  return activation == Activation::kRelu ? h > 0 : 1 - h * h;
-}
-
-void expect(const char* what, const std::vector<float>& got, const std::vector<double>& want) {
+void expect(const char* what, const std::vector<float>& got, const Numbers& want) {
   double largest = 1;
   for (double number : want) largest = std::max(largest, std::abs(number));
   for (std::size_t i = 0; i < want.size(); ++i)
@@ -126,66 +131,119 @@ void expect(const char* what, const std::vector<float>& got, const std::vector<d
     }
 }
 
-using Numbers = std::vector<double>;
+// The layer in float64 by plain loops, a hidden unit at a time: only what the cell makes of its
+// slots is the kernel's own, and the states at which a gradient is taken.
+class Plain {
+ public:
+  explicit Plain(const Example& example) : e(example) {
+    for (Index t = 0; t < T; ++t)
+      for (Index b = 0; b < B; ++b) forward(t, b);
+    dstate.assign(e.dlast.begin(), e.dlast.end());
+    for (Index t = T; t-- > 0;)
+      for (Index b = 0; b < B; ++b) backward(t, b);
+  }
 
-// The layer in float64, and every gradient at the states that the kernel computed.
-void check(const Example& e, Activation activation) {
-  const auto [T, B, I, H, O] = e.shape;
-  Numbers h(e.h.size()), y(e.y.size()), dx(e.x.size()), dh0(e.h0.size()), dz(e.h.size());
-  Numbers dw_xh(I * H), dw_hh(H * H), db_h(H), dw_ho(H * O), db_o(O);
-  for (Index t = 0; t < T; ++t)
-    for (Index b = 0; b < B; ++b) {
-      const Index row = t * B + b;
-      for (Index j = 0; j < H; ++j) {
-        double pre = e.b_h[j];
-        for (Index i = 0; i < I; ++i) pre += double(e.x[row * I + i]) * e.w_xh[i * H + j];
-        for (Index i = 0; i < H; ++i)
-          pre += (t ? h[(row - B) * H + i] : e.h0[b * H + i]) * e.w_hh[i * H + j];
-        h[row * H + j] = act(activation, pre);
+  void check() const {
+    expect("h", e.h, h), expect("y", e.y, y), expect("last", e.last, state);
+    expect("h alone", e.h_alone, h), expect("last alone", e.last_alone, state);
+    expect("dw_x", e.dw_x, dw_x), expect("dw_h", e.dw_h, dw_h), expect("db", e.db, db);
+    expect("dw_o", e.dw_o, dw_o), expect("db_o", e.db_o, db_o), expect("dx", e.dx, dx);
+    expect("dslots", e.dslots, dslots), expect("dinitial", e.dinitial, dstate);
+  }
+
+ private:
+  using Ahead = rnn::Ahead<Cell, double>;
+  using Back = rnn::Back<Cell, double>;
+
+  double h_before(Index t, Index b, Index j) const {
+    return t ? e.h[((t - 1) * B + b) * H + j] : e.initial[b * H + j];
+  }
+  double& of(Numbers& states, Index which, Index b, Index j) {
+    return states[(which * B + b) * H + j];
+  }
+
+  void forward(Index t, Index b) {
+    const Index row = t * B + b;
+    Numbers before(H);
+    for (Index j = 0; j < H; ++j) before[j] = of(state, 0, b, j);
+    for (Index j = 0; j < H; ++j) {
+      Ahead now{};
+      for (Index s = 0; s < S; ++s) {
+        double slot = e.b[s * H + j];
+        for (Index i = 0; i < I && s < X; ++i)
+          slot += double(e.x[row * I + i]) * e.w_x[i * X * H + s * H + j];
+        for (Index i = 0; i < H && s >= S - R; ++i)
+          slot += before[i] * e.w_h[i * R * H + (s - S + R) * H + j];
+        now.slots[s][0] = slot;
       }
+      now.h[0] = before[j];
+      for (Index i = 0; i < C; ++i)
+        now.carried[i][0] = carried_before[(row * C + i) * H + j] = of(state, 1 + i, b, j);
+      Cell::template step<double>(now);
+      h[row * H + j] = of(state, 0, b, j) = now.h[0];
+      for (Index i = 0; i < C; ++i) of(state, 1 + i, b, j) = now.carried[i][0];
+      steps[row * H + j] = now;
+    }
+    for (Index o = 0; o < O; ++o) {
+      y[row * O + o] = e.b_o[o];
+      for (Index j = 0; j < H; ++j) y[row * O + o] += h[row * H + j] * e.w_o[j * O + o];
+    }
+  }
+
+  void backward(Index t, Index b) {
+    const Index row = t * B + b;
+    Numbers dbefore(H);
+    for (Index j = 0; j < H; ++j) {
+      Back back{};
+      back.dh[0] = of(dstate, 0, b, j);
       for (Index o = 0; o < O; ++o) {
-        y[row * O + o] = e.b_o[o];
-        for (Index j = 0; j < H; ++j) y[row * O + o] += h[row * H + j] * e.w_ho[j * O + o];
+        back.dh[0] += double(e.dy[row * O + o]) * e.w_o[j * O + o];
+        dw_o[j * O + o] += double(e.h[row * H + j]) * e.dy[row * O + o];
       }
+      back.h[0] = e.h[row * H + j], back.h_before[0] = h_before(t, b, j);
+      for (Index i = 0; i < C; ++i) {
+        back.carried[i] = steps[row * H + j].carried[i];
+        back.carried_before[i][0] = carried_before[(row * C + i) * H + j];
+        back.dcarried[i][0] = of(dstate, 1 + i, b, j);
+      }
+      for (Index i = 0; i < Cell::kSaved; ++i) back.saved[i] = steps[row * H + j].saved[i];
+      Cell::template step_back<double>(back);
+      for (Index s = 0; s < S; ++s) grow(t, b, s, j, dbefore, back.dslots[s][0]);
+      if (Cell::kDirect) dbefore[j] += back.direct[0];
+      for (Index i = 0; i < C; ++i) of(dstate, 1 + i, b, j) = back.dcarried[i][0];
     }
-  for (Index t = T; t-- > 0;)
-    for (Index b = 0; b < B; ++b) {
-      const Index row = t * B + b;
-      for (Index j = 0; j < H; ++j) {
-        double dh = t == T - 1 ? e.dh_last[b * H + j] : 0;
-        for (Index o = 0; o < O; ++o) dh += double(e.dy[row * O + o]) * e.w_ho[j * O + o];
-        for (Index k = 0; k < H && t < T - 1; ++k)
-          dh += dz[(row + B) * H + k] * e.w_hh[j * H + k];
-        dz[row * H + j] = dh * slope(activation, e.h[row * H + j]);
-      }
-      for (Index j = 0; j < H; ++j) {
-        db_h[j] += dz[row * H + j];
-        for (Index i = 0; i < I; ++i) {
-          dw_xh[i * H + j] += e.x[row * I + i] * dz[row * H + j];
-          dx[row * I + i] += dz[row * H + j] * e.w_xh[i * H + j];
-        }
-        for (Index i = 0; i < H; ++i) {
-          dw_hh[i * H + j] += (t ? e.h[(row - B) * H + i] : e.h0[b * H + i]) * dz[row * H + j];
-          if (t == 0) dh0[b * H + i] += dz[row * H + j] * e.w_hh[i * H + j];
-        }
-        for (Index o = 0; o < O; ++o)
-          dw_ho[j * O + o] += double(e.h[row * H + j]) * e.dy[row * O + o];
-      }
-      for (Index o = 0; o < O; ++o) db_o[o] += e.dy[row * O + o];
+    for (Index j = 0; j < H; ++j) of(dstate, 0, b, j) = dbefore[j];
+    for (Index o = 0; o < O; ++o) db_o[o] += e.dy[row * O + o];
+  }
+
+  // What the derivative of slot s of unit j adds to every gradient.
+  void grow(Index t, Index b, Index s, Index j, Numbers& dbefore, double dslot) {
+    const Index row = t * B + b, of_x = s * H + j, of_h = (s - S + R) * H + j;
+    dslots[row * S * H + of_x] = dslot;
+    db[of_x] += dslot;
+    for (Index i = 0; i < I && s < X; ++i) {
+      dw_x[i * X * H + of_x] += e.x[row * I + i] * dslot;
+      dx[row * I + i] += dslot * e.w_x[i * X * H + of_x];
     }
-  expect("h", e.h, h), expect("y", e.y, y), expect("dx", e.dx, dx), expect("dh0", e.dh0, dh0);
-  expect("dw_xh", e.dw_xh, dw_xh), expect("dw_hh", e.dw_hh, dw_hh), expect("db_h", e.db_h, db_h);
-  expect("dw_ho", e.dw_ho, dw_ho), expect("db_o", e.db_o, db_o);
-  expect("h_last", e.h_last, Numbers(h.end() - B * H, h.end()));
-  expect("h alone", e.h_alone, h), expect("dz", e.dz, dz);
-}
+    for (Index i = 0; i < H && s >= S - R; ++i) {
+      dw_h[i * R * H + of_h] += h_before(t, b, i) * dslot;
+      dbefore[i] += dslot * e.w_h[i * R * H + of_h];
+    }
+  }
+
+  const Example& e;
+  const Index T = e.shape.T, B = e.shape.B, I = e.shape.I, H = e.shape.H, O = e.shape.O;
+  std::vector<Ahead> steps = std::vector<Ahead>(T * B * H);
+  Numbers carried_before = Numbers(T * B * C * H), state{e.initial.begin(), e.initial.end()};
+  Numbers h = Numbers(T * B * H), y = Numbers(T * B * O), dx = Numbers(T * B * I), dstate;
+  Numbers dslots = Numbers(T * B * S * H), dw_x = Numbers(I * X * H), dw_h = Numbers(H * R * H);
+  Numbers db = Numbers(S * H), dw_o = Numbers(H * O), db_o = Numbers(O);
+};
 
 template <class Pool>
 void run_and_check(Example& example, Pool& pool, Index threads, std::chrono::nanoseconds patience) {
-  example.run<Activation::kRelu>(pool, threads, patience);
-  check(example, Activation::kRelu);
-  example.run<Activation::kTanh>(pool, threads, patience);
-  check(example, Activation::kTanh);
+  example.run(pool, threads, patience);
+  Plain(example).check();
 }
 
 // A pool that cannot queue a task runs it at once, in the thread that schedules it.

@@ -14,13 +14,14 @@ import kernels
 from bench import cli
 from bench.cases.inputs import make_inputs
 from bench.cases.workloads import Workload
-from kernels.native import cache, compiler, library
+from kernels.native import cache, compiler, handlers
 from kernels.native.compiler import BuildError
 from kernels.registry import KERNELS
 
 FIND = compiler.find.__wrapped__
 TARGET = "some-cpu"  # its handlers have names of their own
-MADE = make_inputs(Workload("small", T=2, B=8, I=3, H=64, O=5), "float32")
+CELL = "relu"
+MADE = make_inputs(Workload("small", T=2, B=8, I=3, H=64, O=5), "float32", CELL)
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +29,7 @@ def empty_cache(monkeypatch, tmp_path):
     """A cache of its own, and nothing remembered from before."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "not" / "there"))
     for name in ("load", "missing"):
-        monkeypatch.setattr(library, name, getattr(library, name).__wrapped__)
+        monkeypatch.setattr(handlers, name, getattr(handlers, name).__wrapped__)
     return tmp_path / "not" / "there" / "recurrent-kernels"
 
 
@@ -43,7 +44,7 @@ def builds(monkeypatch):
     """What was built, by a compiler that only writes down for what."""
     built = []
 
-    def compile_library(target, output):
+    def compile_library(target, cell, output):
         built.append(target)
         output.write_text(f"library {len(built)}")
 
@@ -57,16 +58,16 @@ def builds(monkeypatch):
 def real(tmp_path_factory):
     """A library that can be loaded."""
     target = compiler.target()
-    if reason := library.load(target):
+    if reason := handlers.load(target, CELL):
         pytest.skip(reason)
-    return shutil.copy(library.build(target), tmp_path_factory.mktemp("library"))
+    return shutil.copy(handlers.build(target, CELL), tmp_path_factory.mktemp("library"))
 
 
 @pytest.fixture
 def copies(builds, real, monkeypatch):
     """What was built, each a copy of a real library."""
 
-    def compile_library(target, output):
+    def compile_library(target, cell, output):
         builds.append(target)
         shutil.copy(real, output)
 
@@ -90,53 +91,55 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_library_is_built_again_and_not_loaded(copies, damage):
     target = f"cpu-of-{damage}"  # what is registered once stays
-    path = library.build(target)
+    path = handlers.build(target, CELL)
     whole = path.read_bytes()
     path.write_bytes(DAMAGES[damage](whole))
-    assert library.load(target) is None
+    assert handlers.load(target, CELL) is None
     assert copies == [target] * 2 and path.read_bytes() == whole
 
 
 @pytest.mark.parametrize("damage", [b"", b"\xff\x00", b"7 bytes, SHA-256 0"])
 def test_a_library_whose_manifest_is_damaged_is_built_again(builds, damage):
-    path = library.build(TARGET)
+    path = handlers.build(TARGET, CELL)
     (manifest,) = path.parent.glob("*.txt")
     manifest.write_bytes(damage)
-    assert library.build(TARGET) == path
+    assert handlers.build(TARGET, CELL) == path
     manifest.unlink()
-    library.build(TARGET)
+    handlers.build(TARGET, CELL)
     assert builds == [TARGET] * 3
 
 
 def test_a_library_is_used_where_the_compiler_is_gone(copies, monkeypatch):
-    path = library.build(TARGET)
+    path = handlers.build(TARGET, CELL)
     remove_compiler(monkeypatch)
-    assert library.missing(TARGET) is None and library.load(TARGET) is None
+    assert handlers.missing(TARGET) is None and handlers.load(TARGET, CELL) is None
     path.unlink()  # what is loaded must stay as it is, or this process dies
     path.write_bytes(b"damaged")
-    assert "no C++ compiler found" in library.missing(TARGET)
-    assert "no C++ compiler found" in library.load(TARGET)
+    assert "no C++ compiler found" in handlers.missing(TARGET)
+    assert "no C++ compiler found" in handlers.load(TARGET, CELL)
     assert copies == [TARGET]
 
 
 def test_a_whole_library_without_our_functions_is_one_sentence(builds, monkeypatch):
     monkeypatch.setattr(
-        compiler, "compile_library", lambda target, output: shutil.copy(_ctypes.__file__, output)
+        compiler,
+        "compile_library",
+        lambda target, cell, output: shutil.copy(_ctypes.__file__, output),
     )
-    assert "has no function recurrence_forward_bfloat16" in library.load(TARGET)
+    assert "has no function recurrence_forward_bfloat16" in handlers.load(TARGET, CELL)
 
 
 def test_two_that_build_at_once_build_once(empty_cache, builds, monkeypatch):
     build = compiler.compile_library
 
-    def compile_library(target, output):
+    def compile_library(target, cell, output):
         with (empty_cache / "lock").open() as other, pytest.raises(BlockingIOError):
             fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        build(target, output)
+        build(target, cell, output)
 
     monkeypatch.setattr(compiler, "compile_library", compile_library)
     with ThreadPoolExecutor(4) as pool:
-        (path,) = set(pool.map(library.build, [TARGET] * 4))
+        (path,) = set(pool.map(handlers.build, [TARGET] * 4, [CELL] * 4))
     assert builds == [TARGET]
     assert names(empty_cache) == [path.name, path.with_suffix(".txt").name]
 
@@ -144,7 +147,7 @@ def test_two_that_build_at_once_build_once(empty_cache, builds, monkeypatch):
 @pytest.mark.parametrize("synced", [0, 1])
 def test_a_build_that_ends_halfway_leaves_no_half_library(builds, monkeypatch, synced):
     """The library, then its manifest: each is on the disk before it has its name."""
-    path = library.build(TARGET)
+    path = handlers.build(TARGET, CELL)
     monkeypatch.setattr(compiler, "version", lambda compiler: "c++ 2")
     calls = iter([None] * synced)
 
@@ -154,29 +157,32 @@ def test_a_build_that_ends_halfway_leaves_no_half_library(builds, monkeypatch, s
 
     monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(OSError, match="No space left"):
-        library.build(TARGET)
+        handlers.build(TARGET, CELL)
     assert (cache.made_by(path) is None) == bool(synced)
     assert len(names(path.parent)) == 2
 
 
-def test_another_jaxlib_or_source_is_another_library(builds, monkeypatch, tmp_path):
-    paths = [library.build("x86-64"), library.build("x86-64-v3")]
-    monkeypatch.setattr(library.jaxlib, "__version__", "0.0.1")
-    paths.append(library.build("x86-64"))
+def test_another_cell_jaxlib_or_source_is_another_library(builds, monkeypatch, tmp_path):
+    paths = [handlers.build("x86-64", CELL), handlers.build("x86-64-v3", CELL)]
+    paths.append(handlers.build("x86-64", "lstm"))
+    monkeypatch.setattr(handlers.jaxlib, "__version__", "0.0.1")
+    paths.append(handlers.build("x86-64", CELL))
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "other.h").write_text("// other")
     monkeypatch.setattr(compiler, "SOURCE", tmp_path / "source")
-    paths.append(library.build("x86-64"))
+    paths.append(handlers.build("x86-64", CELL))
     assert len(set(paths)) == len(paths)
 
 
 def test_another_compiler_builds_it_again(builds, monkeypatch, capsys):
-    path = library.build(TARGET)
-    assert capsys.readouterr().err == ("Compiling the native CPU kernel (once, about 20 s) ...\n")
-    assert library.build(TARGET) == path and builds == [TARGET]
+    path = handlers.build(TARGET, CELL)
+    assert capsys.readouterr().err == (
+        "Compiling the native CPU kernel for relu (once, about 10 s) ...\n"
+    )
+    assert handlers.build(TARGET, CELL) == path and builds == [TARGET]
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(compiler, "version", lambda compiler: "c++ 2")
-    assert library.build(TARGET) == path and builds == [TARGET] * 2
+    assert handlers.build(TARGET, CELL) == path and builds == [TARGET] * 2
 
 
 # Looking, and running.

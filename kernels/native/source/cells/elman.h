@@ -1,25 +1,13 @@
-// The pointwise half of the Elman cell, a vector at a time. NaN stays NaN.
+// What the Elman cells relu and tanh have in common: one slot, and nothing but h to pass on.
 #pragma once
 
-#include "math/vector_math.h"
+#include "cells/cell.h"
 
 namespace rnn {
 
-enum class Activation { kRelu, kTanh };
-
-template <Activation kActivation, class Real>
-inline Vector<Real> activate(Vector<Real> x) {
-  if constexpr (kActivation == Activation::kTanh) return tanh<Real>(x);
-  const Vector<Real> zero{};
-  return x <= zero ? zero : x;
-}
-
-// upstream act'(h), from h = act(x) itself; relu's is 0 at 0.
-template <Activation kActivation, class Real>
-inline Vector<Real> slope(Vector<Real> upstream, Vector<Real> h) {
-  if constexpr (kActivation == Activation::kTanh) return upstream * (Real(1) - h * h);
-  const Vector<Real> zero{};
-  return h > zero ? upstream : zero;
-}
+struct Elman {
+  static constexpr Index kSlots = 1, kFromX = 1, kFromH = 1, kCarried = 0, kSaved = 0;
+  static constexpr bool kDirect = false;
+};
 
 }  // namespace rnn

@@ -30,14 +30,27 @@ constexpr Index width_of(Index panel, Index N) {
   return std::min(kPanel<Real>, N - panel * kPanel<Real>);
 }
 
-// Columns of a row-major (K, N) matrix as panels, the last one filled up with zeros.
+// A matrix of N columns as the caller holds it, row-major, or that many columns of a wider one.
 template <class Stored>
-void pack(const Stored* from, Index K, Index N, Range panels, RealOf<Stored>* to) {
+struct Given {
+  Stored* data;
+  Index N, stride;  // from row to row
+
+  Given(Stored* data, Index N) : Given(data, N, N) {}
+  Given(Stored* data, Index N, Index stride) : data(data), N(N), stride(stride) {}
+
+  Stored* at(Index row, Index column) const { return data + row * stride + column; }
+  Given from(Index row) const { return {data + row * stride, N, stride}; }
+};
+
+// Its columns as panels, the last one filled up with zeros.
+template <class Stored>
+void pack(Given<const Stored> from, Index K, Range panels, RealOf<Stored>* to) {
   using Real = RealOf<Stored>;
   constexpr Index W = kPanel<Real>;
   for (Index p = panels.first; p < panels.last; ++p) {
-    const Index width = width_of<Real>(p, N);
-    for (Index k = 0; k < K; ++k) widen_panel(from + k * N + p * W, width, to + (p * K + k) * W);
+    const Index width = width_of<Real>(p, from.N);
+    for (Index k = 0; k < K; ++k) widen_panel(from.at(k, p * W), width, to + (p * K + k) * W);
   }
 }
 
@@ -56,18 +69,30 @@ bool finite(Right<Real> b, Index K, Range panels) {
   return sum == 0;
 }
 
-// The same of the transpose of a row-major (N, K) matrix.
+// The same of the transpose of a matrix of N rows.
 template <class Stored>
-void pack_transposed(const Stored* from, Index K, Index N, Range panels, RealOf<Stored>* to) {
+void pack_transposed(Given<const Stored> from, Index N, Range panels, RealOf<Stored>* to) {
   using Real = RealOf<Stored>;
   constexpr Index W = kPanel<Real>, kBlock = 16;
+  const Index K = from.N;
   for (Index p = panels.first; p < panels.last; ++p) {
     const Index width = width_of<Real>(p, N);
     Real* panel = to + p * K * W;
     for (Index k0 = 0; k0 < K; k0 += kBlock)  // a block of both sides stays in cache
       for (Index n = 0; n < W; ++n)
         for (Index k = k0; k < std::min(k0 + kBlock, K); ++k)
-          panel[k * W + n] = n < width ? widen(from[(p * W + n) * K + k]) : Real(0);
+          panel[k * W + n] = n < width ? widen(*from.at(p * W + n, k)) : Real(0);
+  }
+}
+
+// The first rows of a matrix, of which the columns are known.
+template <class Stored>
+void pack_columns(Given<const Stored> from, Index rows, Columns<RealOf<Stored>> to) {
+  for (Index i = 0; i < to.blocks(); ++i) {
+    const Range block = to.block(i);
+    for (Index row = 0; row < rows; ++row)
+      widen(from.at(row, to.which.first + block.first), block.size(),
+            to.data + block.first * to.M + row * block.size());
   }
 }
 
@@ -79,25 +104,24 @@ void scatter(const Stored* from, Index N, Rows<RealOf<Stored>> to, Index row) {
     widen_panel(from + p * W, width_of<RealOf<Stored>>(p, N), to.at(row, p * W));
 }
 
-// Rows of a row-major (., N) matrix into the same rows of strips, filled up with zeros.
+// Rows of a matrix into the same rows of strips, filled up with zeros.
 template <class Stored>
-void load_strips(const Stored* from, Index N, Range rows, Range panels,
-                 Strips<RealOf<Stored>> to) {
+void load_strips(Given<const Stored> from, Range rows, Range panels, Strips<RealOf<Stored>> to) {
   constexpr Index W = kPanel<RealOf<Stored>>;
   for (Index p = panels.first; p < panels.last; ++p) {
-    const Index width = width_of<RealOf<Stored>>(p, N);
+    const Index width = width_of<RealOf<Stored>>(p, from.N);
     for (Index row = rows.first; row < rows.last; ++row)
-      widen_panel(from + row * N + p * W, width, to.at(p, row));
+      widen_panel(from.at(row, p * W), width, to.at(p, row));
   }
 }
 
 // And back.
 template <class Stored>
-void store_strips(Strips<RealOf<Stored>> from, Index N, Range rows, Range panels, Stored* to) {
+void store_strips(Strips<RealOf<Stored>> from, Range rows, Range panels, Given<Stored> to) {
   constexpr Index W = kPanel<RealOf<Stored>>;
   for (Index row = rows.first; row < rows.last; ++row)
     for (Index p = panels.first; p < panels.last; ++p)
-      narrow_panel(from.at(p, row), width_of<RealOf<Stored>>(p, N), to + row * N + p * W);
+      narrow_panel(from.at(p, row), width_of<RealOf<Stored>>(p, to.N), to.at(row, p * W));
 }
 
 // The same row of panels in every row of strips.

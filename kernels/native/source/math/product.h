@@ -147,6 +147,38 @@ void add_product(Left<Real, kRead> a, Index rows, Right<Real> b, Index K, Range 
   }
 }
 
+// Columns of a matrix of M rows as a left operand of its transpose: blocks as wide as a tile is tall,
+// [block][M][width], for a stride of whole rows would crowd few cache sets.
+template <class Real>
+struct Columns {
+  Range which;
+  Real* data;
+  Index M;
+
+  Index blocks() const { return ceil_div(which.size(), kMostRows); }
+  Range block(Index i) const { return part({0, which.size()}, i, blocks()); }
+  Left<Real, Read::kColumns> left(Range block) const {
+    return {data + block.first * M, block.size()};
+  }
+};
+
+// c += a^T b for the first K rows of a and b, and these panels of b and c. If fresh, c is 0 at first.
+template <class Real>
+void add_outer_product(Columns<Real> a, Right<Real> b, Index K, Range panels, Strips<Real> c,
+                       bool fresh) {
+  for (Index p = panels.first; p < panels.last; ++p) {
+    if (fresh) std::fill(c.at(p, a.which.first), c.at(p, a.which.last), Real(0));
+    for (Index k = 0; k < K; k += kDepth)
+      for (Index i = 0; i < a.blocks(); ++i) {
+        const Range r = a.block(i);
+        const Left<Real, Read::kColumns> left = a.left(r);
+        kNarrowTiles<Real, Read::kColumns>[r.size() - 1](
+            left.at(0, k), left.step, b.at(p, k), b.step, b.panel, std::min(kDepth, K - k),
+            c.at(p, a.which.first + r.first), c.panel);
+      }
+  }
+}
+
 // Of a row of K numbers the places of those that are not zero; NaN is not.
 template <class Real>
 Index find_nonzero(Left<Real, Read::kRows> a, Index K, std::int32_t* places) {

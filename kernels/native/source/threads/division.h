@@ -20,7 +20,7 @@ inline Index cache_bytes() {
 
 // A team is some groups of members. A group takes some rows of the batch through all of time, and
 // meets no other group on the way. Its members share the rows and divide the hidden units, which
-// costs a barrier a step, but each then needs only its part of W_hh, which stays in its cache.
+// costs a barrier a step, but each then needs only its part of W_h, which stays in its cache.
 class Division {
  public:
   Division(Index size, Index groups)
@@ -52,11 +52,11 @@ class Division {
   std::deque<Barrier> barriers_;
 };
 
-// As many groups as have rows enough to fill the register tile, where W_hh fits a core's cache
-// beside all else; the rest are members.
-template <class Real>
+// As many groups as have rows enough to fill the register tile, where W_h fits a core's cache beside
+// all else; the rest are members.
+template <class Real, class Cell>
 Index groups_of(Index size, Index B, Index H) {
-  const bool fits = H * H * Index(sizeof(Real)) <= cache_bytes() / 2;
+  const bool fits = Cell::kFromH * H * H * Index(sizeof(Real)) <= cache_bytes() / 2;
   Index groups = fits ? size : 1;
   while (groups > 1 && (size % groups || B / groups < kMostRows / 2)) --groups;
   return groups;
@@ -74,18 +74,20 @@ struct Choices {
   Index groups;      // 0: by the rule, once the team's size is known
   Index chunk;       // steps
   bool pack;         // weights, into panels
-  bool skip_zeros;   // of a single row of relu states
+  bool skip_zeros;   // of a single row of states, where the cell makes them
 
-  template <class Real>
+  template <class Real, class Cell>
   Division divide(Index size, Index B, Index H) const {
-    return Division(size, groups ? std::min(groups, size) : groups_of<Real>(size, B, H));
+    return Division(size, groups ? std::min(groups, size) : groups_of<Real, Cell>(size, B, H));
   }
 };
 
-inline Choices choose(Index T, Index B, bool relu) {
+template <class Cell>
+Choices choose(Index T, Index B) {
   constexpr Index worth_packing = 64;    // rows: fewer read a weight too seldom
-  constexpr Index worth_inspecting = 4;  // steps: each reads W_hh once, as the inspection does
-  return {0, steps_together(T, B), T * B > worth_packing, B == 1 && relu && T >= worth_inspecting};
+  constexpr Index worth_inspecting = 4;  // steps: each reads W_h once, as the inspection does
+  const bool sparse = Cell::kMakesZeros && B == 1 && T >= worth_inspecting;
+  return {0, steps_together(T, B), T * B > worth_packing, sparse};
 }
 
 // How many threads a pass is worth, and how long it is worth waiting for them.
@@ -94,14 +96,15 @@ struct Effort {
   std::chrono::nanoseconds patience;
 };
 
-template <class Stored>
+template <class Cell, class Stored>
 Effort effort_of(const Problem<Stored>& problem, Index available) {
   constexpr double waking = 2e6, meeting = 3e4;  // operations in the time that a thread takes to
-  const double step = 2.0 * problem.B * problem.H * problem.H;
-  const double all = 2.0 * problem.T * problem.B * problem.H * (problem.I + problem.H + problem.O);
+  const double step = 2.0 * Cell::kFromH * problem.B * problem.H * problem.H;
+  const Index terms = Cell::kFromX * problem.I + Cell::kFromH * problem.H + problem.O;
+  const double all = 2.0 * problem.T * problem.B * problem.H * terms;
   Index threads = std::clamp<Index>(Index(all / waking), 1, std::max<Index>(available, 1));
   const auto meets = [&] {
-    return groups_of<RealOf<Stored>>(threads, problem.B, problem.H) < threads;
+    return groups_of<RealOf<Stored>, Cell>(threads, problem.B, problem.H) < threads;
   };
   while (threads > 1 && meets() && step / double(threads) < meeting) --threads;
   constexpr double slow = 50;  // operations a nanosecond, of one thread

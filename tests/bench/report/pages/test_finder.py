@@ -140,13 +140,13 @@ def test_the_line_of_python_answers_for_the_shape_typed(fill, page, size, capsys
     exec(line, {})
     problem = Problem(size, 3, 17, jnp.dtype("float32"), "relu", "full", current_platform())
     assert capsys.readouterr().out == f"{fastest(problem)}\n"
-    assert f"T={size}, B=3, H=17, dtype='float32', activation='relu'" in line
+    assert f"T={size}, B=3, H=17, cell='relu', dtype='float32'" in line
 
 
 def test_it_can_be_read_out(page):
     labelled = "[...document.querySelectorAll('.finder form *')].filter((e) => 'labels' in e)"
     labels = page.run(f"{labelled}.map((each) => each.labels[0].firstChild.textContent.trim())")
     sizes = ["T, time steps", "B, batch", "H, hidden size"]
-    assert labels == [*sizes, "scope", "pass", "dtype", "activation"]
+    assert labels == [*sizes, "cell", "scope", "pass", "dtype"]
     assert page.run("document.querySelector('.finder > output').ariaLive") == "polite"
     assert complaints(page) == []

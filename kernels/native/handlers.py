@@ -1,4 +1,4 @@
-"""The compiled handlers: built once a machine, kept in the user's cache, loaded once a process.
+"""The compiled handlers of a cell: built once a machine, kept in the user's cache, loaded once.
 
 The library's name holds a hash of what its code depends on: source, options, instruction set and
 jaxlib, against whose headers it is built. One built for another of these is never found, so never
@@ -19,32 +19,33 @@ from kernels.contract import DTYPES
 from kernels.native import cache as files
 from kernels.native import compiler
 from kernels.native.compiler import BuildError
+from reference import CELLS
 
 HANDLERS = ("recurrence_forward", "recurrence_backward", "layer_forward", "layer_backward")
 STORED = tuple(dtype for dtype in DTYPES if dtype != "float16")
 
 
-def handler_name(handler: str, dtype: str, target: str) -> str:
+def handler_name(handler: str, cell: str, dtype: str, target: str) -> str:
     """Under which XLA knows a handler."""
-    return f"recurrent_kernels.{handler}.{dtype}.{target}"
+    return f"recurrent_kernels.{handler}.{cell}.{dtype}.{target}"
 
 
-def custom_calls() -> list[str]:
+def custom_calls(cell: str = "relu") -> list[str]:
     """What programs with the native kernel call, each of which `jax.export` has to be allowed.
 
     A process that runs such a program, exported by another on a CPU of the same instruction set,
-    calls this first: it builds and loads the library. Empty where the kernel does not run.
+    calls this first: it builds and loads the cell's library. Empty where the kernel does not run.
     """
     target = compiler.target()
-    if load(target):
+    if load(target, cell):
         return []
-    return [handler_name(handler, dtype, target) for handler in HANDLERS for dtype in STORED]
+    return [handler_name(handler, cell, dtype, target) for handler in HANDLERS for dtype in STORED]
 
 
 @cache
 def missing(target: str) -> str | None:
-    """Why there is no library and none can be built, or None. Builds nothing."""
-    if files.made_by(_path(target)) is not None:
+    """Why there is no library of any cell and none can be built, or None. Builds nothing."""
+    if any(files.made_by(_path(target, cell)) is not None for cell in CELLS):
         return None
     try:
         compiler.find()
@@ -54,25 +55,25 @@ def missing(target: str) -> str | None:
 
 
 @cache
-def load(target: str) -> str | None:
+def load(target: str, cell: str) -> str | None:
     """Build the library if need be, load it and register its handlers: None, or why not."""
     try:
-        _register(ctypes.CDLL(str(build(target))), target)
+        _register(ctypes.CDLL(str(build(target, cell))), target, cell)
     except (BuildError, OSError) as error:
         return str(error)
     return None
 
 
-def build(target: str) -> Path:
+def build(target: str, cell: str) -> Path:
     """The library's path, built if it was not, is damaged, or was built by another compiler.
 
     Raises BuildError if the compiler cannot; OSError if the cache folder cannot be used.
     """
-    path = _path(target)
+    path = _path(target, cell)
     if not _usable(path):
         with files.locked():
             if not _usable(path):  # another process may have built it meanwhile
-                _build_at(path, target)
+                _build_at(path, target, cell)
     return path
 
 
@@ -84,24 +85,26 @@ def _usable(path: Path) -> bool:
         return made_by is not None
 
 
-def _build_at(path: Path, target: str) -> None:
-    print("Compiling the native CPU kernel (once, about 20 s) ...", file=sys.stderr, flush=True)
+def _build_at(path: Path, target: str, cell: str) -> None:
+    message = f"Compiling the native CPU kernel for {cell} (once, about 10 s) ..."
+    print(message, file=sys.stderr, flush=True)
     made_by = compiler.version(compiler.find())
-    files.put(path, partial(compiler.compile_library, target), made_by)
+    files.put(path, partial(compiler.compile_library, target, cell), made_by)
 
 
-def _path(target: str) -> Path:
-    parts = [target, *compiler.options(target), jaxlib.__version__]
+def _path(target: str, cell: str) -> Path:
+    parts = [target, *compiler.options(target), *compiler.of_cell(cell), jaxlib.__version__]
     for source in sorted(compiler.SOURCE.rglob("*.*")):
         parts += [str(source.relative_to(compiler.SOURCE)), source.read_text()]
-    return files.folder() / f"native-{sha256('\0'.join(parts).encode()).hexdigest()[:20]}.so"
+    digest = sha256("\0".join(parts).encode()).hexdigest()[:20]
+    return files.folder() / f"native-{cell}-{digest}.so"
 
 
-def _register(library: ctypes.CDLL, target: str) -> None:
+def _register(library: ctypes.CDLL, target: str, cell: str) -> None:
     for handler in HANDLERS:
         for dtype in STORED:
             symbol = jax.ffi.pycapsule(_function(library, f"{handler}_{dtype}"))
-            name = handler_name(handler, dtype, target)
+            name = handler_name(handler, cell, dtype, target)
             jax.ffi.register_ffi_target(name, symbol, platform="cpu")
 
 

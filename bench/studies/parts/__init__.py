@@ -1,0 +1,1 @@
+"""What a training step of the native kernel is made of, for every cell."""

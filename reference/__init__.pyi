@@ -1,0 +1,9 @@
+from .cells import CELLS as CELLS
+from .params import RECURRENT_GAIN as RECURRENT_GAIN
+from .params import Layer as Layer
+from .params import Params as Params
+from .params import Readout as Readout
+from .params import Weights as Weights
+from .params import init as init
+from .params import single as single
+from .rnn import rnn as rnn
