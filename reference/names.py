@@ -5,4 +5,5 @@
 CELLS = {
     "relu": "reference.cells.elman:RELU",
     "tanh": "reference.cells.elman:TANH",
+    "gru": "reference.cells.gru:GRU",
 }
