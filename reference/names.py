@@ -6,4 +6,5 @@ CELLS = {
     "relu": "reference.cells.elman:RELU",
     "tanh": "reference.cells.elman:TANH",
     "gru": "reference.cells.gru:GRU",
+    "lstm": "reference.cells.lstm:LSTM",
 }
