@@ -67,6 +67,8 @@ def _scaled(T: int = 100, B: int = 50, H: int = 256) -> Workload:
     return Workload(f"scaling-T{T}-B{B}-H{H}", T, B, I=128, H=H, O=128)
 
 
+GATED = (mission(1), mission(100))  # of the default suite, which would take too long with all
+
 # The head sizes of FlashRNN's head dimension experiment (Pöppel et al., arXiv:2412.07752;
 # github.com/NX-AI/flashrnn, flashrnn/speed_experiments/kernel_speed_benchmark.py, commit d73fb52),
 # which has as many heads as make 768 units; here it is one. Its input comes projected: see the
@@ -84,6 +86,7 @@ SUITES: dict[str, Suite] = {
             Workload("single", T=256, B=1, I=128, H=256, O=128),
             Workload("wide", T=64, B=16, I=512, H=1024, O=512),
         ),
+        beside={"gru": GATED, "lstm": GATED},
     ),
     "scaling": Suite(
         tuple(
