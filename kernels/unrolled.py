@@ -5,8 +5,9 @@ XLA may then fuse across steps and pays the loop's overhead less often; compile 
 
 from kernels import scan
 from kernels.contract import Backward, Forward, Kernel, Problem
+from reference import CELLS
 
-LONGEST_FULL = 128  # steps; XLA's compile time grows faster than the program
+LONGEST_FULL = 128  # steps of one slot; XLA's compile time grows faster than the program
 
 
 def kernel(factor: int | None) -> Kernel:
@@ -24,8 +25,12 @@ def _completely(half: Forward | Backward) -> Forward | Backward:
 
 
 def _too_long(problem: Problem) -> str | None:
-    if problem.T > LONGEST_FULL:
-        return f"T {problem.T}: a fully unrolled loop is compiled up to T {LONGEST_FULL} only"
+    longest = LONGEST_FULL // len(CELLS[problem.cell].slots)
+    if problem.T > longest:
+        return (
+            f"T {problem.T}: a fully unrolled loop is compiled up to T {longest} only, "
+            f"for cell {problem.cell!r}"
+        )
     return scan.unsupported(problem)
 
 
