@@ -26,7 +26,7 @@ def _completely(half: Forward | Backward) -> Forward | Backward:
 
 def _too_long(problem: Problem) -> str | None:
     longest = LONGEST_FULL // len(CELLS[problem.cell].slots)
-    if problem.T > longest:
+    if longest < problem.T:
         return (
             f"T {problem.T}: a fully unrolled loop is compiled up to T {longest} only, "
             f"for cell {problem.cell!r}"
