@@ -7,10 +7,11 @@ from statistics import median
 from pydantic import TypeAdapter
 
 from bench.cases.cost import cost
-from bench.cases.fields import Quantity, Seconds, Text
+from bench.cases.fields import Quantity, Text
 from bench.cases.workloads import Workload, mission
 from bench.records.run import Origin
 from bench.studies import native_program
+from bench.studies.native_program import Timed
 
 SOURCE = Path(__file__).with_name("rungs.cc")
 # Where the batch fills the register tile, where there is no batch, where W_h fills no cache.
@@ -23,17 +24,10 @@ SHAPES = (
 
 
 @dataclass(frozen=True)
-class Rung:
+class Rung(Timed):
     """One way to compute the forward pass, single precision, relu."""
 
-    name: Text
     deviation: Quantity  # the largest absolute one from the first rung
-    samples_s: tuple[Seconds, ...]
-
-    @property
-    def median_s(self) -> float:
-        """Seconds a call."""
-        return median(self.samples_s)
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,29 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
+from bench.cases.fields import Seconds, Text
 from bench.cases.workloads import Workload
 from bench.records.store import ResultError
 from kernels.native import compiler
 
 ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Timed:
+    """What was called, and how long each call took."""
+
+    name: Text
+    samples_s: tuple[Seconds, ...]
+
+    @property
+    def median_s(self) -> float:
+        """Seconds a call."""
+        return median(self.samples_s)
 
 
 @contextmanager

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 from pydantic import TypeAdapter
 
 from bench.cases.case import CELLS
-from bench.cases.fields import Name, Quantity, Seconds, Text
+from bench.cases.fields import Name, Quantity, Text
 from bench.cases.workloads import Workload, mission
 from bench.records.run import Origin
 from bench.studies import native_program
+from bench.studies.native_program import Timed
 from kernels.native import compiler
 
 SOURCE = Path(__file__).with_name("parts.cc")
@@ -18,24 +18,11 @@ WORKLOAD = mission(100)
 
 
 @dataclass(frozen=True)
-class Part:
-    """One pass, or one without a part of its work."""
-
-    name: Text
-    samples_s: tuple[Seconds, ...]
-
-    @property
-    def median_s(self) -> float:
-        """Seconds a call."""
-        return median(self.samples_s)
-
-
-@dataclass(frozen=True)
 class Measured:
     """What the program prints for a cell."""
 
     peak_flops: tuple[Quantity, ...]  # multiply-add chains in registers, operations a second
-    parts: tuple[Part, ...]
+    parts: tuple[Timed, ...]  # each one pass, or one without a part of its work
 
 
 @dataclass(frozen=True)

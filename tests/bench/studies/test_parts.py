@@ -10,8 +10,9 @@ import kernels
 from bench.cases.cost import cost
 from bench.cases.workloads import Workload
 from bench.records.run import Origin
+from bench.studies.native_program import Timed
 from bench.studies.parts import measuring
-from bench.studies.parts.measuring import CellParts, Measured, Part, Parts
+from bench.studies.parts.measuring import CellParts, Measured, Parts
 from bench.studies.parts.section import section
 
 ORIGIN = {field.name: getattr(TYPICAL, field.name) for field in dataclasses.fields(Origin)}
@@ -26,7 +27,7 @@ SECONDS = {
 
 
 def test_what_functions_and_kept_states_add():
-    parts = tuple(Part(name, (taken / 2, taken, taken * 2)) for name, taken in SECONDS.items())
+    parts = tuple(Timed(name, (taken / 2, taken, taken * 2)) for name, taken in SECONDS.items())
     flops = cost(TINY, "gru", "model", "forward", 4).flops
     gru = CellParts("gru", Measured(peak_flops=(flops / 1.5,), parts=parts))
     record = Parts(**ORIGIN, target="x86-64", threads=1, workload=TINY, cells=(gru,))
