@@ -6,4 +6,13 @@ from reference import names
 from reference.cells.cell import Cell as Cell
 from reference.cells.cell import State as State
 
-CELLS: dict[str, Cell] = {name: resolve_name(place) for name, place in names.CELLS.items()}
+
+class Cells(dict[str, Cell]):
+    """Cells, which refuse an unknown name with a ValueError that says the known ones."""
+
+    def __missing__(self, name: str) -> Cell:
+        known = ", ".join(map(repr, self))
+        raise ValueError(f"cell is {name!r}; expected one of {known}")
+
+
+CELLS = Cells({name: resolve_name(place) for name, place in names.CELLS.items()})

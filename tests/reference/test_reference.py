@@ -155,3 +155,8 @@ def test_init_is_a_contraction(cell):
     assert all(bias.std() < 0.2 for bias in (weights.b, readout.b))
     stored = reference.init(jax.random.key(3), 2, 3, 1, jnp.bfloat16, cell=cell)
     assert {leaf.dtype for leaf in jax.tree.leaves(stored)} == {jnp.dtype("bfloat16")}
+
+
+def test_an_unknown_cell_is_refused_in_words():
+    with pytest.raises(ValueError, match="cell is 'gruu'; expected one of 'relu', 'tanh'"):
+        reference.init(jax.random.key(0), 1, 2, 3, cell="gruu")
