@@ -30,6 +30,8 @@ def forward(states: States) -> Forward:
     def half(
         run: Run, pre: Float[Array, "T B H"], weights: Recurrent, initial: State, *, keep: bool
     ) -> Steps:
+        """As the contract has it; nothing is saved, for the states are enough."""
+
         @opaque("t b h, h k, b h -> t b k")
         def call(*arrays):
             return (states(run, *arrays),)
@@ -51,6 +53,8 @@ def backward(slopes: Slopes) -> Backward:
         weights: Recurrent,
         initial: State,
     ) -> tuple[Float[Array, "T B H"], State]:
+        """As the contract has it; what flows into the last state is added to the last h's."""
+
         @opaque("t b k, t b k, h k -> t b h")
         def call(*arrays):
             return (slopes(run, *arrays),)

@@ -54,6 +54,7 @@ def forward_program(
     own = [ref[slot] for ref in biases for slot in range(cell.own)]
 
     def step(t, carry):
+        """The state after step t, and of step t + 1 what x gives."""
         before, from_x = carry
         ahead = _slots(pre_ref, jnp.minimum(t + 1, T - 1), cell.from_x)
         products = [dot(before[0], w, precision) for w in matrices]
@@ -93,6 +94,7 @@ def backward_program(
         return dh_ref[t], values[: len(parts)], values[len(parts) :]
 
     def step(i, carry):
+        """The i-th from the end: the state's derivative before it, and what the next one reads."""
         dstate, (dh, after, saved) = carry
         t = T - 1 - i
         ahead = read(jnp.maximum(t - 1, 0))
