@@ -23,7 +23,6 @@ PUBLISH = f"file under {ROOT}/ instead of {ROOT}/local/"
 BUDGET = "of the whole run, at most (default: what intervals need, then up to 12 a problem)"
 Command = Callable[[argparse.Namespace], int]
 OWN = "kernels of your own: package.module:NAME, each a kernels.contract.Kernel"
-USUAL_CELLS = "relu; in the suite default at fewer shapes gru and lstm too"
 PATIENCE = "seconds to compile a case, after which it is given up as hanging (300)"
 TRIALS = 6  # of the 18 cases that the suite "gate" has on a CPU: 108 comparisons of equals
 

@@ -19,7 +19,7 @@ PANEL = ["scope", "pass", "dtype", "cell"]
 MARKERS = "osD^vPX<>*p"  # a kernel has its own shape as well as its colour
 # What is often drawn together comes first: these have a colour each.
 LOOKS = ("scan", "native", "torch", "onnxruntime", "flax", "scan-autodiff", "unrolled-full")
-LOOKS += ("mosaic", "triton", "pallas", "flashrnn", "unrolled")
+LOOKS += ("mosaic", "triton", "pallas", "flashrnn", "unrolled", "openvino", "jax-cudnn")
 COLOURS = (
     "#000000",
     "#d55e00",
