@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LISTS = ROOT / "tests" / "mutants"
 TARGETS = tomllib.loads((LISTS / "targets.toml").read_text())
+NATIVE = tomllib.loads((LISTS / "native.toml").read_text())["mutant"]
 SURVIVORS = tomllib.loads((LISTS / "survivors.toml").read_text())["survivor"]
 
 
@@ -24,3 +25,9 @@ def test_a_survivors_line_is_there():
         lines = (ROOT / each["module"]).read_text().splitlines()
         assert each["before"] in " ".join(line.strip() for line in lines), each
         assert each["reason"] and each["module"] in TARGETS
+
+
+@pytest.mark.parametrize("mutant", NATIVE, ids=lambda mutant: mutant["name"])
+def test_what_a_fault_replaces_is_there_once(mutant):
+    source = (ROOT / "kernels/native/source" / mutant["file"]).read_text()
+    assert source.count(mutant["find"]) == 1
