@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import no_type_check
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
-from kernels.common import arguments, checks
-from kernels.common.differentiation import Method, chunked_model, model, states
 from kernels.common.sharding import across_devices
 from kernels.contract import (
     DTYPES,
@@ -22,8 +21,11 @@ from kernels.contract import (
     State,
     current_platform,
 )
+from kernels.model import arguments, checks, direction, states
+from kernels.model.direction import Method
+from kernels.model.stack import stack
 from kernels.registry import KERNELS, choose, fastest
-from reference import CELLS, Params
+from reference import CELLS, Layer, Params
 
 
 def available() -> dict[str, str | None]:
@@ -50,7 +52,7 @@ def auto(*, T: int, B: int, H: int, dtype: str, cell: str = "relu", precision: s
 def recurrence(
     pre: Float[Array, "T B X"],
     w_h: Float[Array, "H R"],
-    initial: Float[Array, "B H"] | State | None = None,
+    state: Float[Array, "B H"] | State | None = None,
     *,
     b_h: Float[Array, "..."] | None = None,
     cell: str = "relu",
@@ -61,7 +63,7 @@ def recurrence(
 
     `cell` is a name of `reference.CELLS`, whose slots give X, R and the size of `b_h`: the bias of
     slots that x does not fill, zero without it. A state is h; for a cell that carries more beside
-    it, a tuple that begins with h. Without `initial` it is zero.
+    it, a tuple that begins with h. Without `state` it is zero at first.
 
     Arrays share one dtype of bfloat16, float16, float32, float64, in which each state is stored;
     products accumulate in float32 (float64 for float64). `precision="tf32"` lets float32 products
@@ -72,47 +74,65 @@ def recurrence(
     name, or a kernel that cannot run this problem.
     """
     kind = arguments.cell(cell)
-    named = arguments.recurrent(kind, pre, w_h, b_h) | arguments.state(kind, initial)
+    named = arguments.recurrent(kind, pre, w_h, b_h) | states.named_state(kind, state)
     sizes = checks.arrays(named)
     method = _method(sizes, pre.dtype, cell, precision, kernel)
     b_h = jnp.zeros(kind.own * sizes["H"], pre.dtype) if b_h is None else b_h
-    operands = Recurrent(w_h, b_h), pre, arguments.start(kind, initial, sizes, pre.dtype)
+    operands = Recurrent(w_h, b_h), pre, states.start(kind, state, sizes, pre.dtype)
     with _explain_forward_mode():
         h, last = across_devices(partial(_recurrence, method), operands, results=(1, 0))
-    return h, arguments.as_given(kind, last)
+    return h, states.as_given(kind, last)
 
 
 @no_type_check
 def rnn(
     params: Params,
     x: Float[Array, "T B I"],
-    initial: Float[Array, "B H"] | State | None = None,
+    state: Float[Array, "B H"] | State | tuple[Layer, ...] | None = None,
     *,
+    lengths: Int[Array, "B"] | None = None,
     cell: str = "relu",
     precision: str = "full",
     kernel: str | Kernel = "auto",
     chunk: int | None = None,
-) -> tuple[Float[Array, "T B O"], Float[Array, "B H"] | State]:
+) -> tuple[Float[Array, "T B O"], Float[Array, "B H"] | State | tuple[Layer, ...]]:
     """The whole model: outputs of every step and the last state.
 
-    `params` is a `reference.Params` of one layer in one direction; without a readout the outputs
-    are the states h. With `chunk` a gradient keeps one state every `chunk` steps and computes the
-    others again, so that its memory grows with T / chunk + chunk (Chen et al., arXiv:1604.06174).
-    Everything else, and what is raised, is as in `recurrence`.
+    The structure of `params`, a `reference.Params`, says how many layers there are and in which
+    directions each runs; without a readout the outputs are the last layer's states, forward ones
+    first. The state of one layer in one direction is as in `recurrence`; else it is a tuple of a
+    `reference.Layer` of such states for each layer.
+
+    `lengths` says how many steps of each row of the batch are its sequence, in any order; it may be
+    traced. Outputs behind that are 0, the last state is the one at the end, and the reverse
+    direction begins there. What lies behind the end, NaN too, reaches no output and no gradient.
+
+    With `chunk` a gradient keeps one state every `chunk` steps and computes the others again: its
+    memory grows with T / chunk + chunk, beside every layer's outputs (Chen et al.,
+    arXiv:1604.06174). Everything else, and what is raised, is as in `recurrence`.
     """
-    kind = arguments.cell(cell)
-    params = arguments.one_layer(params)
-    named = {"x": (x, "T B I")} | arguments.weights(kind, params)
-    sizes = checks.arrays(named | arguments.state(kind, initial))
+    kind, params = arguments.cell(cell), arguments.params(params)
+    sizes = arguments.sizes(kind, params, x, state)
+    lengths = arguments.lengths(lengths, sizes[0]["T"], sizes[0]["B"])
     if chunk is not None:
         checks.positive("chunk", chunk)
-        sizes["T"] = chunk = min(chunk, max(sizes["T"], 1))  # all that the kernel sees at once
-    method = _method(sizes, x.dtype, cell, precision, kernel)
-    run = partial(model, method) if chunk is None else partial(chunked_model, method, chunk)
-    operands = params, x, arguments.start(kind, initial, sizes, x.dtype)
+        chunk = min(chunk, max(len(x), 1))
+    at_once = {} if chunk is None else {"T": chunk}  # all that the kernel sees
+    methods = tuple(
+        _of_layer(layer, _method(each | at_once, x.dtype, cell, precision, kernel))
+        for layer, each in zip(params.layers, sizes, strict=True)
+    )
+    starts = states.starts(kind, params, state, sizes, x.dtype)
     with _explain_forward_mode():
-        y, last = across_devices(run, operands, results=(1, 0))
-    return y, arguments.as_given(kind, last)
+        operands = params, x, (starts, lengths)
+        y, last = across_devices(partial(stack, methods, chunk), operands, results=(1, 0))
+    return y, states.all_as_given(kind, params, last)
+
+
+def _of_layer(layer: Layer, method: Method) -> Layer:
+    """The method in each direction in which the layer runs."""
+    backwards = replace(method, run=replace(method.run, reverse=True))
+    return Layer(layer.forward and method, layer.reverse and backwards)
 
 
 @contextmanager
@@ -148,5 +168,5 @@ def _problem(sizes: checks.Sizes, dtype: jnp.dtype, cell: str, precision: str) -
 def _recurrence(
     method: Method, weights: Recurrent, pre: Float[Array, "T B X"], initial: State
 ) -> tuple[Float[Array, "T B H"], State]:
-    """`states` with its operands in the order of `across_devices`."""
-    return states(method, pre, weights, initial)
+    """`direction.states` with its operands in the order of `across_devices`."""
+    return direction.states(method, pre, weights, initial)

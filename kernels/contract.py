@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from reference import Readout, Weights
 from reference.cells import Cell
@@ -39,6 +39,7 @@ class Run:
 
     cell: Cell
     precision: str
+    reverse: bool = False  # from the end of every sequence to its start
 
 
 class Recurrent(NamedTuple):
@@ -63,7 +64,8 @@ class Steps(NamedTuple):
 class Forward(Protocol):
     """All states, from the pre-activations of the slots that x fills: x W_x and their biases.
 
-    Each state is rounded to the storage dtype once a step. What is saved is kept on demand.
+    Each state is rounded to the storage dtype once a step. What is saved is kept on demand. There
+    are lengths only for a kernel that handles them; behind a sequence's end its h is then 0.
     """
 
     def __call__(
@@ -72,6 +74,7 @@ class Forward(Protocol):
         pre: Float[Array, "T B X"],
         weights: Recurrent,
         initial: State,
+        lengths: Int[Array, "B"] | None,
         *,
         keep: bool,
     ) -> Steps: ...
@@ -81,7 +84,7 @@ class Forward(Protocol):
 class Backward(Protocol):
     """The derivatives of every slot and of the initial state, from those of h and the last state.
 
-    `steps` are the forward half's own, kept.
+    `steps` are the forward half's own, kept. Derivatives of slots in the padding are 0.
     """
 
     def __call__(
@@ -92,6 +95,7 @@ class Backward(Protocol):
         steps: Steps,
         weights: Recurrent,
         initial: State,
+        lengths: Int[Array, "B"] | None,
     ) -> tuple[Float[Array, "T B S"], State]: ...
 
 
@@ -99,22 +103,23 @@ class WholeGradients(NamedTuple):
     """Of a layer's weights, its readout, its inputs and initial state: None where not needed."""
 
     weights: Weights
-    readout: Readout
+    readout: Readout | None
     x: Float[Array, "T B I"] | None
     initial: State | None
 
 
 @runtime_checkable
 class WholeForward(Protocol):
-    """y and the steps of a layer with its readout. Biases have one axis."""
+    """y and the steps of a layer; y is h without a readout. Biases have one axis."""
 
     def __call__(
         self,
         run: Run,
         weights: Weights,
-        readout: Readout,
+        readout: Readout | None,
         x: Float[Array, "T B I"],
         initial: State,
+        lengths: Int[Array, "B"] | None,
         *,
         keep: bool,
     ) -> tuple[Float[Array, "T B O"], Steps]: ...
@@ -128,9 +133,10 @@ class WholeBackward(Protocol):
         self,
         run: Run,
         weights: Weights,
-        readout: Readout,
+        readout: Readout | None,
         x: Float[Array, "T B I"],
         initial: State,
+        lengths: Int[Array, "B"] | None,
         steps: Steps,
         dy: Float[Array, "T B O"],
         dlast: State,
@@ -172,6 +178,8 @@ class Kernel:
     # To run a cell here, once chosen: None, or why not.
     prepare: Callable[[str], str | None] = no_objection
     whole: Whole | None = None  # None: the layer is composed from the two halves and XLA's products
+    # Of "lengths" and "reverse" those it has itself, for speed; any kernel is right without.
+    handles: frozenset[str] = frozenset()
 
 
 def current_platform() -> str:

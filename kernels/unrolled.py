@@ -12,9 +12,11 @@ LONGEST_FULL = 128  # steps of one slot; XLA's compile time grows faster than th
 
 def kernel(factor: int | None) -> Kernel:
     """Unroll by `factor` steps, or completely (None)."""
-    if factor is not None:
-        return Kernel(*scan.unrolled_by(factor), unsupported=scan.unsupported)
-    return Kernel(_completely(scan.forward), _completely(scan.backward), unsupported=_too_long)
+    if factor is None:
+        halves, limit = map(_completely, (scan.forward, scan.backward)), _too_long
+    else:
+        halves, limit = scan.unrolled_by(factor), scan.unsupported
+    return Kernel(*halves, unsupported=limit, handles=scan.HANDLES)
 
 
 def _completely(half: Forward | Backward) -> Forward | Backward:

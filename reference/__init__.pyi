@@ -4,6 +4,9 @@ from .params import Layer as Layer
 from .params import Params as Params
 from .params import Readout as Readout
 from .params import Weights as Weights
+from .params import gathered as gathered
 from .params import init as init
 from .params import single as single
+from .params import spread as spread
+from .params import stands_alone as stands_alone
 from .rnn import rnn as rnn

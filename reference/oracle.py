@@ -1,36 +1,38 @@
 """The same network once more, in NumPy float64 and by hand: it shares no code with `rnn`.
 
-Arguments may be of any floating dtype; they are widened exactly. Axes as in `reference`. A state is
-always a tuple here: h, then what the cell carries beside it.
+Arguments may be of any floating dtype; they are widened exactly. Axes as in `reference`. The state
+of a direction is always a tuple here: h, then what the cell carries beside it. Sequences of equal
+length are a batch of their own, so that nothing ever has to be masked.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import ArrayLike, Float
+from jaxtyping import ArrayLike, Float, Int
 
 from reference.cells import Cell
-from reference.params import Params, Readout, Weights
+from reference.params import Layer, Params, Readout, Weights, gathered, spread
 
 Float64 = Float[np.ndarray, "..."]
 States = tuple[Float64, ...]
 
 
 class Forward(NamedTuple):
-    """Hidden states h (T, B, H), the last state, and outputs y (T, B, O)."""
+    """The outputs h (T, B, D) of every layer, the last states, and outputs y (T, B, O)."""
 
-    h: Float64
-    last: States
+    h: tuple[Float64, ...]
+    last: States | tuple[Layer, ...]
     y: Float64
 
 
 class Gradients(NamedTuple):
     """Derivatives of a loss with respect to the arguments of `forward`."""
 
-    weights: Weights
+    layers: tuple[Layer, ...]
     readout: Readout | None
     x: Float64
-    initial: States
+    initial: States | tuple[Layer, ...]
 
 
 class RecurrenceGradients(NamedTuple):
@@ -127,43 +129,146 @@ def _projected(cell: Cell, weights: Weights, x: ArrayLike) -> tuple[Float64, Flo
     return wide(x) @ w_x + b[: w_x.shape[1]], w_h, b[w_x.shape[1] :]
 
 
-def forward(cell: Cell, params: Params, x: ArrayLike, initial: tuple[ArrayLike, ...]) -> Forward:
-    """The whole model of one layer, from x (T, B, I) and a state of arrays (B, H)."""
-    h, last = recurrence(cell, *_projected(cell, params.layers[0].forward, x), initial)
-    if params.readout is None:
-        return Forward(h, last, h)
-    return Forward(h, last, h @ wide(params.readout.w) + wide(params.readout.b))
+def _batches(
+    lengths: Int[np.ndarray, "B"], *, reverse: bool
+) -> Iterator[tuple[Int[np.ndarray, "N"], tuple[Any, ...]]]:
+    """For every length: which rows have it, and where in (T, B) their steps lie, in their order."""
+    for n in np.unique(lengths):
+        rows, time = np.flatnonzero(lengths == n), np.arange(n)
+        yield rows, np.ix_(time[::-1] if reverse else time, rows)
+
+
+def _some(states: States, rows: Int[np.ndarray, "N"]) -> States:
+    return tuple(state[rows] for state in states)
+
+
+def _direction(
+    cell: Cell,
+    weights: Weights,
+    x: Float64,
+    initial: States,
+    lengths: Int[np.ndarray, "B"],
+    *,
+    reverse: bool,
+) -> tuple[Float64, States]:
+    """h (T, B, H), which is 0 behind a sequence's end, and the last state."""
+    h, last = np.zeros((*x.shape[:2], len(weights.w_h))), tuple(map(np.zeros_like, initial))
+    for rows, steps in _batches(lengths, reverse=reverse):
+        projected = _projected(cell, weights, x[steps])
+        h[steps], ends = recurrence(cell, *projected, _some(initial, rows))
+        for whole, end in zip(last, ends, strict=True):
+            whole[rows] = end
+    return h, last
+
+
+def _direction_gradients(
+    cell: Cell,
+    weights: Weights,
+    x: Float64,
+    initial: States,
+    lengths: Int[np.ndarray, "B"],
+    h: Float64,
+    dh: Float64,
+    dlast: States,
+    *,
+    reverse: bool,
+) -> tuple[Weights, Float64, States]:
+    """Of its weights, x and the initial state."""
+    w_x, w_h, b = map(wide, weights)
+    dw_x, dw_h, db, dx = map(np.zeros_like, (w_x, w_h, b.reshape(-1), x))
+    dinitial = tuple(map(np.zeros_like, initial))
+    for rows, steps in _batches(lengths, reverse=reverse):
+        projected = _projected(cell, weights, x[steps])
+        ends = _some(dlast, rows), h[steps], *projected, _some(initial, rows)
+        through = recurrence_gradients(cell, dh[steps], *ends)
+        dx[steps] = through.pre @ w_x.T
+        dw_x += np.einsum("tbi,tbs->is", x[steps], through.pre, optimize=True)
+        dw_h += through.w_h
+        db += np.concatenate([through.pre.sum((0, 1)), through.b_h])
+        for whole, part in zip(dinitial, through.initial, strict=True):
+            whole[rows] = part
+    return Weights(dw_x, dw_h, db.reshape(b.shape)), dx, dinitial
+
+
+def _wide_states(params: Params, states: Any) -> tuple[Layer, ...]:
+    return tuple(
+        Layer(*(state and tuple(map(wide, state)) for state in layer))
+        for layer in spread(params, states)
+    )
+
+
+def _lengths(given: ArrayLike | None, T: int, B: int) -> Int[np.ndarray, "B"]:
+    return np.full(B, T) if given is None else np.asarray(given)
+
+
+def forward(
+    cell: Cell, params: Params, x: ArrayLike, initial: Any, lengths: ArrayLike | None = None
+) -> Forward:
+    """The whole model, from x (T, B, I) and states of arrays (B, H), a `Layer` each if several."""
+    y = wide(x)
+    lengths = _lengths(lengths, *y.shape[:2])
+    outputs, last = [], []
+    for layer, start in zip(params.layers, _wide_states(params, initial), strict=True):
+        ways = [
+            weights and _direction(cell, weights, y, start[way], lengths, reverse=way == 1)
+            for way, weights in enumerate(layer)
+        ]
+        y = np.concatenate([h for h, _ in filter(None, ways)], axis=2)
+        outputs.append(y)
+        last.append(Layer(*(way and way[1] for way in ways)))
+    if params.readout is not None:
+        y = y @ wide(params.readout.w) + wide(params.readout.b)
+        y[np.arange(len(y))[:, None] >= lengths] = 0
+    return Forward(tuple(outputs), gathered(params, tuple(last)), y)
 
 
 def backward(
     cell: Cell,
     params: Params,
     x: ArrayLike,
-    initial: tuple[ArrayLike, ...],
-    h: ArrayLike,
+    initial: Any,
+    h: tuple[ArrayLike, ...],
     dy: ArrayLike,
-    dlast: tuple[ArrayLike, ...],
+    dlast: Any,
+    lengths: ArrayLike | None = None,
 ) -> Gradients:
-    """Every gradient, from those of y (T, B, O) and of the last state, at the states h (T, B, H).
+    """Every gradient, from those of y (T, B, O) and of the last state, at the layers' outputs h.
 
     Each bias's gradient has that bias's shape.
     """
-    weights, readout = params.layers[0].forward, params.readout
-    x, h, dy, w_x = map(wide, (x, h, dy, weights.w_x))
+    readout, outputs, dy = params.readout, [wide(x), *map(wide, h)], wide(dy)
+    lengths = _lengths(lengths, *dy.shape[:2])
+    dy = np.where((np.arange(len(dy))[:, None] < lengths)[..., None], dy, 0.0)
     dh = dy if readout is None else dy @ wide(readout.w).T
-    through = recurrence_gradients(cell, dh, dlast, h, *_projected(cell, weights, x), initial)
-    db = np.concatenate([through.pre.sum((0, 1)), through.b_h])
-    return Gradients(
-        Weights(
-            w_x=np.einsum("tbi,tbs->is", x, through.pre, optimize=True),
-            w_h=through.w_h,
-            b=db.reshape(np.shape(weights.b)),
-        ),
-        readout
-        and Readout(
-            w=np.einsum("tbh,tbo->ho", h, dy, optimize=True),
-            b=dy.sum((0, 1)).reshape(np.shape(readout.b)),
-        ),
-        x=through.pre @ w_x.T,
-        initial=through.initial,
+    starts, ends = _wide_states(params, initial), _wide_states(params, dlast)
+    layers, dinitial = [], []
+    for n, layer in reversed(list(enumerate(params.layers))):
+        sides, given = (np.split(each, [_width(layer)], axis=2) for each in (dh, outputs[n + 1]))
+        ways = [
+            weights
+            and _direction_gradients(
+                cell,
+                weights,
+                outputs[n],
+                starts[n][way],
+                lengths,
+                given[way],
+                sides[way],
+                ends[n][way],
+                reverse=way == 1,
+            )
+            for way, weights in enumerate(layer)
+        ]
+        dh = sum(dx for _, dx, _ in filter(None, ways))
+        layers.insert(0, Layer(*(way and way[0] for way in ways)))
+        dinitial.insert(0, Layer(*(way and way[2] for way in ways)))
+    dreadout = readout and Readout(
+        w=np.einsum("tbh,tbo->ho", outputs[-1], dy, optimize=True),
+        b=dy.sum((0, 1)).reshape(np.shape(readout.b)),
     )
+    return Gradients(tuple(layers), dreadout, dh, gathered(params, tuple(dinitial)))
+
+
+def _width(layer: Layer) -> int:
+    """How many of a layer's outputs are its forward direction's."""
+    return len(layer.forward.w_h) if layer.forward else 0

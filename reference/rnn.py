@@ -5,14 +5,14 @@ H_t = relu(X_t W_xh + H_{t-1} W_hh + b_h),  O_t = H_t W_ho + b_o.
 """
 
 from functools import partial
-from typing import no_type_check
+from typing import Any, no_type_check
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from reference.cells import CELLS, Cell, State
-from reference.params import Params, Weights
+from reference.params import Layer, Params, Weights, gathered, spread
 
 
 def dot(a: Float[Array, "... K"], b: Float[Array, "K N"]) -> Float[Array, "... N"]:
@@ -30,6 +30,33 @@ def step(cell: Cell, weights: Weights, before: State, x: Float[Array, "B I"]) ->
     return cell.advance(from_x, from_h, b_h.reshape(cell.own, H), before)[0]
 
 
+def direction(
+    cell: Cell,
+    weights: Weights,
+    x: Float[Array, "T B I"],
+    inside: Bool[Array, "T B"],
+    before: Any,
+    *,
+    reverse: bool,
+) -> tuple[tuple[Float[Array, "T B H"], ...], tuple[Float[Array, "B H"], ...]]:
+    """The state after every step, and the last one; outside of its sequence a row's state stays."""
+    if before is None:
+        zeros = (jnp.zeros((x.shape[1], len(weights.w_h)), x.dtype),) * len(cell.states)
+        one = step(cell, weights, zeros, x.sum(0))
+        before = jax.tree.map(jnp.zeros_like, one)  # divided over devices as a state is
+    elif not cell.carried:
+        before = (before,)
+
+    def advance(before, now):
+        x_t, inside_t = now
+        pairs = zip(step(cell, weights, before, x_t), before, strict=True)
+        after = tuple(jnp.where(inside_t[:, None], new, old) for new, old in pairs)
+        return after, after
+
+    last, every = jax.lax.scan(advance, before, (x, inside), reverse=reverse)
+    return every, last
+
+
 # It checks dtypes itself, in words a user reads; the checks that jaxtyping adds in tests would only
 # get in first.
 @partial(jax.jit, static_argnames=("cell", "states"))
@@ -37,32 +64,37 @@ def step(cell: Cell, weights: Weights, before: State, x: Float[Array, "B I"]) ->
 def rnn(
     params: Params,
     x: Float[Array, "T B I"],
-    initial: Float[Array, "B H"] | State | None = None,
+    state: Float[Array, "B H"] | State | tuple[Layer, ...] | None = None,
     *,
+    lengths: Int[Array, "B"] | None = None,
     cell: str = "relu",
     states: str = "last",
-) -> tuple[Float[Array, "T B O"], Float[Array, "..."] | State]:
-    """Outputs of every step, and the `"last"` (B, H) or `"all"` (T, B, H) states of one layer.
+) -> tuple[Float[Array, "T B O"], Float[Array, "..."] | State | tuple[Layer, ...]]:
+    """Outputs of every step, and the `"last"` (B, H) or `"all"` (T, B, H) states.
 
-    A state is h; for a cell that carries more beside it, a tuple that begins with h. Without
-    `initial` it starts at zero. All arrays share one floating dtype.
+    A state is h; for a cell that carries more beside it, a tuple that begins with h; for several
+    layers or directions, a `Layer` of these for each of the params'. Without `state` it is zero at
+    first. With `lengths` outputs behind a sequence's end are 0, its last state is the one at its
+    end, and the reverse direction begins there. All arrays but lengths share one floating dtype.
 
     Raises TypeError for an array of another kind.
     """
-    for path, array in jax.tree.leaves_with_path({"x": x, "initial": initial, "params": params}):
+    for path, array in jax.tree.leaves_with_path({"x": x, "state": state, "params": params}):
         if not jnp.issubdtype(array.dtype, jnp.floating):
             name = jax.tree_util.keystr(path, simple=True, separator=".")
             raise TypeError(f"{name} has dtype {array.dtype}; expected a floating dtype")
-    kind, weights = CELLS[cell], params.layers[0].forward
-    one_step = partial(step, kind, weights)
-    if initial is None:
-        zeros = (jnp.zeros((x.shape[1], len(weights.w_h)), x.dtype),) * len(kind.states)
-        before = jax.tree.map(jnp.zeros_like, one_step(zeros, x.sum(0)))  # divided as a state is
-    else:
-        before = initial if kind.carried else (initial,)
-    last, every = jax.lax.scan(lambda *now: (one_step(*now),) * 2, before, x)
-    y = every[0]
+    kind, ends = CELLS[cell], len(x) if lengths is None else lengths
+    inside = jnp.broadcast_to(jnp.arange(len(x))[:, None] < ends, x.shape[:2])
+    y, found = x, []
+    for layer, befores in zip(params.layers, spread(params, state), strict=True):
+        y = jnp.where(inside[..., None], y, 0)
+        ways = [
+            weights and direction(kind, weights, y, inside, before, reverse=way == 1)
+            for way, (weights, before) in enumerate(zip(layer, befores, strict=True))
+        ]
+        y = jnp.concatenate([every[0] for every, _ in filter(None, ways)], axis=2)
+        chosen = [way and way[states == "last"] for way in ways]
+        found.append(Layer(*(each and (each if kind.carried else each[0]) for each in chosen)))
     if params.readout is not None:
         y = (dot(y, params.readout.w) + params.readout.b).astype(x.dtype)
-    chosen = {"last": last, "all": every}[states]
-    return y, chosen if kind.carried else chosen[0]
+    return jnp.where(inside[..., None], y, 0), gathered(params, tuple(found))

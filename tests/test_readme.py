@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -13,11 +14,14 @@ STUDY, MEASURING = ((ROOT / "docs" / f"{name}.md").read_text() for name in ("stu
 
 def test_its_code_runs(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
-    calls, data = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    calls, sequences, data = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     names = {}
     exec(calls, names)
     assert names["y"].shape == (100, 50, 128)
     assert (names["h"].shape, names["c_last"].shape) == ((100, 50, 256), (50, 256))
+    exec(sequences, names)
+    assert [names[each].shape for each in ("y", "c_last")] == [(30, 4, 5), (4, 64)]
+    assert np.isfinite(names["value"]) and not names["y"][12:, 3].any()
     exec(data, names)
     assert {"native", "torch", "scan"} <= set(names["mission"].kernel)
     assert "recurrence native" in capsys.readouterr().out

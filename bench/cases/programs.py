@@ -72,7 +72,7 @@ def _recurrence_forward(case: Case, inputs: Inputs, use: Functions) -> Program:
         return use.recurrence(*arguments)[0]
 
     def pairs(h):
-        return [(h, _oracle(case.group).h, 1.0)]
+        return [(h, _oracle(case.group).h[-1], 1.0)]
 
     return Program(run, inputs.recurrence, pairs)
 
@@ -118,7 +118,7 @@ def _recurrence_train(case: Case, inputs: Inputs, use: Functions) -> Program:
         (_, h), gradients = results
         dh = _slope_of_loss(h, inputs.targets.h)
         return [
-            (h, _oracle(case.group).h, 1.0),
+            (h, _oracle(case.group).h[-1], 1.0),
             *_against(gradients, _recurrence_bptt(case, inputs, h, dh)),
         ]
 
@@ -194,8 +194,8 @@ def _states(inputs: Inputs, rnn: Model) -> Float[Array, "T B H"]:
 def _model_bptt(case: Case, inputs: Inputs, h: Any, dy: Any, dlast: Any) -> tuple[Any, ...]:
     """With respect to the parameters alone."""
     cell, arguments = CELLS[case.cell], (inputs.params, inputs.x, inputs.initial)
-    gradients = oracle.backward(cell, *arguments, h, dy, dlast)
-    return gradients.weights, gradients.readout
+    gradients = oracle.backward(cell, *arguments, (h,), dy, dlast)
+    return gradients.layers, gradients.readout
 
 
 @lru_cache(maxsize=2)
@@ -206,6 +206,6 @@ def _oracle(group: Case) -> oracle.Forward:
         want = oracle.forward(cell, inputs.params, inputs.x, inputs.initial)
     else:
         h, last = oracle.recurrence(cell, *inputs.recurrence)
-        want = oracle.Forward(h, last, h[..., :0])
-    check_alive(want.h, group.cell)
+        want = oracle.Forward((h,), last, h[..., :0])
+    check_alive(want.h[-1], group.cell)
     return want

@@ -4,10 +4,11 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from kernels import scan
 from kernels.common.numerics import dot, sum_of_outer
+from kernels.common.sequences import before, inside, where_inside, without_padding
 from kernels.contract import Recurrent, Run, State, Steps, Whole, WholeGradients
 from reference import Readout, Weights
 
@@ -20,9 +21,10 @@ def whole(unroll: int) -> Whole:
 def forward(
     run: Run,
     weights: Weights,
-    readout: Readout,
+    readout: Readout | None,
     x: Float[Array, "T B I"],
     initial: State,
+    lengths: Int[Array, "B"] | None,
     *,
     keep: bool,
     unroll: int,
@@ -32,23 +34,30 @@ def forward(
     b_x, b_h = jnp.split(weights.b, [weights.w_x.shape[1]])
     biases = b_h.reshape(cell.own, len(weights.w_h))
 
-    def step(before, x_t):
+    def step(before, now):
+        x_t, inside_t = now
         from_x = jnp.split(multiply(x_t, weights.w_x) + b_x, cell.from_x, axis=1)
         from_h = jnp.split(multiply(before[0], weights.w_h), cell.from_h, axis=1)
         after, saved = cell.advance(from_x, from_h, biases, before)
+        after = where_inside(inside_t, after, before)
         return after, (after, saved) if keep else (after[:1], ())
 
-    last, ((h, *carried), saved) = jax.lax.scan(step, initial, x, unroll=unroll)
-    y = (multiply(h, readout.w) + readout.b).astype(x.dtype)
-    return y, Steps(h if keep else h[:0], last, (tuple(carried), saved))
+    steps = without_padding(x, lengths), inside(lengths, len(x))
+    last, ((h, *carried), saved) = jax.lax.scan(
+        step, initial, steps, reverse=run.reverse, unroll=unroll
+    )
+    h = without_padding(h, lengths)
+    y = h if readout is None else (multiply(h, readout.w) + readout.b).astype(x.dtype)
+    return without_padding(y, lengths), Steps(h if keep else h[:0], last, (tuple(carried), saved))
 
 
 def backward(
     run: Run,
     weights: Weights,
-    readout: Readout,
+    readout: Readout | None,
     x: Float[Array, "T B I"],
     initial: State,
+    lengths: Int[Array, "B"] | None,
     steps: Steps,
     dy: Float[Array, "T B O"],
     dlast: State,
@@ -60,14 +69,17 @@ def backward(
     """`kernels.contract.WholeBackward`: a scan, and for each weight one product over T B."""
     multiply, outer = (partial(f, precision=run.precision) for f in (dot, sum_of_outer))
     w_x, w_h, _ = weights
-    dh = multiply(dy, readout.w.T).astype(x.dtype)
+    x, dy = without_padding(x, lengths), without_padding(dy, lengths)
+    dh = dy if readout is None else multiply(dy, readout.w.T).astype(x.dtype)
     recurrent = Recurrent(w_h, weights.b[w_x.shape[1] :])
-    dpre, dinitial = scan.backward(run, dh, dlast, steps, recurrent, initial, unroll=unroll)
+    dpre, dinitial = scan.backward(
+        run, dh, dlast, steps, recurrent, initial, lengths, unroll=unroll
+    )
     from_x, from_h = dpre[..., : w_x.shape[1]], dpre[..., dpre.shape[2] - w_h.shape[1] :]
-    before = jnp.concatenate([initial[0][None], steps.h[:-1]])
+    states = before(run, steps.h, initial[0], lengths)
     gradients = (
-        Weights(w_x=outer(x, from_x), w_h=outer(before, from_h), b=dpre.sum((0, 1))),
-        Readout(w=outer(steps.h, dy), b=dy.sum((0, 1))),
+        Weights(w_x=outer(x, from_x), w_h=outer(states, from_h), b=dpre.sum((0, 1))),
+        readout and Readout(w=outer(steps.h, dy), b=dy.sum((0, 1))),
         multiply(from_x, w_x.T) if with_dx else None,
     )
     rounded = jax.tree.map(lambda gradient: gradient.astype(x.dtype), gradients)

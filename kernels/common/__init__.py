@@ -1,4 +1,4 @@
-"""What every kernel stands on: checks, products, differentiation, padding, several devices.
+"""What kernels stand on: products, opaque calls, sequences, tiles, several devices.
 
 It imports `kernels.contract` and `reference`, and no kernel.
 """

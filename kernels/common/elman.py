@@ -6,7 +6,7 @@ pre-activations, and the derivative of every pre-activation from those of the st
 
 from collections.abc import Callable
 
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from kernels.common.numerics import dot
 from kernels.common.opaque import opaque
@@ -28,7 +28,13 @@ def forward(states: States) -> Forward:
     """`kernels.contract.Forward` of this half."""
 
     def half(
-        run: Run, pre: Float[Array, "T B H"], weights: Recurrent, initial: State, *, keep: bool
+        run: Run,
+        pre: Float[Array, "T B H"],
+        weights: Recurrent,
+        initial: State,
+        lengths: None,
+        *,
+        keep: bool,
     ) -> Steps:
         """As the contract has it; nothing is saved, for the states are enough."""
 
@@ -52,6 +58,7 @@ def backward(slopes: Slopes) -> Backward:
         steps: Steps,
         weights: Recurrent,
         initial: State,
+        lengths: Int[Array, "B"] | None,
     ) -> tuple[Float[Array, "T B H"], State]:
         """As the contract has it; what flows into the last state is added to the last h's."""
 

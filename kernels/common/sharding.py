@@ -6,8 +6,8 @@ import jax
 from jax.sharding import AbstractMesh, AxisType, NamedSharding
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-# Weights, a sequence, a state.
-Operands = tuple[PyTree, Float[ArrayLike, "T B N"], tuple[Float[ArrayLike, "B H"], ...]]
+# Weights, a sequence, and what has the batch first: states, lengths.
+Operands = tuple[PyTree, Float[ArrayLike, "T B N"], PyTree]
 Run = Callable[..., PyTree]
 
 
@@ -21,7 +21,7 @@ def across_devices(run: Run, operands: Operands, results: tuple[int, ...]) -> Py
     mesh = next(filter(_explicit, _meshes(operands)), None)
     if mesh is None:
         return run(*vary_alike(operands))
-    batch = _axes_of(operands[1], 1) or _axes_of(operands[2][0], 0)
+    batch = _axes_of(operands[1], 1) or _axes_of(jax.tree.leaves(operands[2])[0], 0)
     in_specs = jax.P(), jax.P(None, batch), jax.P(batch)
     placed = tuple(
         jax.tree.map(lambda leaf, spec=spec: jax.reshard(leaf, NamedSharding(mesh, spec)), operand)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from kernels.common import arguments, checks
+from kernels.model import arguments
 from reference import Params, Readout, Weights, single
 from reference.cells import Cell
 
@@ -90,8 +90,10 @@ def _gates(cell: Cell) -> tuple[Gates, Gates]:
 
 def checked(params: Any, cell: str) -> tuple[Cell, Weights, Readout | None]:
     """One layer's weights and its readout. Raises as `kernels.rnn` does for such params."""
-    kind, params = arguments.cell(cell), arguments.one_layer(params)
-    checks.arrays(arguments.weights(kind, params))
+    kind, params = arguments.cell(cell), arguments.params(params)
+    arguments.sizes(kind, params)
+    if len(params.layers) != 1 or params.layers[0].reverse is not None:
+        raise ValueError("params has several layers or directions; expected one, forward")
     return kind, params.layers[0].forward, params.readout
 
 

@@ -33,4 +33,5 @@ KERNEL = Kernel(
     unavailable=unavailable,
     unsupported=unsupported,
     prepare=prepare,
+    handles=frozenset({"lengths", "reverse"}),
 )

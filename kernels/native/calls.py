@@ -7,7 +7,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from kernels.common.opaque import opaque
 from kernels.common.sharding import result_like
@@ -21,19 +21,20 @@ def forward(
     pre: Float[Array, "T B X"],
     weights: Recurrent,
     initial: State,
+    lengths: Int[Array, "B"] | None,
     *,
     keep: bool,
 ) -> Steps:
     """`kernels.contract.Forward`."""
 
-    @opaque("t b x, h r, s, n b h -> t b h, n b h, k b g")
+    @opaque(f"t b x, h r, s, n b h, {_axis(lengths)} -> t b h, n b h, k b g")
     def call(*arrays):
-        pre, _, _, initial = arrays
+        pre, _, _, initial, _ = arrays
         (T, B, _), H = pre.shape, initial.shape[2]
         shapes = [(T, B, H), initial.shape, _saved(run, T, B, H, keep)]
         return _call("recurrence_forward", run, shapes, *arrays)
 
-    h, last, saved = call(pre, *weights, jnp.stack(initial))
+    h, last, saved = call(pre, *weights, jnp.stack(initial), _as_array(lengths))
     return Steps(h, tuple(last), saved)
 
 
@@ -44,49 +45,53 @@ def backward(
     steps: Steps,
     weights: Recurrent,
     initial: State,
+    lengths: Int[Array, "B"] | None,
 ) -> tuple[Float[Array, "T B S"], State]:
     """`kernels.contract.Backward`."""
 
-    @opaque("t b h, n b h, t b h, k b g, h r, n b h -> t b s, n b h")
+    @opaque(f"t b h, n b h, t b h, k b g, h r, n b h, {_axis(lengths)} -> t b s, n b h")
     def call(*arrays):
         T, B, H = arrays[0].shape
-        shapes = [(T, B, len(run.cell.slots) * H), arrays[-1].shape]
+        shapes = [(T, B, len(run.cell.slots) * H), arrays[1].shape]
         return _call("recurrence_backward", run, shapes, *arrays)
 
     states = jnp.stack(dlast), steps.h, steps.saved, weights.w_h, jnp.stack(initial)
-    dpre, dinitial = call(dh, *states)
+    dpre, dinitial = call(dh, *states, _as_array(lengths))
     return dpre, tuple(dinitial)
 
 
 def layer_forward(
     run: Run,
     weights: Weights,
-    readout: Readout,
+    readout: Readout | None,
     x: Float[Array, "T B I"],
     initial: State,
+    lengths: Int[Array, "B"] | None,
     *,
     keep: bool,
 ) -> tuple[Float[Array, "T B O"], Steps]:
     """`kernels.contract.WholeForward`: both projections and the recurrence in one call."""
 
-    @opaque("i x, h r, s, h o, o, t b i, n b h -> t b o, n b h, l b h, k b g")
+    @opaque(f"i x, h r, s, h o, o, t b i, n b h, {_axis(lengths)} -> t b o, n b h, l b h, k b g")
     def call(*arrays):
-        (*_, b_o, x, initial) = arrays
+        *_, b_o, x, initial, _ = arrays
         (T, B, _), H = x.shape, initial.shape[2]
-        kept = (T if keep else 0, B, H)
+        kept = (T if keep or readout is None else 0, B, H)
         shapes = [(T, B, len(b_o)), initial.shape, kept, _saved(run, T, B, H, keep)]
         return _call("layer_forward", run, shapes, *arrays)
 
-    y, last, h, saved = call(*weights, *readout, x, jnp.stack(initial))
-    return y, Steps(h, tuple(last), saved)
+    operands = *_or_nothing(readout, weights), x, jnp.stack(initial), _as_array(lengths)
+    y, last, h, saved = call(*weights, *operands)
+    return h if readout is None else y, Steps(h, tuple(last), saved)
 
 
 def layer_backward(
     run: Run,
     weights: Weights,
-    readout: Readout,
+    readout: Readout | None,
     x: Float[Array, "T B I"],
     initial: State,
+    lengths: Int[Array, "B"] | None,
     steps: Steps,
     dy: Float[Array, "T B O"],
     dlast: State,
@@ -95,10 +100,13 @@ def layer_backward(
     with_dinitial: bool,
 ) -> WholeGradients:
     """`kernels.contract.WholeBackward`: every gradient in one call."""
-    gradients = [leaf.shape for leaf in (*weights, *readout)]
+    read = _or_nothing(readout, weights)
+    gradients = [leaf.shape for leaf in (*weights, *read)]
+
+    out = "h" if readout is None else "o"
 
     @opaque(
-        "i x, h r, h o, t b i, n b h, t b h, k b g, t b o, n b h"
+        f"i x, h r, h o, t b i, n b h, {_axis(lengths)}, t b h, k b g, t b {out}, n b h"
         " -> i x, h r, s, h o, o, m b h, l b i"
     )
     def call(*arrays):
@@ -106,14 +114,30 @@ def layer_backward(
         dx, dinitial = ((len(of) if needed else 0, *of.shape[1:]) for of, needed in needs)
         return _call("layer_backward", run, [*gradients, dinitial, dx], *arrays)
 
-    of_steps = x, jnp.stack(initial), steps.h, steps.saved, dy, jnp.stack(dlast)
-    *made, dinitial, dx = call(weights.w_x, weights.w_h, readout.w, *of_steps)
+    of_steps = x, jnp.stack(initial), _as_array(lengths), steps.h, steps.saved, dy, jnp.stack(dlast)
+    *made, dinitial, dx = call(weights.w_x, weights.w_h, read.w, *of_steps)
     return WholeGradients(
         Weights(*made[:3]),
-        Readout(*made[3:]),
+        readout and Readout(*made[3:]),
         x=dx if with_dx else None,
         initial=tuple(dinitial) if with_dinitial else None,
     )
+
+
+def _or_nothing(readout: Readout | None, weights: Weights) -> Readout:
+    """The readout, or one of no outputs: a handler then gives h, and takes its derivatives."""
+    if readout is not None:
+        return readout
+    return Readout(w=weights.w_h[:, :0], b=weights.b[:0])
+
+
+def _axis(lengths: Int[Array, "B"] | None) -> str:
+    """That of the lengths, of which a handler takes none for sequences that are whole."""
+    return "e" if lengths is None else "b"
+
+
+def _as_array(lengths: Int[Array, "B"] | None) -> Int[Array, "E"]:
+    return jnp.zeros(0, jnp.int32) if lengths is None else lengths
 
 
 def _saved(run: Run, T: int, B: int, H: int, keep: bool) -> tuple[int, int, int]:
@@ -125,8 +149,7 @@ def _saved(run: Run, T: int, B: int, H: int, keep: bool) -> tuple[int, int, int]
 def _call(
     handler: str, run: Run, output_shapes: list[tuple[int, ...]], *arrays: Array
 ) -> tuple[Array, ...]:
-    """Run a handler on arrays of one dtype."""
+    """Run a handler on arrays of one dtype, but for the lengths among them."""
     name = handlers.handler_name(handler, run.cell.name, arrays[0].dtype.name, compiler.target())
-    return tuple(
-        jax.ffi.ffi_call(name, list(map(partial(result_like, arrays[0]), output_shapes)))(*arrays)
-    )
+    results = list(map(partial(result_like, arrays[0]), output_shapes))
+    return tuple(jax.ffi.ffi_call(name, results)(*arrays, reverse=run.reverse))

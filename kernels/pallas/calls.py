@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from kernels.common.opaque import opaque
 from kernels.common.padding import pad, power_of_two_units
@@ -16,6 +16,7 @@ def forward(
     pre: Float[Array, "T B X"],
     weights: Recurrent,
     initial: State,
+    lengths: Int[Array, "B"] | None,
     *,
     keep: bool,
 ) -> Steps:
@@ -42,6 +43,7 @@ def backward(
     steps: Steps,
     weights: Recurrent,
     initial: State,
+    lengths: Int[Array, "B"] | None,
 ) -> tuple[Float[Array, "T B S"], State]:
     """`kernels.contract.Backward`."""
     saved = ", t b g" * len(steps.saved)

@@ -24,6 +24,8 @@ class Cell:
     as that does not pass through the recurrent product. Both are in jax.numpy. `exact` and
     `exact_vjp` state the same once more, in NumPy and by hand, for the oracle.
 
+    With `idle` in the slots that x fills, a step leaves what is carried as it is, and h finite.
+
     An error of the state grows from step to step by `gain(g^2)` in mean square, where g bounds the
     recurrent weights, and each slot's own error counts by at most its number in `slopes`.
     """
@@ -36,6 +38,7 @@ class Cell:
     step_vjp: Callable[[State, Sequence[Values], State, State], tuple[tuple[Values, ...], State]]
     exact: Callable
     exact_vjp: Callable
+    idle: tuple[float, ...]
     slopes: tuple[float, ...]
     gain: Callable[[float], float]
     carried: tuple[str, ...] = ()  # beside h, from step to step

@@ -1,5 +1,7 @@
 """The Elman cell, relu or tanh (Elman, "Finding structure in time", 1990): h' = act(pre)."""
 
+from math import inf
+
 import jax.numpy as jnp
 import numpy as np
 
@@ -51,8 +53,20 @@ def tanh_exact_vjp(dafter: State, saved: tuple[()], before: State, after: State)
 
 
 RELU = Cell(
-    "relu", **ONE_SLOT, step=relu, step_vjp=relu_vjp, exact=relu_exact, exact_vjp=relu_exact_vjp
+    "relu",
+    **ONE_SLOT,
+    idle=(-inf,),
+    step=relu,
+    step_vjp=relu_vjp,
+    exact=relu_exact,
+    exact_vjp=relu_exact_vjp,
 )
 TANH = Cell(
-    "tanh", **ONE_SLOT, step=tanh, step_vjp=tanh_vjp, exact=tanh_exact, exact_vjp=tanh_exact_vjp
+    "tanh",
+    **ONE_SLOT,
+    idle=(0.0,),
+    step=tanh,
+    step_vjp=tanh_vjp,
+    exact=tanh_exact,
+    exact_vjp=tanh_exact_vjp,
 )

@@ -67,6 +67,7 @@ GRU = Cell(
     step_vjp=step_vjp,
     exact=exact,
     exact_vjp=exact_vjp,
+    idle=(0.0, 0.0, 0.0),
     slopes=(1.0, 1 / 4, 1 / 2, 1.0),
     gain=gain,
     saved=("n", "r", "z", "n_h"),

@@ -3,6 +3,8 @@
 c' = f c + i g,   h' = o tanh(c'),   i, f, o = sigmoid(their slots),   g = tanh(its slot)
 """
 
+from math import inf
+
 import jax.numpy as jnp
 import numpy as np
 
@@ -70,6 +72,7 @@ LSTM = Cell(
     step_vjp=step_vjp,
     exact=exact,
     exact_vjp=exact_vjp,
+    idle=(-inf, inf, 0.0, -inf),
     slopes=(1 / 4, 1 / 4, 1.0, 1 / 4),
     gain=gain,
     carried=("c",),

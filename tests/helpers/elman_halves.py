@@ -8,11 +8,12 @@ from kernels.contract import Recurrent, Steps
 
 def states(run, pre, w_h, initial):
     """Every h."""
-    return scan.forward(run, pre, Recurrent(w_h, jnp.zeros(0)), (initial,), keep=False).h
+    weights = Recurrent(w_h, jnp.zeros(0))
+    return scan.forward(run, pre, weights, (initial,), None, keep=False).h
 
 
 def slopes(run, dh, h, w_h):
     """The derivative of every pre-activation."""
     zero = (jnp.zeros_like(h[0]),)
     steps, weights = Steps(h, zero, ((), ())), Recurrent(w_h, jnp.zeros(0))
-    return scan.backward(run, dh, zero, steps, weights, zero)[0]
+    return scan.backward(run, dh, zero, steps, weights, zero, None)[0]

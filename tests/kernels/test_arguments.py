@@ -12,7 +12,7 @@ import kernels
 import reference
 from kernels import scan
 from kernels.contract import Kernel
-from reference import Layer
+from reference import Layer, Params
 
 PARAMS = {
     cell: reference.init(jax.random.key(0), 5, 7, 3, cell=cell) for cell in ("relu", "gru", "lstm")
@@ -20,13 +20,16 @@ PARAMS = {
 WEIGHTS, READOUT = PARAMS["relu"].layers[0].forward, PARAMS["relu"].readout
 X = jnp.ones((9, 4, 5))
 STATE = jnp.ones((4, 7))
+WIDER = reference.init(jax.random.key(0), 5, 8, 3).layers[0].forward
+STACK = reference.init(jax.random.key(0), 5, 7, 3, cell="lstm", layers=2, bidirectional=True)
+ONE_WAY = Params((Layer(WEIGHTS), Layer(None, WIDER._replace(w_x=jnp.ones((7, 8))))))
 
 
-def call(x=X, initial=None, cell="relu", of=None, options=None, readout=READOUT, **replaced):
+def call(x=X, state=None, cell="relu", of=None, options=None, readout=READOUT, **replaced):
     """The model of a cell, with weights of the cell `of`, some of them replaced."""
     weights = PARAMS[of or cell if cell in PARAMS else "relu"].layers[0].forward
     params = reference.single(weights._replace(**replaced), readout)
-    return kernels.rnn(params, x, initial, cell=cell, **(options or {}))
+    return kernels.rnn(params, x, state, cell=cell, **(options or {}))
 
 
 IN_LAYER = "params.layers[0].forward."
@@ -59,9 +62,9 @@ IN_LAYER = "params.layers[0].forward."
             "params.readout.b has shape (4,); expected (O) = (3)",
         ),
         (
-            {"initial": jnp.ones((3, 7))},
+            {"state": jnp.ones((3, 7))},
             ValueError,
-            "initial has shape (3, 7); expected (B, H) = (4, 7)",
+            "state has shape (3, 7); expected (B, H) = (4, 7)",
         ),
         (
             {"readout": READOUT._replace(w=READOUT.w.astype(jnp.bfloat16))},
@@ -116,21 +119,21 @@ IN_LAYER = "params.layers[0].forward."
         ),
         # A state of another cell.
         (
-            {"cell": "lstm", "initial": STATE},
+            {"cell": "lstm", "state": STATE},
             TypeError,
-            "initial is one array; expected (h, c), the state of cell 'lstm'",
+            "state is one array; expected (h, c), the state of cell 'lstm'",
         ),
         (
-            {"cell": "lstm", "initial": (STATE,)},
+            {"cell": "lstm", "state": (STATE,)},
             TypeError,
-            "initial is 1 arrays; expected (h, c), the state of cell 'lstm'",
+            "state is 1 arrays; expected (h, c), the state of cell 'lstm'",
         ),
         (
-            {"cell": "lstm", "initial": (STATE, STATE[:, :6])},
+            {"cell": "lstm", "state": (STATE, STATE[:, :6])},
             ValueError,
-            "initial.c has shape (4, 6); expected (B, H) = (4, 7)",
+            "state.c has shape (4, 6); expected (B, H) = (4, 7)",
         ),
-        ({"cell": "gru", "initial": (STATE,)}, TypeError, "initial is a tuple; expected an array"),
+        ({"cell": "gru", "state": (STATE,)}, TypeError, "state is a tuple; expected an array"),
     ],
 )
 def test_sentence(arguments, error, sentence):
@@ -142,22 +145,77 @@ def test_sentence(arguments, error, sentence):
     ("params", "error", "sentence"),
     [
         (WEIGHTS, TypeError, "params is a Weights; expected a reference.Params"),
+        (Params(()), ValueError, "params.layers is empty; expected at least one layer"),
         (
-            PARAMS["relu"]._replace(layers=PARAMS["relu"].layers * 2),
+            Params((Layer(WEIGHTS), Layer(None))),
             ValueError,
-            "params has 2 layers; expected 1",
+            "params.layers[1] has no weights; expected them for a direction",
         ),
         (
-            PARAMS["relu"]._replace(layers=(Layer(WEIGHTS, WEIGHTS),)),
+            Params((Layer(WEIGHTS), Layer(WEIGHTS))),
             ValueError,
-            "params has a reverse direction; expected the forward one alone",
+            "params.layers[1].forward.w_x has shape (5, 7); expected (I, H) = (7, 7) of cell",
+        ),
+        (
+            Params((Layer(WEIGHTS, WIDER),)),
+            ValueError,
+            "params.layers[0].reverse.w_h has shape (8, 8); expected (H, H) = (7, 7) of cell",
+        ),
+        (
+            Params((Layer(WEIGHTS, WEIGHTS),), READOUT),
+            ValueError,
+            "params.readout.w has shape (7, 3); expected (2H, O) = (14, O)",
         ),
     ],
-    ids=["no params", "two layers", "two directions"],
+    ids=["no params", "no layer", "no direction", "a layer's inputs", "hidden size", "readout"],
 )
 def test_another_structure(params, error, sentence):
     with pytest.raises(error, match=re.escape(sentence)):
         kernels.rnn(params, X)
+
+
+@pytest.mark.parametrize(
+    ("params", "cell", "state", "error", "sentence"),
+    [
+        (STACK, "lstm", STATE, TypeError, "expected a tuple of 2 reference.Layer, one for each"),
+        (STACK, "lstm", (STATE, STATE), TypeError, "state is 2 arrays or tuples; expected a tuple"),
+        (STACK, "lstm", (((STATE, STATE),) * 2,), TypeError, "state is 1 arrays or tuples"),
+        (
+            STACK,
+            "lstm",
+            (((STATE, STATE), (STATE, STATE)), ((STATE, STATE), (STATE, STATE[:, 1:]))),
+            ValueError,
+            "state[1].reverse.c has shape (4, 6); expected (B, H) = (4, 7)",
+        ),
+        (
+            ONE_WAY,
+            "relu",
+            (Layer(STATE), Layer(STATE)),
+            TypeError,
+            "state[1].forward is given; expected None, for params has no such direction",
+        ),
+    ],
+    ids=["an array", "two arrays", "one layer", "a part", "no such direction"],
+)
+def test_states_of_several(params, cell, state, error, sentence):
+    with pytest.raises(error, match=re.escape(sentence)):
+        kernels.rnn(params, X, state, cell=cell)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "error", "sentence"),
+    [
+        ([9, 9, 9, 9], TypeError, "lengths is a list; expected an array of whole numbers"),
+        (np.ones(4), TypeError, "lengths has dtype float64; expected int32"),
+        (np.ones(3, int), ValueError, "lengths has shape (3,); expected (B) = (4)"),
+        (np.array([9, 0, 10, 1]), ValueError, "lengths[2] is 10; expected 0 to T = 9"),
+        (jnp.array([9, -1, 1, 1]), ValueError, "lengths[1] is -1; expected 0 to T = 9"),
+    ],
+    ids=["list", "dtype", "shape", "too long", "negative"],
+)
+def test_lengths(lengths, error, sentence):
+    with pytest.raises(error, match=re.escape(sentence)):
+        call(options={"lengths": lengths})
 
 
 def test_any_tuples_of_the_structure_will_do():
@@ -172,7 +230,7 @@ def test_float64_is_not_narrowed_in_silence():
 
 
 def test_before_anything_is_traced(monkeypatch):
-    monkeypatch.setattr("kernels.api.model", lambda *_: pytest.fail("reached the computation"))
+    monkeypatch.setattr("kernels.api.stack", lambda *_: pytest.fail("reached the computation"))
     with pytest.raises(ValueError, match="w_h has shape"):
         call(w_h=jnp.ones((2, 3)))
 

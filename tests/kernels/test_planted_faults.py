@@ -54,10 +54,10 @@ def names_of(cell):
 
 
 def gates_exchanged(kernel, *pair):
-    def forward(run, pre, weights, initial, *, keep):
+    def forward(run, pre, weights, initial, lengths, *, keep):
         from_x, from_h = names_of(run.cell)
         weights = weights._replace(w_h=exchanged(weights.w_h, from_h, pair))
-        return kernel.forward(run, exchanged(pre, from_x, pair), weights, initial, keep=keep)
+        return kernel.forward(run, exchanged(pre, from_x, pair), weights, initial, None, keep=keep)
 
     return replace(kernel, forward=forward)
 
@@ -90,10 +90,10 @@ def test_two_gates_exchanged_in_the_backward_pass(name, cell, one, other):
 def bias_beside_the_reset_gate(kernel):
     """n_h's bias is added to n_x: not multiplied by r."""
 
-    def forward(run, pre, weights, initial, *, keep):
+    def forward(run, pre, weights, initial, lengths, *, keep):
         pre = pre.at[..., : len(weights.w_h)].add(weights.b_h)
         without = weights._replace(b_h=jnp.zeros_like(weights.b_h))
-        return kernel.forward(run, pre, without, initial, keep=keep)
+        return kernel.forward(run, pre, without, initial, None, keep=keep)
 
     return replace(kernel, forward=forward)
 
@@ -104,12 +104,14 @@ def reset_before_the_product(kernel):
     What the kernel adds, r (h W_n), is taken from n_x, and what it should not add is put there.
     """
 
-    def forward(run, pre, weights, initial, *, keep):
+    def forward(run, pre, weights, initial, lengths, *, keep):
         H, (h,) = len(weights.w_h), initial
         w_r, _, w_n = jnp.split(weights.w_h, 3, axis=1)
         r = jax.nn.sigmoid(pre[0, :, H : 2 * H] + h @ w_r)
         difference = (r * h) @ w_n - r * (h @ w_n)
-        return kernel.forward(run, pre.at[0, :, :H].add(difference), weights, initial, keep=keep)
+        return kernel.forward(
+            run, pre.at[0, :, :H].add(difference), weights, initial, None, keep=keep
+        )
 
     return replace(kernel, forward=forward)
 
@@ -123,16 +125,18 @@ def test_what_the_reset_gate_multiplies(name, fault):
 def in_two_halves(kernel, between):
     """The kernel on one half of the steps after the other; `between` sees what passes back."""
 
-    def forward(run, pre, weights, initial, *, keep):
-        first = kernel.forward(run, pre[:MIDDLE], weights, initial, keep=keep)
-        second = kernel.forward(run, pre[MIDDLE:], weights, first.last, keep=keep)
+    def forward(run, pre, weights, initial, lengths, *, keep):
+        first = kernel.forward(run, pre[:MIDDLE], weights, initial, None, keep=keep)
+        second = kernel.forward(run, pre[MIDDLE:], weights, first.last, None, keep=keep)
         return Steps(jnp.concatenate([first.h, second.h]), second.last, (first, second))
 
-    def backward(run, dh, dlast, steps, weights, initial):
+    def backward(run, dh, dlast, steps, weights, initial, lengths):
         first, second = steps.saved
-        later, dmiddle = kernel.backward(run, dh[MIDDLE:], dlast, second, weights, first.last)
+        later, dmiddle = kernel.backward(run, dh[MIDDLE:], dlast, second, weights, first.last, None)
         dmiddle = between(later[0], weights, dmiddle)
-        earlier, dinitial = kernel.backward(run, dh[:MIDDLE], dmiddle, first, weights, initial)
+        earlier, dinitial = kernel.backward(
+            run, dh[:MIDDLE], dmiddle, first, weights, initial, None
+        )
         return jnp.concatenate([earlier, later]), dinitial
 
     return replace(kernel, forward=forward, backward=backward)
@@ -230,19 +234,22 @@ def test_weights_of_a_whole_layer_exchanged(name, cell, exchange, phase):
 def whole_in_two_halves(kernel, between):
     """The layer on one half of the steps after the other; `between` sees what passes back."""
 
-    def forward(run, weights, readout, x, initial, *, keep):
+    def forward(run, weights, readout, x, initial, lengths, *, keep):
         layer = partial(kernel.whole.forward, run, weights, readout, keep=keep)
-        early, first = layer(x[:MIDDLE], initial)
-        late, second = layer(x[MIDDLE:], first.last)
+        early, first = layer(x[:MIDDLE], initial, None)
+        late, second = layer(x[MIDDLE:], first.last, None)
         h = jnp.concatenate([first.h, second.h])
         return jnp.concatenate([early, late]), Steps(h, second.last, (first, second))
 
-    def backward(run, weights, readout, x, initial, steps, dy, dlast, *, with_dx, with_dinitial):
+    def backward(
+        run, weights, readout, x, initial, lengths, steps, dy, dlast, *, with_dx, with_dinitial
+    ):
         first, second = steps.saved
         layer = partial(kernel.whole.backward, run, weights, readout, with_dx=with_dx)
-        late = layer(x[MIDDLE:], first.last, second, dy[MIDDLE:], dlast, with_dinitial=True)
+        rest = first.last, None, second, dy[MIDDLE:], dlast
+        late = layer(x[MIDDLE:], *rest, with_dinitial=True)
         dmiddle, needs = between(None, weights, late.initial), {"with_dinitial": with_dinitial}
-        early = layer(x[:MIDDLE], initial, first, dy[:MIDDLE], dmiddle, **needs)
+        early = layer(x[:MIDDLE], initial, None, first, dy[:MIDDLE], dmiddle, **needs)
         return early._replace(
             weights=jax.tree.map(jnp.add, early.weights, late.weights),
             readout=jax.tree.map(jnp.add, early.readout, late.readout),

@@ -318,8 +318,9 @@ def test_gpu_kernels_say_over_which_axes_they_vary(gpu_kernel, cell, mesh):
 
     def gradient(weights, pre, initial):
         weights, pre, initial = vary_alike((Recurrent(*weights), pre, initial))
-        steps = kernel.forward(run, pre, weights, initial, keep=True)
-        dpre, dinitial = kernel.backward(run, steps.h, steps.last, steps, weights, initial)
+        steps = kernel.forward(run, pre, weights, initial, None, keep=True)
+        ends = steps.h, steps.last, steps, weights, initial, None
+        dpre, dinitial = kernel.backward(run, *ends)
         return steps.h, steps.last, dpre, dinitial
 
     with jax.set_mesh(mesh):

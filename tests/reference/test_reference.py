@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import reference
-from reference import CELLS, Readout, Weights, oracle
+from reference import CELLS, Layer, Readout, Weights, gathered, oracle, spread
 
 
 def test_mission_example():
@@ -83,7 +83,7 @@ def test_scan_is_the_oracle(cell, float64):
     y, every = reference.rnn(params, x, initial, cell=cell, states="all")
     h, *carried = jax.tree.leaves(every)
     expected = oracle.forward(CELLS[cell], params, x, state)
-    pairs = [(h, expected.h), (h[-1], expected.last[0]), (y, expected.y)]
+    pairs = [(h, expected.h[0]), (h[-1], expected.last[0]), (y, expected.y)]
     pairs += [(each[-1], last) for each, last in zip(carried, expected.last[1:], strict=True)]
     for got, want in pairs:
         np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-13)
@@ -111,6 +111,67 @@ def test_bptt_by_hand_is_jax_grad(cell, with_readout, float64):
     leaves = jax.tree.leaves(got), jax.tree.leaves(vjp(cotangents))
     for by_hand, by_jax in zip(*leaves, strict=True):
         np.testing.assert_allclose(by_hand, by_jax, rtol=1e-12, atol=1e-12)
+
+
+def a_stack(cell, bidirectional):
+    """Two layers, both ways or forward and then reverse; and a state of every direction."""
+    params = reference.init(
+        jax.random.key(0), 5, 7, 3, jnp.float64, cell=cell, layers=2, bidirectional=bidirectional
+    )
+    if not bidirectional:
+        first, second = params.layers
+        params = params._replace(layers=(first, Layer(None, second.forward)))
+    keys = iter(jax.random.split(jax.random.key(2), 4))
+    shape = (len(CELLS[cell].states), 4, 7)
+    states = tuple(
+        Layer(*(way and tuple(jax.random.normal(next(keys), shape)) for way in layer))
+        for layer in params.layers
+    )
+    return params, states
+
+
+def alone(cell, params, states):
+    """As users have them: h alone, where nothing is carried beside it."""
+    if CELLS[cell].carried:
+        return states
+    own = [Layer(*(way and way[0] for way in layer)) for layer in spread(params, states)]
+    return gathered(params, tuple(own))
+
+
+@pytest.mark.parametrize("bidirectional", [True, False])
+@pytest.mark.parametrize("cell", ["relu", "gru", "lstm"])
+def test_layers_directions_and_lengths(cell, bidirectional, float64):
+    """Outputs and every gradient of the scan are the oracle's."""
+    params, states = a_stack(cell, bidirectional)
+    kind, lengths = CELLS[cell], np.array([0, 6, 3, 4])
+    x = jax.random.normal(jax.random.key(1), (6, 4, 5))
+    run = partial(reference.rnn, lengths=lengths, cell=cell)
+    got, vjp = jax.vjp(run, params, x, alone(cell, params, states))
+    want = oracle.forward(kind, params, x, states, lengths)
+    dy, dlast = jax.tree.map(
+        lambda a: jnp.cos(jnp.arange(a.size)).reshape(a.shape), (want.y, want.last)
+    )
+    slopes = oracle.backward(kind, params, x, states, want.h, dy, dlast, lengths)
+    made = vjp((dy, alone(cell, params, dlast)))
+    pairs = jax.tree.leaves((got, made)), jax.tree.leaves((want.y, want.last, slopes))
+    for by_scan, by_hand in zip(*pairs, strict=True):
+        np.testing.assert_allclose(by_scan, by_hand, rtol=1e-12, atol=1e-12)
+
+
+def test_a_sequence_ends_where_its_length_says(float64):
+    """Each row is what it is alone, cut off there; the reverse direction begins there."""
+    params, x, _, _ = a_problem("lstm")
+    weights, lengths = params.layers[0].forward, [2, 6, 0, 5]
+    for layer in (Layer(weights), Layer(None, weights)):
+        one_way = params._replace(layers=(layer,))
+        y, last = reference.rnn(one_way, x, lengths=np.array(lengths), cell="lstm")
+        for b, n in enumerate(lengths):
+            own, own_last = reference.rnn(one_way, x[:n, b : b + 1], cell="lstm")
+            np.testing.assert_array_equal(y[n:, b], 0)
+            np.testing.assert_allclose(y[:n, b], own[:, 0], rtol=1e-13)
+            jax.tree.map(
+                lambda all, one, b=b: np.testing.assert_allclose(all[b], one[0]), last, own_last
+            )
 
 
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)

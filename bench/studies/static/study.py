@@ -132,21 +132,21 @@ def _with_xla(kernel: str, half: str, problem: Problem) -> by_xla.Program:
     operands = _operands(run.cell, problem)
     if half == "forward":
         return by_xla.compile_program(forward, operands)
-    _, weights, initial = operands
+    _, weights, initial, _ = operands
     steps = jax.eval_shape(forward, *operands)
     backward = partial(one.backward, run)
-    return by_xla.compile_program(backward, (steps.h, initial, steps, weights, initial))
+    return by_xla.compile_program(backward, (steps.h, initial, steps, weights, initial, None))
 
 
-def _operands(cell: Cell, problem: Problem) -> tuple[Any, Recurrent, Any]:
-    """Pre-activations, weights and state of the forward half, as shapes."""
+def _operands(cell: Cell, problem: Problem) -> tuple[Any, Recurrent, Any, None]:
+    """Pre-activations, weights and state of the forward half, as shapes; no lengths."""
     T, B, H = problem.T, problem.B, problem.H
 
     def array(*shape):
         return jax.ShapeDtypeStruct(shape, problem.dtype)
 
     weights = Recurrent(array(H, cell.from_h * H), array(cell.own * H))
-    return array(T, B, cell.from_x * H), weights, (array(B, H),) * len(cell.states)
+    return array(T, B, cell.from_x * H), weights, (array(B, H),) * len(cell.states), None
 
 
 def _counted(functions: tuple[cubin.Usage, ...]) -> dict[str, int]:

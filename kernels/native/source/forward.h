@@ -13,16 +13,18 @@ struct ForwardArrays {
   Stored *h, *last, *saved, *y;  // saved: (T, B, kCarried + kSaved, H)
 };
 
-// Time is cut into chunks. A chunk's rows, numbered as in x, are projected into strips, slot after
-// slot; each step adds h_{t-1} W_h to its rows of the strips, and what the cell makes of them is both
-// the next step's left operand and, at the end of the chunk, the left operand of y.
+// A chunk's rows are projected into strips, slot after slot; each step adds h_{t-1} W_h to its rows
+// of the strips, and what the cell makes of them is both the next step's left operand and, at the
+// end of the chunk, the left operand of y. Between two chunks the state lies apart.
 template <class Stored, class Cell>
 class Forward final : public Pass<Stored, Cell> {
   using Base = Pass<Stored, Cell>;
   using typename Base::Real;
-  using Base::arena_, Base::choices_, Base::division_, Base::problem_, Base::recurrent_;
-  using Base::chunk_rows, Base::each_panel, Base::hidden, Base::my_batch, Base::my_hidden,
-      Base::output, Base::slot_columns, Base::slot_of, Base::state_panel, Base::W, Base::width;
+  using Base::active, Base::caller_row, Base::chunk_rows, Base::clear_padding, Base::each_panel,
+      Base::each_step, Base::first, Base::hidden, Base::my_hidden, Base::my_rows, Base::output,
+      Base::slot_columns, Base::slot_of, Base::start, Base::state_panel, Base::W, Base::width;
+  using Base::arena_, Base::choices_, Base::division_, Base::problem_, Base::recurrent_,
+      Base::schedule_;
   static constexpr Index S = Cell::kSlots, kOwn = S - Cell::kFromX, kFirst = S - Cell::kFromH;
   static constexpr Index kKept = Cell::kCarried + Cell::kSaved;
 
@@ -31,7 +33,7 @@ class Forward final : public Pass<Stored, Cell> {
       : Forward(problem, arrays, choose<Cell>(problem.T, problem.B)) {}
 
   Forward(const Problem<Stored>& problem, const ForwardArrays<Stored>& arrays, Choices choices)
-      : Base(problem, choices), arrays_(arrays) {
+      : Base(problem, choices, {/*room=*/true, /*apart=*/true}), arrays_(arrays) {
     this->reserve([this](BumpAllocator& memory) { lay_out(memory); });
     const std::size_t states = std::size_t(problem.T) * problem.B * problem.H * sizeof(Stored);
     if (arrays.h) expect_large_write(arrays.h, states);
@@ -40,38 +42,52 @@ class Forward final : public Pass<Stored, Cell> {
 
   void run(Index rank) override {
     pack_weights(rank);
-    load_state(rank);
+    clear_padding(rank, arrays_.h, problem_.H);
+    clear_padding(rank, arrays_.y, problem_.O);
+    this->copy_empty(rank, problem_.initial, arrays_.last);
+    enter(rank, 0, between(rank));
     division_->meet_all();
-    for (Index t = 0; t < problem_.T; t += choices_.chunk) {
-      const Range steps{t, std::min(t + choices_.chunk, problem_.T)};
-      arrays_.pre ? load_given(rank, steps) : project(rank, steps);
-      for (Index s = 0; s < steps.size(); ++s) {
-        step(rank, t + s, s);
+    for (const Range chunk : schedule_->chunks()) {
+      const Index* places = this->places(rank, chunk);
+      arrays_.pre ? load_given(rank, chunk, places) : project(rank, chunk, places);
+      Rows<Real> before = between(rank);
+      for (Index s = chunk.first; s < chunk.last; ++s) {
+        const Rows<Real> after = states().below(start(rank, s));
+        step(rank, s, before, after, places + start(rank, s));
+        leave(rank, s, after);
+        if (s + 1 < chunk.last) enter(rank, s + 1, after);
         division_->meet_group(rank);
+        before = after;
       }
-      if (arrays_.y) project_output(rank, steps);
-      this->carry(rank, state(steps.size()), state(0));
+      if (const Index s = chunk.last; s < schedule_->steps()) {
+        this->carry(rank, std::min(active(rank, s - 1), active(rank, s)), before, between(rank));
+        enter(rank, s, between(rank));
+      }
+      if (arrays_.y) project_output(rank, chunk, places);
     }
-    if (arrays_.last) store_last(rank);
   }
 
  private:
   Rows<Real> x() const { return {x_, chunk_rows() * kStride<Real>}; }
-  Rows<Real> state(Index s) const {  // h before step s of a chunk; after it, s + 1
-    return {states_ + s * problem_.B * kStride<Real>,
-            (chunk_rows() + problem_.B) * kStride<Real>};
+  Rows<Real> states() const { return {states_, chunk_rows() * kStride<Real>}; }
+  // The state before a chunk's first step.
+  Rows<Real> between(Index rank) const {
+    return Rows<Real>{between_, problem_.B * kStride<Real>}.below(first(rank));
   }
   Strips<Real> slots() const { return {slots_, chunk_rows() * W}; }
   Strips<Real> slot(Index s) const { return slot_of(slots(), s); }
-  Strips<Real> carried(Index i) const { return slot_of({carried_, problem_.B * W}, i); }
+  Strips<Real> carried(Index i, Index rank) const {
+    return slot_of({carried_, problem_.B * W}, i).from(first(rank));
+  }
   Strips<Real> y() const { return {y_, chunk_rows() * W}; }
 
   void lay_out(BumpAllocator& memory) {
     const Index H = hidden().last * W, O = output().last * W, M = chunk_rows();
+    const Index blocks = ceil_div(problem_.H, kDepth);
     w_h_ = memory.allocate<Real>(Cell::kFromH * problem_.H * H);
     slots_ = memory.allocate<Real>(S * M * H);
-    states_ = memory.allocate<Real>(ceil_div(problem_.H, kDepth) * (M + problem_.B) *
-                                    kStride<Real>);
+    states_ = memory.allocate<Real>(blocks * M * kStride<Real>);
+    between_ = memory.allocate<Real>(blocks * problem_.B * kStride<Real>);
     carried_ = memory.allocate<Real>(Cell::kCarried * problem_.B * H);
     biases_ = memory.allocate<Real>(S * H);
     if (!arrays_.pre) {
@@ -130,105 +146,115 @@ class Forward final : public Pass<Stored, Cell> {
   Right<Real> w_h(Index i) const { return right(given_w_h(i), packed_w_h(i), problem_.H); }
   Right<Real> w_o() const { return right(given_w_o(), w_o_, problem_.H); }
 
-  void load_state(Index rank) {
-    const Range mine = division_->among_all(rank, {0, problem_.B});
-    for (Index b = mine.first; b < mine.last; ++b)
-      scatter(problem_.initial + b * problem_.H, problem_.H, state(0), b);
-    for (Index i = 0; i < Cell::kCarried; ++i)
-      each_panel(rank, [&](Index p, Index b) {
-        widen_panel(state_panel(problem_.initial, 1 + i, b, p), width(p), carried(i).at(p, b));
-      });
+  // Rows whose first step is this one bring the initial state: their share of it.
+  void enter(Index rank, Index step, Rows<Real> before) {
+    each_panel(rank, {active(rank, step - 1), active(rank, step)}, [&](Index p, Index i) {
+      const Index b = caller_row(rank, i);
+      widen_panel(state_panel(problem_.initial, 0, b, p), width(p), before.at(i, p * W));
+      for (Index j = 0; j < Cell::kCarried; ++j)
+        widen_panel(state_panel(problem_.initial, 1 + j, b, p), width(p), carried(j, rank).at(p, i));
+    });
+  }
+
+  // Rows whose last step this was leave their state.
+  void leave(Index rank, Index step, Rows<Real> after) {
+    if (!arrays_.last) return;
+    each_panel(rank, {active(rank, step + 1), active(rank, step)}, [&](Index p, Index i) {
+      const Index b = caller_row(rank, i);
+      narrow_panel(after.at(i, p * W), width(p), state_panel(arrays_.last, 0, b, p));
+      for (Index j = 0; j < Cell::kCarried; ++j)
+        narrow_panel(carried(j, rank).at(p, i), width(p), state_panel(arrays_.last, 1 + j, b, p));
+    });
   }
 
   // Slots that x fills, as the caller projected them; the others' biases.
-  void load_given(Index rank, Range steps) {
+  void load_given(Index rank, Range chunk, const Index* places) {
     for (Index i = 0; i < Cell::kFromX; ++i)
-      this->load_chunk(rank, slot_columns(arrays_.pre, i, Cell::kFromX), steps, slot(i));
-    division_->each_run(rank, steps.size(), problem_.B, [&](Range run) { fill_own(rank, run); });
+      this->load_chunk(rank, slot_columns(arrays_.pre, i, Cell::kFromX), places, chunk, slot(i));
+    fill_own(rank, my_rows(rank, chunk));
     division_->meet_group(rank);
   }
 
-  void fill_own(Index rank, Range run) {
-    for (Index i = Cell::kFromX; i < S; ++i) fill_strips(bias(i), run, my_hidden(rank), slot(i));
+  void fill_own(Index rank, Range rows) {
+    for (Index i = Cell::kFromX; i < S; ++i) fill_strips(bias(i), rows, my_hidden(rank), slot(i));
   }
 
   // Slots that x fills: x W_x + b.
-  void project(Index rank, Range steps) {
-    const Stored* given = problem_.x + steps.first * problem_.B * problem_.I;
-    division_->each_run(rank, steps.size(), problem_.B, [&](Range run) {
-      const Range mine = division_->among_members(rank, run);
+  void project(Index rank, Range chunk, const Index* places) {
+    each_step(division_->group(rank), chunk, [&](Index, Range rows) {
+      const Range mine = division_->among_members(rank, rows);
       for (Index row = mine.first; row < mine.last; ++row)
-        scatter(given + row * problem_.I, problem_.I, x(), row);
+        scatter(problem_.x + places[row] * problem_.I, problem_.I, x(), row);
     });
     division_->meet_group(rank);
-    division_->each_run(rank, steps.size(), problem_.B, [&](Range run) {
-      for (Index i = 0; i < Cell::kFromX; ++i) {
-        fill_strips(bias(i), run, my_hidden(rank), slot(i));
-        add_product(x().from(run.first), run.size(), w_x(i), problem_.I, my_hidden(rank),
-                    slot(i).from(run.first));
-      }
-      fill_own(rank, run);
-    });
+    const Range rows = my_rows(rank, chunk);
+    for (Index i = 0; i < Cell::kFromX; ++i) {
+      fill_strips(bias(i), rows, my_hidden(rank), slot(i));
+      add_product(x().from(rows.first), rows.size(), w_x(i), problem_.I, my_hidden(rank),
+                  slot(i).from(rows.first));
+    }
+    fill_own(rank, rows);
   }
 
-  // Step t, the s-th of its chunk.
-  void step(Index rank, Index t, Index s) {
+  // Of a group's rows in one step: where their state and its parts lie, and the caller's rows.
+  struct Step {
+    Rows<Real> before, after;
+    Strips<Real> slots, carried;  // of the first slot and part
+    const Index* places;
+  };
+
+  void step(Index rank, Index s, Rows<Real> before, Rows<Real> after, const Index* places) {
+    const Index rows = active(rank, s), at = start(rank, s);
     for (Index i = 0; i < Cell::kFromH; ++i)
-      recurrent_.add(rank, state(s), my_batch(rank), w_h(i), my_hidden(rank),
-                     slot(kFirst + i).from(s * problem_.B));
-    each_panel(rank, [&](Index p, Index b) { apply_cell(s, p, b, t * problem_.B + b); });
+      recurrent_.add(rank, before, rows, w_h(i), my_hidden(rank), slot(kFirst + i).from(at));
+    const Step now{before, after, slots().from(at), carried(0, rank), places};
+    each_panel(rank, {0, rows}, [&](Index p, Index i) { apply_cell(now, p, i); });
   }
 
   // A panel of a row of the state, from its slots.
-  void apply_cell(Index s, Index p, Index b, Index row) {
+  void apply_cell(const Step& now, Index p, Index i) {
     constexpr Index L = kLanes<Real>;
-    Real *h = state(s + 1).at(b, p * W), *kept_carried[at_least_one(Cell::kCarried)];
-    const Real* before = state(s).at(b, p * W);
+    const Index place = now.places[i];
+    Real *h = now.after.at(i, p * W), *kept_carried[at_least_one(Cell::kCarried)];
+    const Real* before = now.before.at(i, p * W);
     alignas(kVectorBytes) Real saved[at_least_one(Cell::kSaved)][W];
-    for (Index i = 0; i < Cell::kCarried; ++i) kept_carried[i] = carried(i).at(p, b);
+    for (Index j = 0; j < Cell::kCarried; ++j) kept_carried[j] = slot_of(now.carried, j).at(p, i);
     for (Index lane = 0; lane < W; lane += L) {
       Ahead<Cell, Real> ahead;
-      for (Index i = 0; i < S; ++i)
-        ahead.slots[i] = load(slot(i).at(p, s * problem_.B + b) + lane);
+      for (Index j = 0; j < S; ++j) ahead.slots[j] = load(slot_of(now.slots, j).at(p, i) + lane);
       ahead.h = load(before + lane);
-      for (Index i = 0; i < Cell::kCarried; ++i) ahead.carried[i] = load(kept_carried[i] + lane);
+      for (Index j = 0; j < Cell::kCarried; ++j) ahead.carried[j] = load(kept_carried[j] + lane);
       Cell::template step<Real>(ahead);
       store(h + lane, ahead.h);
-      for (Index i = 0; i < Cell::kCarried; ++i) store(kept_carried[i] + lane, ahead.carried[i]);
-      for (Index i = 0; i < Cell::kSaved; ++i) store(saved[i] + lane, ahead.saved[i]);
+      for (Index j = 0; j < Cell::kCarried; ++j) store(kept_carried[j] + lane, ahead.carried[j]);
+      for (Index j = 0; j < Cell::kSaved; ++j) store(saved[j] + lane, ahead.saved[j]);
     }
     round<Stored>(h, W);
-    for (Index i = 0; i < Cell::kCarried; ++i) round<Stored>(kept_carried[i], W);
-    if (arrays_.h) narrow_panel(h, width(p), arrays_.h + row * problem_.H + p * W);
+    for (Index j = 0; j < Cell::kCarried; ++j) round<Stored>(kept_carried[j], W);
+    if (arrays_.h) narrow_panel(h, width(p), arrays_.h + place * problem_.H + p * W);
     if (!arrays_.saved) return;
-    Stored* to = arrays_.saved + row * kKept * problem_.H + p * W;
-    for (Index i = 0; i < Cell::kCarried; ++i, to += problem_.H)
-      narrow_panel(kept_carried[i], width(p), to);
-    for (Index i = 0; i < Cell::kSaved; ++i, to += problem_.H) narrow_panel(saved[i], width(p), to);
+    Stored* kept = arrays_.saved + place * kKept * problem_.H + p * W;
+    for (Index j = 0; j < Cell::kCarried; ++j, kept += problem_.H)
+      narrow_panel(kept_carried[j], width(p), kept);
+    for (Index j = 0; j < Cell::kSaved; ++j, kept += problem_.H)
+      narrow_panel(saved[j], width(p), kept);
   }
 
   // y = h W_o + b_o
-  void project_output(Index rank, Range steps) {
-    const Given<Stored> to(arrays_.y + steps.first * problem_.B * problem_.O, problem_.O);
-    division_->each_run(rank, steps.size(), problem_.B, [&](Range run) {
-      const Range mine = division_->among_members(rank, run);
-      fill_strips(b_o_, mine, output(), y());
-      add_product(state(1).from(mine.first), mine.size(), w_o(), problem_.H,
-                  output(), y().from(mine.first));
+  void project_output(Index rank, Range chunk, const Index* places) {
+    const Chosen<Stored> to{{arrays_.y, problem_.O}, places};
+    const Range rows = division_->among_members(rank, my_rows(rank, chunk));
+    fill_strips(b_o_, rows, output(), y());
+    add_product(states().from(rows.first), rows.size(), w_o(), problem_.H, output(),
+                y().from(rows.first));
+    each_step(division_->group(rank), chunk, [&](Index, Range of_step) {
+      const Range mine{std::max(rows.first, of_step.first), std::min(rows.last, of_step.last)};
       store_strips(y(), mine, output(), to);
     });
   }
 
-  void store_last(Index rank) {
-    each_panel(rank, [&](Index p, Index b) {
-      narrow_panel(state(0).at(b, p * W), width(p), state_panel(arrays_.last, 0, b, p));
-      for (Index i = 0; i < Cell::kCarried; ++i)
-        narrow_panel(carried(i).at(p, b), width(p), state_panel(arrays_.last, 1 + i, b, p));
-    });
-  }
-
   const ForwardArrays<Stored> arrays_;
-  Real *w_x_, *w_h_, *w_o_, *biases_, *b_o_, *x_, *slots_, *states_, *carried_, *y_;
+  Real *w_x_, *w_h_, *w_o_, *biases_, *b_o_, *x_, *slots_, *states_, *between_, *carried_, *y_;
 };
 
 }  // namespace rnn

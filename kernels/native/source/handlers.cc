@@ -40,6 +40,11 @@ Stored<type>* data(const Output<type, rank>& buffer) {
   return static_cast<Stored<type>*>(buffer->untyped_data());
 }
 
+using Lengths = ffi::Buffer<ffi::S32, 1>;  // (B,), or empty: every sequence is whole
+inline const std::int32_t* given(const Lengths& lengths) {
+  return lengths.element_count() ? lengths.typed_data() : nullptr;
+}
+
 // Runs a pass on as many of XLA's threads as it is worth.
 template <class Direction, class Number, class Arrays>
 ffi::Error run(ffi::ThreadPool& pool, const Problem<Number>& problem, const Arrays& arrays) {
@@ -59,13 +64,15 @@ template <ffi::DataType type>
 using BackwardPass = Backward<Stored<type>, RNN_CELL>;
 
 template <ffi::DataType type>
-ffi::Error recurrence_forward(ffi::ThreadPool pool, Input<type, 3> pre, Input<type, 2> w_h,
-                              Input<type, 1> b_h, Input<type, 3> initial, Output<type, 3> h,
-                              Output<type, 3> last, Output<type, 3> saved) {
+ffi::Error recurrence_forward(ffi::ThreadPool pool, bool reverse, Input<type, 3> pre,
+                              Input<type, 2> w_h, Input<type, 1> b_h, Input<type, 3> initial,
+                              Lengths lengths, Output<type, 3> h, Output<type, 3> last,
+                              Output<type, 3> saved) {
   Problem<Stored<type>> problem{};
   problem.T = pre.dimensions()[0], problem.B = pre.dimensions()[1];
   problem.H = w_h.dimensions()[0];
   problem.w_h = data(w_h), problem.b_h = data(b_h), problem.initial = data(initial);
+  problem.lengths = given(lengths), problem.reverse = reverse;
   ForwardArrays<Stored<type>> arrays{};
   arrays.pre = data(pre), arrays.h = data(h), arrays.last = data(last);
   if (saved->element_count()) arrays.saved = data(saved);
@@ -73,13 +80,14 @@ ffi::Error recurrence_forward(ffi::ThreadPool pool, Input<type, 3> pre, Input<ty
 }
 
 template <ffi::DataType type>
-ffi::Error recurrence_backward(ffi::ThreadPool pool, Input<type, 3> dh, Input<type, 3> dlast,
-                               Input<type, 3> h, Input<type, 3> saved, Input<type, 2> w_h,
-                               Input<type, 3> initial, Output<type, 3> dslots,
-                               Output<type, 3> dinitial) {
+ffi::Error recurrence_backward(ffi::ThreadPool pool, bool reverse, Input<type, 3> dh,
+                               Input<type, 3> dlast, Input<type, 3> h, Input<type, 3> saved,
+                               Input<type, 2> w_h, Input<type, 3> initial, Lengths lengths,
+                               Output<type, 3> dslots, Output<type, 3> dinitial) {
   Problem<Stored<type>> problem{};
   problem.T = h.dimensions()[0], problem.B = h.dimensions()[1], problem.H = h.dimensions()[2];
   problem.w_h = data(w_h), problem.initial = data(initial);
+  problem.lengths = given(lengths), problem.reverse = reverse;
   BackwardArrays<Stored<type>> arrays{};
   arrays.h = data(h), arrays.saved = data(saved), arrays.dh = data(dh), arrays.dlast = data(dlast);
   arrays.dslots = data(dslots), arrays.dinitial = data(dinitial);
@@ -88,40 +96,45 @@ ffi::Error recurrence_backward(ffi::ThreadPool pool, Input<type, 3> dh, Input<ty
 
 template <ffi::DataType type>
 Problem<Stored<type>> layer(Input<type, 3> x, Input<type, 2> w_x, Input<type, 2> w_h,
-                            Input<type, 2> w_o, Input<type, 3> initial) {
+                            Input<type, 2> w_o, Input<type, 3> initial, Lengths lengths,
+                            bool reverse) {
   Problem<Stored<type>> problem{};
   problem.T = x.dimensions()[0], problem.B = x.dimensions()[1], problem.I = x.dimensions()[2];
   problem.H = w_o.dimensions()[0], problem.O = w_o.dimensions()[1];
   problem.x = data(x), problem.w_x = data(w_x), problem.w_h = data(w_h);
   problem.w_o = data(w_o), problem.initial = data(initial);
+  problem.lengths = given(lengths), problem.reverse = reverse;
   return problem;
 }
 
 template <ffi::DataType type>
-ffi::Error layer_forward(ffi::ThreadPool pool, Input<type, 2> w_x, Input<type, 2> w_h,
-                         Input<type, 1> b, Input<type, 2> w_o, Input<type, 1> b_o,
-                         Input<type, 3> x, Input<type, 3> initial, Output<type, 3> y,
-                         Output<type, 3> last, Output<type, 3> h, Output<type, 3> saved) {
-  Problem<Stored<type>> problem = layer<type>(x, w_x, w_h, w_o, initial);
+ffi::Error layer_forward(ffi::ThreadPool pool, bool reverse, Input<type, 2> w_x,
+                         Input<type, 2> w_h, Input<type, 1> b, Input<type, 2> w_o,
+                         Input<type, 1> b_o, Input<type, 3> x, Input<type, 3> initial,
+                         Lengths lengths, Output<type, 3> y, Output<type, 3> last,
+                         Output<type, 3> h, Output<type, 3> saved) {
+  Problem<Stored<type>> problem = layer<type>(x, w_x, w_h, w_o, initial, lengths, reverse);
   problem.b_x = data(b), problem.b_h = data(b) + RNN_CELL::kFromX * problem.H;
   problem.b_o = data(b_o);
   ForwardArrays<Stored<type>> arrays{};
-  arrays.y = data(y), arrays.last = data(last);
+  arrays.last = data(last);
+  if (y->element_count()) arrays.y = data(y);
   if (h->element_count()) arrays.h = data(h);
   if (saved->element_count()) arrays.saved = data(saved);
   return run<ForwardPass<type>>(pool, problem, arrays);
 }
 
 template <ffi::DataType type>
-ffi::Error layer_backward(ffi::ThreadPool pool, Input<type, 2> w_x, Input<type, 2> w_h,
-                          Input<type, 2> w_o, Input<type, 3> x, Input<type, 3> initial,
-                          Input<type, 3> h, Input<type, 3> saved, Input<type, 3> dy,
-                          Input<type, 3> dlast, Output<type, 2> dw_x, Output<type, 2> dw_h,
+ffi::Error layer_backward(ffi::ThreadPool pool, bool reverse, Input<type, 2> w_x,
+                          Input<type, 2> w_h, Input<type, 2> w_o, Input<type, 3> x,
+                          Input<type, 3> initial, Lengths lengths, Input<type, 3> h,
+                          Input<type, 3> saved, Input<type, 3> dy, Input<type, 3> dlast, Output<type, 2> dw_x, Output<type, 2> dw_h,
                           Output<type, 1> db, Output<type, 2> dw_o, Output<type, 1> db_o,
                           Output<type, 3> dinitial, Output<type, 3> dx) {
-  const Problem<Stored<type>> problem = layer<type>(x, w_x, w_h, w_o, initial);
+  const Problem<Stored<type>> problem = layer<type>(x, w_x, w_h, w_o, initial, lengths, reverse);
   BackwardArrays<Stored<type>> arrays{};
-  arrays.h = data(h), arrays.saved = data(saved), arrays.dy = data(dy), arrays.dlast = data(dlast);
+  arrays.h = data(h), arrays.saved = data(saved), arrays.dlast = data(dlast);
+  if (dy.element_count()) (problem.O ? arrays.dy : arrays.dh) = data(dy);
   arrays.dw_x = data(dw_x), arrays.dw_h = data(dw_h), arrays.db = data(db);
   arrays.dw_o = data(dw_o), arrays.db_o = data(db_o);
   if (dinitial->element_count()) arrays.dinitial = data(dinitial);
@@ -129,7 +142,7 @@ ffi::Error layer_backward(ffi::ThreadPool pool, Input<type, 2> w_x, Input<type, 
   return run<BackwardPass<type>>(pool, problem, arrays);
 }
 
-// A handler's binding, from its signature: the threads, buffers in and out.
+// A handler's binding, from its signature: the threads, the direction, buffers in and out.
 template <class Buffer>
 struct Bind {
   template <class Binding>
@@ -155,8 +168,8 @@ auto bind_all(Binding&& binding) {
 }
 
 template <class... Buffers>
-auto bind(ffi::Error (*)(ffi::ThreadPool, Buffers...)) {
-  return bind_all<Buffers...>(ffi::Ffi::Bind().Ctx<ffi::ThreadPool>());
+auto bind(ffi::Error (*)(ffi::ThreadPool, bool, Buffers...)) {
+  return bind_all<Buffers...>(ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Attr<bool>("reverse"));
 }
 
 }  // namespace

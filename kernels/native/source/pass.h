@@ -7,6 +7,7 @@
 #include "math/pack.h"
 #include "recurrent.h"
 #include "threads/division.h"
+#include "threads/schedule.h"
 #include "threads/team.h"
 
 namespace rnn {
@@ -16,6 +17,8 @@ class Pass : public Work {
  public:
   void prepare(Index size) final {
     division_.emplace(choices_.template divide<Real, Cell>(size, problem_.B, problem_.H));
+    schedule_.emplace(problem_, *division_, choices_.chunk, layout_);
+    places_.resize(2 * size * chunk_rows());
     recurrent_.prepare(problem_.H, choices_.skip_zeros, size);
   }
 
@@ -23,7 +26,8 @@ class Pass : public Work {
   using Real = RealOf<Stored>;
   static constexpr Index W = kPanel<Real>;
 
-  Pass(const Problem<Stored>& problem, Choices choices) : problem_(problem), choices_(choices) {}
+  Pass(const Problem<Stored>& problem, Choices choices, Schedule::Layout layout)
+      : problem_(problem), choices_(choices), layout_(layout) {}
 
   // Lays out scratch memory twice: to count it, then in an arena of that size.
   template <class Layout>
@@ -38,15 +42,74 @@ class Pass : public Work {
   Range input() const { return {0, ceil_div(problem_.I, W)}; }
   Range output() const { return {0, ceil_div(problem_.O, W)}; }
   Range my_hidden(Index rank) const { return division_->among_members(rank, hidden()); }
-  Range my_batch(Index rank) const { return division_->rows(rank, problem_.B); }
   Index chunk_rows() const { return choices_.chunk * problem_.B; }
 
-  // A rank's panels of the rows of one step.
+  // A rank's group: its first position in the batch, and how many rows a step has.
+  Index first(Index rank) const { return schedule_->first(division_->group(rank)); }
+  Index active(Index rank, Index step) const {
+    return schedule_->active(division_->group(rank), step);
+  }
+  // Where the rows of a step start in its chunk.
+  Index start(Index rank, Index step) const {
+    return schedule_->start(division_->group(rank), step);
+  }
+  // All rows of its group in a chunk, of which some may be there for others to enter.
+  Range my_rows(Index rank, Range chunk) const {
+    return schedule_->rows(division_->group(rank), chunk);
+  }
+  Index caller_row(Index rank, Index i) const { return schedule_->row(first(rank) + i); }
+
+  // A rank's panels of some rows of its group.
   template <class Use>
-  void each_panel(Index rank, Use&& use) const {
-    const Range batch = my_batch(rank), panels = my_hidden(rank);
+  void each_panel(Index rank, Range rows, Use&& use) const {
+    const Range panels = my_hidden(rank);
     for (Index p = panels.first; p < panels.last; ++p)
-      for (Index b = batch.first; b < batch.last; ++b) use(p, b);
+      for (Index i = rows.first; i < rows.last; ++i) use(p, i);
+  }
+
+  // The runs of a group's rows in a chunk, a step each.
+  template <class Use>
+  void each_step(Index group, Range chunk, Use&& use) const {
+    for (Index step = chunk.first; step < chunk.last; ++step) {
+      const Index at = schedule_->start(group, step);
+      use(step, Range{at, at + schedule_->active(group, step)});
+    }
+  }
+
+  // Of every row of a chunk that of the caller, who counts (T, B); and of the state before.
+  const Index* places(Index rank, Range chunk) { return note(rank, chunk, 0, &Pass::place); }
+  const Index* places_before(Index rank, Range chunk) {
+    return note(rank, chunk, 1, &Pass::place_before);
+  }
+
+  Index place(Index group, Index step, Index i) const {
+    return schedule_->time(step) * problem_.B + schedule_->row(schedule_->first(group) + i);
+  }
+  // -1 - b for an initial state.
+  Index place_before(Index group, Index step, Index i) const {
+    if (i < schedule_->active(group, step - 1)) return place(group, step - 1, i);
+    return -1 - schedule_->row(schedule_->first(group) + i);
+  }
+
+  const Index* note(Index rank, Range chunk, Index which,
+                    Index (Pass::*place_of)(Index, Index, Index) const) {
+    Index* to = places_.data() + (2 * rank + which) * chunk_rows();
+    for (Index g = 0; g < schedule_->groups(); ++g)
+      each_step(g, chunk, [&](Index step, Range rows) {
+        for (Index i = 0; i < rows.size(); ++i)
+          to[rows.first + i] = (this->*place_of)(g, step, i);
+      });
+    return to;
+  }
+
+  // 0 in the padding of a sequence (T, B, N) of the caller's.
+  void clear_padding(Index rank, Stored* sequence, Index N) const {
+    if (!problem_.lengths || !sequence) return;
+    const Range mine = division_->among_all(rank, {0, problem_.B});
+    for (Index t = 0; t < problem_.T; ++t)
+      for (Index b = mine.first; b < mine.last; ++b)
+        if (t >= problem_.lengths[b])
+          std::fill_n(sequence + (t * problem_.B + b) * N, N, Stored{});
   }
 
   // Strips of consecutive slots are one matrix, of as many panels as all of them have.
@@ -62,11 +125,21 @@ class Pass : public Work {
     return {matrix + slot * problem_.H, problem_.H, slots * problem_.H};
   }
 
-  // A slot of the steps of a chunk, from a sequence (T, B, slots H), as strips.
-  void load_chunk(Index rank, Given<const Stored> sequence, Range steps, Strips<Real> to) {
-    const Given<const Stored> first = sequence.from(steps.first * problem_.B);
-    division_->each_run(rank, steps.size(), problem_.B,
-                        [&](Range run) { load_strips(first, run, my_hidden(rank), to); });
+  // A state of the caller's, or its derivative, of sequences of no step: it passes through.
+  void copy_empty(Index rank, const Stored* from, Stored* to) const {
+    if (!problem_.lengths || !to) return;
+    const Range mine = division_->among_all(rank, {0, problem_.B});
+    for (Index b = mine.first; b < mine.last; ++b)
+      for (Index i = 0; i < 1 + Cell::kCarried && !problem_.lengths[b]; ++i)
+        std::copy_n(state_panel(from, i, b, 0), problem_.H, state_panel(to, i, b, 0));
+  }
+
+  // A slot of the rows of a chunk, from a sequence (T, B, slots H), as strips.
+  void load_chunk(Index rank, Given<const Stored> sequence, const Index* places, Range chunk,
+                  Strips<Real> to) {
+    each_step(division_->group(rank), chunk, [&](Index, Range rows) {
+      load_strips(Chosen<const Stored>{sequence, places}, rows, my_hidden(rank), to);
+    });
   }
 
   // A panel of a state that the caller holds (1 + kCarried, B, H).
@@ -76,15 +149,19 @@ class Pass : public Work {
   }
   Index width(Index p) const { return width_of<Real>(p, problem_.H); }
 
-  // The state that one chunk ends with is the one that the next begins with.
-  void carry(Index rank, Rows<Real> from, Rows<Real> to) {
-    each_panel(rank, [&](Index p, Index b) { std::copy_n(from.at(b, p * W), W, to.at(b, p * W)); });
+  // A rank's panels of some rows, to where the next chunk reads them.
+  void carry(Index rank, Index rows, Rows<Real> from, Rows<Real> to) {
+    each_panel(rank, {0, rows},
+               [&](Index p, Index i) { std::copy_n(from.at(i, p * W), W, to.at(i, p * W)); });
   }
 
   const Problem<Stored> problem_;
   const Choices choices_;
+  const Schedule::Layout layout_;
   ArenaLease arena_;
   std::optional<Division> division_;
+  std::optional<Schedule> schedule_;
+  std::vector<Index> places_;
   RecurrentProduct<Real> recurrent_;
 };
 

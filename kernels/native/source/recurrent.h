@@ -26,12 +26,12 @@ class RecurrentProduct {
     if (sparse_ && !finite(w, H_, panels)) sparse_ = false;
   }
 
-  // strips += states w, for some rows of the batch.
-  void add(Index rank, Rows<Real> states, Range batch, Right<Real> w, Range panels,
+  // strips += states w, for the first `rows` of both.
+  void add(Index rank, Rows<Real> states, Index rows, Right<Real> w, Range panels,
            Strips<Real> strips) {
-    const Left<Real, Read::kRows> left = states.from(batch.first);
-    if (!sparse_)
-      return add_product(left, batch.size(), w, H_, panels, strips.from(batch.first));
+    if (!rows) return;
+    const Left<Real, Read::kRows> left = states.from(0);
+    if (!sparse_) return add_product(left, rows, w, H_, panels, strips);
     std::int32_t* places = places_[rank].data();
     add_sparse_product(left, places, find_nonzero(left, H_, places), w, panels, strips);
   }

@@ -32,11 +32,11 @@ def half(name: str, cell: str, precision: str = "full", kernel=pallas.KERNEL):
     run = Run(CELLS[cell], precision)
 
     def forward(pre, weights, initial, *_):
-        return kernel.forward(run, pre, weights, initial, keep=True)
+        return kernel.forward(run, pre, weights, initial, None, keep=True)
 
     def backward(pre, weights, initial, dh, dlast):
         steps = forward(pre, weights, initial)
-        return kernel.backward(run, dh, dlast, steps, weights, initial)
+        return kernel.backward(run, dh, dlast, steps, weights, initial, None)
 
     return {"forward": forward, "backward": backward}[name]
 

@@ -102,13 +102,14 @@ def innermost(jaxpr):
 
 def states(pre, w_h, initial):
     weights = Recurrent(w_h, jnp.zeros(0, w_h.dtype))
-    return triton.KERNEL.forward(Run(CELLS["relu"], "full"), pre, weights, (initial,), keep=False).h
+    run = Run(CELLS["relu"], "full")
+    return triton.KERNEL.forward(run, pre, weights, (initial,), None, keep=False).h
 
 
 def slopes(dh, h, w_h):
     weights, zero = Recurrent(w_h, jnp.zeros(0, w_h.dtype)), (jnp.zeros_like(h[0]),)
     return triton.KERNEL.backward(
-        Run(CELLS["relu"], "full"), dh, zero, Steps(h, zero), weights, zero
+        Run(CELLS["relu"], "full"), dh, zero, Steps(h, zero), weights, zero, None
     )[0]
 
 

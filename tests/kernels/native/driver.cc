@@ -43,11 +43,20 @@ using Numbers = std::vector<double>;
 constexpr Index S = Cell::kSlots, X = Cell::kFromX, R = Cell::kFromH, C = Cell::kCarried;
 constexpr Index kStates = 1 + C, kKept = C + Cell::kSaved;
 
+// Sequences of 0 to T steps, in no order; none where all are whole.
+std::vector<std::int32_t> uneven(Shape s) {
+  std::vector<std::int32_t> lengths(s.B);
+  for (Index b = 0; b < s.B; ++b) lengths[b] = std::int32_t(b * 7 % (s.T + 1));
+  return lengths;
+}
+
 // A layer, its forward pass and its gradients, in memory of exactly their size. And its recurrence
 // alone, from pre-activations to h and from dh to the derivatives of the slots.
 struct Example {
-  explicit Example(Shape s)
+  explicit Example(Shape s, std::vector<std::int32_t> lengths = {}, bool reverse = false)
       : shape(s),
+        lengths(std::move(lengths)),
+        reverse(reverse),
         w_x(draw(s.I * X * s.H, 1 / std::sqrt(s.I), 1)),
         w_h(draw(s.H * R * s.H, 0.9 / std::sqrt(s.H), 2)),
         b(draw(S * s.H, 0.1, 3)),
@@ -83,12 +92,11 @@ struct Example {
             shape.H,  shape.O,    w_x.data(),
             w_h.data(), b.data(), b.data() + X * shape.H,
             w_o.data(), b_o.data(), x.data(),
-            initial.data()};
+            initial.data(), lengths.empty() ? nullptr : lengths.data(), reverse};
   }
   rnn::Problem<float> recurrence() const {
-    rnn::Problem<float> alone{};
-    alone.T = shape.T, alone.B = shape.B, alone.H = shape.H;
-    alone.w_h = w_h.data(), alone.b_h = b.data() + X * shape.H, alone.initial = initial.data();
+    rnn::Problem<float> alone = layer();
+    alone.I = alone.O = 0;
     return alone;
   }
 
@@ -116,6 +124,8 @@ struct Example {
   }
 
   Shape shape;
+  std::vector<std::int32_t> lengths;
+  bool reverse;
   std::vector<float> w_x, w_h, b, w_o, b_o, x, initial, dy, dlast;
   std::vector<float> h, saved, y, last, dw_x, dw_h, db, dw_o, db_o, dx, dinitial;
   std::vector<float> pre, dh, h_alone, last_alone, dslots;
@@ -136,11 +146,11 @@ void expect(const char* what, const std::vector<float>& got, const Numbers& want
 class Plain {
  public:
   explicit Plain(const Example& example) : e(example) {
-    for (Index t = 0; t < T; ++t)
-      for (Index b = 0; b < B; ++b) forward(t, b);
     dstate.assign(e.dlast.begin(), e.dlast.end());
-    for (Index t = T; t-- > 0;)
-      for (Index b = 0; b < B; ++b) backward(t, b);
+    for (Index b = 0; b < B; ++b) {
+      for (Index step = 0; step < length(b); ++step) forward(time(b, step), b);
+      for (Index step = length(b); step-- > 0;) backward(time(b, step), b);
+    }
   }
 
   void check() const {
@@ -155,8 +165,12 @@ class Plain {
   using Ahead = rnn::Ahead<Cell, double>;
   using Back = rnn::Back<Cell, double>;
 
+  Index length(Index b) const { return e.lengths.empty() ? T : e.lengths[b]; }
+  Index time(Index b, Index step) const { return e.reverse ? length(b) - 1 - step : step; }
   double h_before(Index t, Index b, Index j) const {
-    return t ? e.h[((t - 1) * B + b) * H + j] : e.initial[b * H + j];
+    const Index before = e.reverse ? t + 1 : t - 1;
+    const bool is_first = e.reverse ? before == length(b) : t == 0;
+    return is_first ? e.initial[b * H + j] : e.h[(before * B + b) * H + j];
   }
   double& of(Numbers& states, Index which, Index b, Index j) {
     return states[(which * B + b) * H + j];
@@ -322,16 +336,19 @@ int main() {
                           {70, 3, 2, 40, 1}, {1, 1, 5000, 70, 1}};
   Pool pool(3);
   for (const Shape& shape : shapes)
-    for (Index threads : {1, 2, 3, 4}) {
-      Example example(shape);
-      run_and_check(example, pool, threads, 1s);
-    }
+    for (Index threads : {1, 2, 3, 4})
+      for (bool reverse : {false, true})
+        for (const auto& lengths : {std::vector<std::int32_t>{}, uneven(shape)}) {
+          Example example(shape, lengths, reverse);
+          run_and_check(example, pool, threads, 1s);
+        }
   // More callers than threads to help them, and no patience: helpers that come in time take part.
   std::vector<std::thread> callers;
   for (int caller = 0; caller < 6; ++caller)
     callers.emplace_back([&, caller] {
       for (int again = 0; again < 5; ++again) {
-        Example example(shapes[(caller + again) % std::size(shapes)]);
+        const Shape shape = shapes[(caller + again) % std::size(shapes)];
+        Example example(shape, uneven(shape), again % 2);
         run_and_check(example, pool, 4, again * 20us);
       }
     });

@@ -43,6 +43,16 @@ struct Given {
   Given from(Index row) const { return {data + row * stride, N, stride}; }
 };
 
+// Some of its rows, in another order.
+template <class Stored>
+struct Chosen {
+  Given<Stored> given;
+  const Index* rows;
+  Index N = given.N;
+
+  Stored* at(Index row, Index column) const { return given.at(rows[row], column); }
+};
+
 // Its columns as panels, the last one filled up with zeros.
 template <class Stored>
 void pack(Given<const Stored> from, Index K, Range panels, RealOf<Stored>* to) {
@@ -86,8 +96,8 @@ void pack_transposed(Given<const Stored> from, Index N, Range panels, RealOf<Sto
 }
 
 // The first rows of a matrix, of which the columns are known.
-template <class Stored>
-void pack_columns(Given<const Stored> from, Index rows, Columns<RealOf<Stored>> to) {
+template <class Matrix, class Real>
+void pack_columns(const Matrix& from, Index rows, Columns<Real> to) {
   for (Index i = 0; i < to.blocks(); ++i) {
     const Range block = to.block(i);
     for (Index row = 0; row < rows; ++row)
@@ -105,23 +115,23 @@ void scatter(const Stored* from, Index N, Rows<RealOf<Stored>> to, Index row) {
 }
 
 // Rows of a matrix into the same rows of strips, filled up with zeros.
-template <class Stored>
-void load_strips(Given<const Stored> from, Range rows, Range panels, Strips<RealOf<Stored>> to) {
-  constexpr Index W = kPanel<RealOf<Stored>>;
+template <class Matrix, class Real>
+void load_strips(const Matrix& from, Range rows, Range panels, Strips<Real> to) {
+  constexpr Index W = kPanel<Real>;
   for (Index p = panels.first; p < panels.last; ++p) {
-    const Index width = width_of<RealOf<Stored>>(p, from.N);
+    const Index width = width_of<Real>(p, from.N);
     for (Index row = rows.first; row < rows.last; ++row)
       widen_panel(from.at(row, p * W), width, to.at(p, row));
   }
 }
 
 // And back.
-template <class Stored>
-void store_strips(Strips<RealOf<Stored>> from, Range rows, Range panels, Given<Stored> to) {
-  constexpr Index W = kPanel<RealOf<Stored>>;
+template <class Matrix, class Real>
+void store_strips(Strips<Real> from, Range rows, Range panels, const Matrix& to) {
+  constexpr Index W = kPanel<Real>;
   for (Index row = rows.first; row < rows.last; ++row)
     for (Index p = panels.first; p < panels.last; ++p)
-      narrow_panel(from.at(p, row), width_of<RealOf<Stored>>(p, to.N), to.at(row, p * W));
+      narrow_panel(from.at(p, row), width_of<Real>(p, to.N), to.at(row, p * W));
 }
 
 // The same row of panels in every row of strips.

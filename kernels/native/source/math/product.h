@@ -35,6 +35,7 @@ struct Rows {
     return data + k / kDepth * step + row * kStride<Real> + k % kDepth;
   }
   Left<Real, Read::kRows> from(Index row) const { return {at(row, 0), step}; }
+  Rows below(Index row) const { return {at(row, 0), step}; }
 };
 
 // A right operand (K, N) as panels: packed, or the columns of a row-major matrix.

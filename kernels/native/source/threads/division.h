@@ -28,20 +28,15 @@ class Division {
     for (Index g = 0; g < groups; ++g) barriers_.emplace_back(members_);
   }
 
-  // A rank's rows of the batch, its share of what its group divides, of what all divide.
-  Range rows(Index rank, Index B) const { return part({0, B}, rank / members_, groups_); }
+  Index groups() const { return groups_; }
+  Index group(Index rank) const { return rank / members_; }
+
+  // A group's positions in the batch, its members' shares of what they divide, and of what all do.
+  Range positions(Index group, Index B) const { return part({0, B}, group, groups_); }
   Range among_members(Index rank, Range whole) const {
     return part(whole, rank % members_, members_);
   }
   Range among_all(Index rank, Range whole) const { return part(whole, rank, size_); }
-
-  // The runs of a rank's group among the rows (step, batch) of some steps.
-  template <class Use>
-  void each_run(Index rank, Index steps, Index B, Use&& use) const {
-    if (groups_ == 1) return use(Range{0, steps * B});
-    const Range mine = rows(rank, B);
-    for (Index s = 0; s < steps; ++s) use(Range{s * B + mine.first, s * B + mine.last});
-  }
 
   void meet_group(Index rank) { barriers_[rank / members_].wait(); }
   void meet_all() { everyone_.wait(); }

@@ -10,6 +10,7 @@ import jax
 from kernels.contract import DTYPES
 
 Sizes = dict[str, int]
+Named = dict[str, tuple[Any, str]]  # arrays and the names of their axes, by the arrays' names
 
 
 def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
@@ -25,18 +26,23 @@ def positive(name: str, value: object) -> None:
         raise ValueError(f"{name} is {value!r}; expected a whole number of at least 1")
 
 
-def arrays(named: Mapping[str, tuple[Any, str]]) -> Sizes:
+def arrays(
+    named: Mapping[str, tuple[Any, str]],
+    known: Sizes | None = None,
+    like: tuple[str, Any] | None = None,
+) -> Sizes:
     """Hold arrays against axis names such as "T B H" and return the size of every axis.
 
-    The first array to use an axis defines its size, and 4H is four times that of H; a leading "1?"
-    is an optional axis of one row; the first array sets the dtype of all. Only T and O may be
-    empty. What follows " # " is added to the sentence about a wrong shape.
+    The first array to use an axis that is not known yet defines its size, and 4H is four times that
+    of H; a leading "1?" is an optional axis of one row; the array `like`, or the first, sets the
+    dtype of all. Only T and O may be empty. What follows " # " is added to the sentence about a
+    wrong shape.
 
     Raises TypeError for something that is no array or has a wrong dtype, ValueError for a wrong
     rank or size.
     """
-    sizes: Sizes = {}
-    first, (reference, _) = next(iter(named.items()))
+    sizes = dict(known or {})
+    first, reference = like or next((name, array) for name, (array, _) in named.items())
     for name, (array, axes) in named.items():
         _check_dtype(name, array, first, reference)
         _check_shape(name, array.shape, axes, sizes)

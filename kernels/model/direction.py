@@ -1,0 +1,127 @@
+"""One direction of one layer around a kernel's two halves, and its gradients.
+
+Only the recurrence is a kernel's own. Projections and weight gradients are ordinary products over
+all T B rows, which XLA does well for every kernel; one that gains by taking the whole layer has a
+`Whole`, which is then all that runs.
+"""
+
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from kernels.common.numerics import dot, sum_of_outer
+from kernels.common.sequences import before, without_padding
+from kernels.contract import Kernel, Recurrent, Run, State
+from kernels.model import uneven
+from kernels.model.whole import whole
+from reference import Readout, Weights
+
+Lengths = Int[Array, "B"] | None
+Outputs = tuple[Float[Array, "T B O"], State]
+AllStates = tuple[Float[Array, "T B H"], State]
+
+
+@dataclass(frozen=True)
+class Method:
+    """Which kernel runs what: static under jit."""
+
+    kernel: Kernel
+    run: Run
+
+    def handles(self, lengths: Lengths) -> bool:
+        """Whether the kernel itself goes this way, over sequences of these lengths."""
+        needs = {"reverse"} if self.run.reverse else set()
+        return needs | ({"lengths"} if lengths is not None else set()) <= self.kernel.handles
+
+    def dot(self, a: Float[Array, "*M K"], b: Float[Array, "K N"]) -> Float[Array, "*M N"]:
+        """a b, as `precision` has it."""
+        return dot(a, b, self.run.precision)
+
+    def read_out(
+        self, readout: Readout | None, h: Float[Array, "T B D"], lengths: Lengths
+    ) -> Float[Array, "T B O"]:
+        """y = h w + b, 0 in the padding; h itself without a readout."""
+        if readout is None:
+            return h
+        return without_padding((self.dot(h, readout.w) + readout.b).astype(h.dtype), lengths)
+
+
+def direction(
+    method: Method,
+    weights: Weights,
+    readout: Readout | None,
+    x: Float[Array, "T B I"],
+    initial: State,
+    lengths: Lengths,
+) -> Outputs:
+    """Outputs of every step, 0 in the padding, and the last state."""
+    if method.kernel.whole is not None and len(x) and method.handles(lengths):
+        operands = _flat(weights), readout and _flat(readout), x, initial, lengths
+        return whole(method.kernel.whole, method.run, *operands)
+    from_x = weights.w_x.shape[1]
+    b_x, b_h = jnp.split(weights.b.reshape(-1), [from_x])
+    x = without_padding(x, lengths)
+    pre = (method.dot(x, weights.w_x) + b_x).astype(x.dtype)
+    h, last = states(method, pre, Recurrent(weights.w_h, b_h), initial, lengths)
+    return method.read_out(readout, h, lengths), last
+
+
+def _flat[Layer: (Weights, Readout)](layer: Layer) -> Layer:
+    """The same, its bias with one axis."""
+    return layer._replace(b=layer.b.reshape(-1))
+
+
+def states(
+    method: Method,
+    pre: Float[Array, "T B X"],
+    weights: Recurrent,
+    initial: State,
+    lengths: Lengths = None,
+) -> AllStates:
+    """All states h, 0 in the padding, and the last state, from pre-activations."""
+    if not len(pre):
+        return pre[..., : initial[0].shape[1]], initial
+    halves = _forward if method.kernel.backward is None else _differentiable
+    if method.handles(lengths):
+        return halves(method, pre, weights, initial, lengths)
+    plain = replace(method, run=replace(method.run, reverse=False))
+
+    def ahead(pre):
+        return halves(plain, pre, weights, initial, None)
+
+    return uneven.states(ahead, method.run, pre, initial, lengths)
+
+
+def _forward(
+    method: Method,
+    pre: Float[Array, "T B X"],
+    weights: Recurrent,
+    initial: State,
+    lengths: Lengths,
+) -> AllStates:
+    return method.kernel.forward(method.run, pre, weights, initial, lengths, keep=False)[:2]
+
+
+_differentiable = jax.custom_vjp(_forward, nondiff_argnums=(0,))
+
+
+def _states_fwd(method, pre, weights, initial, lengths):
+    steps = method.kernel.forward(method.run, pre, weights, initial, lengths, keep=True)
+    return steps[:2], (steps, weights, initial, lengths)
+
+
+def _states_bwd(method, residuals, cotangents):
+    steps, *rest = residuals
+    weights, initial, lengths = rest
+    dpre, dinitial = method.kernel.backward(method.run, *cotangents, steps, *rest)
+    cell, (H, from_h) = method.run.cell, weights.w_h.shape
+    states = before(method.run, steps.h, initial[0], lengths)
+    dw_h = sum_of_outer(states, dpre[..., dpre.shape[2] - from_h :], method.run.precision)
+    from_x, own = jnp.split(dpre, [cell.from_x * H], axis=2)
+    dweights = Recurrent(dw_h.astype(steps.h.dtype), own.sum((0, 1)))
+    return from_x, dweights, dinitial, None
+
+
+_differentiable.defvjp(_states_fwd, _states_bwd)
