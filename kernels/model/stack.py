@@ -6,9 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from kernels.contract import State
 from kernels.model.chunks import chunked
-from kernels.model.direction import Lengths, Method, direction
+from kernels.model.direction import Lengths, direction
 from reference import Layer, Params
 
 Methods = tuple[Layer, ...]  # of each direction of each layer
