@@ -137,7 +137,7 @@ def test_the_sigmoid_is_exact_to_a_few_units_in_the_last_place(dtype, float64):
     x = np.concatenate([SIZES, -SIZES]).astype(dtype).reshape(1, -1, 8)
     pre = np.concatenate([np.zeros_like(x), x, np.zeros_like(x), np.zeros_like(x)], axis=2)
     start = np.zeros_like(x[0]), np.ones_like(x[0])
-    c = np.asarray(alone("lstm", pre, initial=start)[1][1])
+    c = np.asarray(alone("lstm", pre, state=start)[1][1])
     with np.errstate(over="ignore"):
         want = 1 / (1 + np.exp(-x[0].astype(np.longdouble)))
     smallest = np.exp(-87.0 if dtype == "float32" else -708.0)  # that it gives, in place of 0
