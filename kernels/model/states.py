@@ -20,11 +20,12 @@ def of_layers(given: Params, states: Any) -> list[dict[str, Any]]:
         return [{}] * len(given.layers)
     if stands_alone(given):
         return [{"state": states}]
-    expected = f"expected a tuple of {len(given.layers)} reference.Layer, one for each of params'"
-    if not isinstance(states, tuple | list):
-        raise TypeError(f"state is a {type(states).__name__}; {expected}")
-    if len(states) != len(given.layers) or not all(map(_is_layer, states)):
-        raise TypeError(f"state is {_counted(states)}; {expected}")
+    count = len(given.layers)
+    if not isinstance(states, tuple | list) or len(states) != count or not all(map(_pair, states)):
+        found = "one array" if hasattr(states, "shape") else f"{len(states)} arrays or tuples"
+        raise TypeError(
+            f"state is {found}; expected a tuple of {count} reference.Layer, as many as params"
+        )
     for n, (layer, before) in enumerate(zip(given.layers, states, strict=True)):
         for name, weights, one in zip(Layer._fields, layer, before, strict=True):
             if weights is None and one is not None:
@@ -41,12 +42,8 @@ def of_layers(given: Params, states: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _is_layer(state: Any) -> bool:
+def _pair(state: Any) -> bool:
     return isinstance(state, tuple | list) and len(state) == len(Layer._fields)
-
-
-def _counted(states: Any) -> str:
-    return "one array" if hasattr(states, "shape") else f"{len(states)} arrays or tuples"
 
 
 def named_state(kind: Cell, before: Any, name: str = "state") -> Named:

@@ -177,7 +177,7 @@ def test_another_structure(params, error, sentence):
 @pytest.mark.parametrize(
     ("params", "cell", "state", "error", "sentence"),
     [
-        (STACK, "lstm", STATE, TypeError, "expected a tuple of 2 reference.Layer, one for each"),
+        (STACK, "lstm", STATE, TypeError, "expected a tuple of 2 reference.Layer, as many as"),
         (STACK, "lstm", (STATE, STATE), TypeError, "state is 2 arrays or tuples; expected a tuple"),
         (STACK, "lstm", (((STATE, STATE),) * 2,), TypeError, "state is 1 arrays or tuples"),
         (
