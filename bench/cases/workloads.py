@@ -66,6 +66,14 @@ class Workload:
         """Its share of the batch."""
         return 1 - self.steps / (self.T * self.B)
 
+    @property
+    def structure(self) -> str:
+        """In words what its sizes leave open; "" of a plain one."""
+        layers = f"{self.layers} layers" if self.layers > 1 else ""
+        both = "bidirectional" if self.bidirectional else ""
+        padding = f"{self.padding:.0%} padding".replace("%", " %") if self.padding else ""
+        return ", ".join(filter(None, (layers, both, padding)))
+
     @model_serializer(mode="wrap")
     def _written(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         """What is as by default is left out: files of plain shapes are as they always were."""
