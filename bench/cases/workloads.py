@@ -67,6 +67,11 @@ class Workload:
         return 1 - self.steps / (self.T * self.B)
 
     @property
+    def dependent_steps(self) -> int:
+        """The longest chain: a layer above can begin at once, unless it waits for a reverse one."""
+        return self.T * self.layers if self.bidirectional else self.T + self.layers - 1
+
+    @property
     def structure(self) -> str:
         """In words what its sizes leave open; "" of a plain one."""
         layers = f"{self.layers} layers" if self.layers > 1 else ""

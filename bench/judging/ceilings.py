@@ -36,7 +36,7 @@ def nearest(ceilings: Ceilings, case: Case) -> Nearest | None:
         (cost.cost(*cost_key).flops, arithmetic(ceilings, case.dtype)),
         (moved, bandwidth(ceilings, moved)),
         (
-            case.workload.T * case.workload.layers,
+            case.workload.dependent_steps,
             [each for each in ceilings if each.kind == "serial"],
         ),
     )
