@@ -119,12 +119,15 @@ class _Model:
         return self._packing.without_padding(self._out(h)), states, h
 
     def below(self, x: Any, start: Any) -> tuple[Any, ...]:
-        w, outputs = self._case.workload, []
-        for n in range(1, w.layers):
-            cut = tuple(part[: n * w.ways] for part in start) if self._cell.carried else None
-            cut = start[: n * w.ways] if cut is None else cut
-            outputs.append(self._packing.run(self._layers(n), x, cut)[0])
-        return tuple(outputs)
+        """The h of every layer but the last."""
+        w = self._case.workload
+
+        def of_first(n: int) -> Any:
+            rows = slice(n * w.ways)
+            cut = tuple(each[rows] for each in start) if self._cell.carried else start[rows]
+            return self._packing.run(self._layers(n), x, cut)[0]
+
+        return tuple(map(of_first, range(1, w.layers)))
 
     def ours(self, gradients: tuple[Any, ...]) -> PyTree:
         *of_layers, w, b = gradients
