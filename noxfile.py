@@ -44,8 +44,9 @@ def peers(session: nox.Session) -> None:
         except CommandFailed:
             session.warn(f"{requirement} cannot be installed here")
     session.run("pytest", "-q", *PEER_TESTS)
-    for suite in ("default", "deepbench" if HAS_GPU else "deepbench-short"):
-        session.run("python", "-m", "bench", "run", "--suite", suite, *session.posargs)
+    suites = ("default", "deepbench" if HAS_GPU else "deepbench-short")
+    for named in [()] if "--suite" in session.posargs else [("--suite", each) for each in suites]:
+        session.run("python", "-m", "bench", "run", *named, *session.posargs)
 
 
 def run(session: nox.Session, program: str, *arguments: str) -> None:

@@ -19,6 +19,7 @@ from kernels.names import KERNELS
 
 MEASURED = ("bfloat16", "float16", "float32", "tf32")
 BACKENDS = ("cpu", "gpu")
+LENGTHS = ("uniform",)  # others than those of a shape
 PUBLISH = f"file under {ROOT}/ instead of {ROOT}/local/"
 BUDGET = "of the whole run, at most (default: what intervals need, then up to 12 a problem)"
 Command = Callable[[argparse.Namespace], int]
@@ -68,7 +69,10 @@ def _add_selection(
     what = parser.add_mutually_exclusive_group()
     suites = f"named shapes: {', '.join(SUITES)} (default: {suite})"
     what.add_argument("--suite", choices=SUITES, default=suite, metavar="SUITE", help=suites)
-    what.add_argument("--shape", type=shape, help="one shape: T=200,B=32,I=64,H=384,O=10")
+    one = "one shape: T=200,B=32,I=64,H=384,O=10, and layers=2, bidirectional"
+    what.add_argument("--shape", type=shape, help=one)
+    lengths = "of the sequences: uniform, evenly up to T (default: the suite's, T each of a shape)"
+    parser.add_argument("--lengths", choices=LENGTHS, metavar="LENGTHS", help=lengths)
     parser.add_argument(
         "--kernels",
         **SEVERAL,

@@ -274,7 +274,8 @@ def _command_line(words: Sequence[str]) -> str:
 
 
 def _suite(arguments: argparse.Namespace) -> Suite:
-    return Suite((arguments.shape,)) if arguments.shape else SUITES[arguments.suite]
+    suite = Suite((arguments.shape,)) if arguments.shape else SUITES[arguments.suite]
+    return suite.with_lengths(arguments.lengths) if arguments.lengths else suite
 
 
 def _label(arguments: argparse.Namespace) -> str:
@@ -282,7 +283,8 @@ def _label(arguments: argparse.Namespace) -> str:
     name = f"shape-{arguments.shape.name}" if arguments.shape else arguments.suite
     flags = ("xla-flags",) if os.environ.get("XLA_FLAGS") else ()
     cells = _suite(arguments).label(arguments.cells)
-    return "-".join((name, *(arguments.dtype or ()), *cells, *flags))
+    lengths = (arguments.lengths,) if arguments.lengths else ()
+    return "-".join((name, *lengths, *(arguments.dtype or ()), *cells, *flags))
 
 
 def _narrowed(arguments: argparse.Namespace) -> tuple[str, ...]:

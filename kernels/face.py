@@ -5,6 +5,7 @@ a change of their meaning counts VERSION up, and `bench.workers.revision` then k
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax.numpy as jnp
 
@@ -12,9 +13,9 @@ from kernels.api import recurrence, rnn
 from kernels.contract import Kernel, Problem, current_platform
 from kernels.registry import KERNELS
 from kernels.registry import why_not as _why_not
-from reference import CELLS
+from reference import CELLS, Params, stands_alone
 
-VERSION = 2
+VERSION = 3
 
 
 def names() -> tuple[str, ...]:
@@ -38,10 +39,12 @@ def emulated(name: str) -> str | None:
 
 
 def functions(kernel: str | Kernel, *, cell: str, precision: str) -> Mapping[str, Callable]:
-    """`recurrence` of (pre, w_h, b_h, state) and `rnn` of (params, x, state), both differentiable.
+    """`recurrence` of (pre, w_h, b_h, state), `rnn` of (params, x, state, lengths or nothing).
 
-    The one gives (h, state), the other (y, state). A state is a tuple that begins with h; params is
-    ((((w_x, w_h, b), None),), (w, b)), in any tuples.
+    Both are differentiable; the one gives (h, state), the other (y, state). Params is
+    ((((w_x, w_h, b), None),), (w, b)), in any tuples: a pair for every layer, of the weights in
+    each direction. A state is a tuple that begins with h; of several layers or directions, a tuple
+    of such a pair of states for each layer.
     """
     options = {"kernel": kernel, "cell": cell, "precision": precision}
     alone = not CELLS[cell].carried
@@ -49,14 +52,26 @@ def functions(kernel: str | Kernel, *, cell: str, precision: str) -> Mapping[str
     def given(state):
         return state[0] if alone else state
 
-    def returned(outputs):
-        values, state = outputs
-        return values, (state,) if alone else state
+    def returned(state):
+        return (state,) if alone else state
 
     def run_recurrence(pre, w_h, b_h, state):
-        return returned(recurrence(pre, w_h, given(state), b_h=b_h, **options))
+        h, last = recurrence(pre, w_h, given(state), b_h=b_h, **options)
+        return h, returned(last)
 
-    def run_rnn(params, x, state):
-        return returned(rnn(params, x, given(state), **options))
+    def run_rnn(params, x, state, lengths=None):
+        params = Params(*params)
+        state = _each(params, given, state)
+        y, last = rnn(params, x, state, lengths=lengths, **options)
+        return y, _each(params, returned, last)
 
     return {"recurrence": run_recurrence, "rnn": run_rnn}
+
+
+def _each(params: Params, change: Callable[[Any], Any], states: Any) -> Any:
+    """Every direction's state changed, in plain tuples: another revision's are not ours."""
+    if stands_alone(params):
+        return change(states)
+    return tuple(
+        tuple(None if state is None else change(state) for state in layer) for layer in states
+    )

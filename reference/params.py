@@ -63,10 +63,10 @@ def stands_alone(params: Params) -> bool:
 def spread(params: Params, state: Any) -> tuple[Layer, ...]:
     """A state as a `Layer` for each of the params': one that stands alone is put in such a place.
 
-    None is that of every direction.
+    None is that of every direction. Pairs may be any tuples.
     """
     if state is not None and not stands_alone(params):
-        return state
+        return tuple(Layer(*each) for each in state)
     return tuple(Layer(*(way and state for way in layer)) for layer in params.layers)
 
 

@@ -4,7 +4,8 @@ The forward pass gives states and outputs, the backward pass their vector-Jacobi
 train the value and gradient of a squared loss with respect to all parameters (in the recurrence
 scope: to pre-activations, W_h, its bias and the initial state). Gradients are held against BPTT at
 the states that the kernel itself computes, which the forward pass holds against the oracle: where
-rounding turns a relu on or off, that is no error of the gradient.
+rounding turns a relu on or off, that is no error of the gradient. Of a stack they are the
+outputs of every layer, each from the kernel itself, with the model cut off behind that layer.
 """
 
 from collections.abc import Callable
@@ -19,11 +20,11 @@ from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from bench.cases.case import Case
 from bench.cases.dtypes import FORMATS
-from bench.cases.inputs import Inputs, check_alive, make_inputs
+from bench.cases.inputs import Inputs, Targets, check_alive, make_inputs
 from kernels import face
 from kernels.contract import Kernel
 from kernels.registry import KERNELS
-from reference import CELLS, Readout, oracle
+from reference import CELLS, Params, Readout, gathered, oracle, spread
 
 Pairs = list[tuple[Any, Any, float]]  # got, expected, and the scale below which errors are absolute
 
@@ -38,7 +39,7 @@ class Program:
 
 
 StateAfter = tuple[Float[Array, "B H"], ...]
-Model = Callable[..., tuple[Float[Array, "T B O"], StateAfter]]  # of params, x, state
+Model = Callable[..., tuple[Float[Array, "T B O"], PyTree]]  # of params, x, state, maybe lengths
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,13 +79,13 @@ def _recurrence_forward(case: Case, inputs: Inputs, use: Functions) -> Program:
 
 
 def _model_forward(case: Case, inputs: Inputs, use: Functions) -> Program:
-    return Program(use.rnn, (inputs.params, inputs.x, inputs.initial), partial(forward_pairs, case))
+    return Program(use.rnn, inputs.model, partial(forward_pairs, case))
 
 
 def forward_pairs(case: Case, outputs: tuple[Any, Any]) -> Pairs:
-    """The model's y (T, B, O) and last state, arrays (B, H), beside the oracle's."""
+    """The model's y (T, B, O) and last states, arrays (B, H), beside the oracle's."""
     want = _oracle(case.group)
-    last = zip(outputs[1], want.last, strict=True)
+    last = zip(*map(jax.tree.leaves, (outputs[1], want.last)), strict=True)
     return [(outputs[0], want.y, 1.0), *((got, expected, 1.0) for got, expected in last)]
 
 
@@ -99,11 +100,11 @@ def _recurrence_backward(case: Case, inputs: Inputs, use: Functions) -> Program:
 
 
 def _model_backward(case: Case, inputs: Inputs, use: Functions) -> Program:
-    _, vjp = jax.vjp(lambda params: use.rnn(params, inputs.x, inputs.initial), inputs.params)
+    _, vjp = jax.vjp(lambda params: use.rnn(params, *inputs.model[1:]), inputs.params)
     cotangents = inputs.targets.y, inputs.targets.last
 
     def pairs(gradients):
-        expected = _model_bptt(case, inputs, _states(inputs, use.rnn), *cotangents)
+        expected = _model_bptt(case, inputs, _outputs(inputs, use.rnn), *cotangents)
         return _against(gradients[0], expected)
 
     return Program(lambda vjp, cotangents: vjp(cotangents), (vjp, cotangents), pairs)
@@ -127,23 +128,28 @@ def _recurrence_train(case: Case, inputs: Inputs, use: Functions) -> Program:
 
 
 def _model_train(case: Case, inputs: Inputs, use: Functions) -> Program:
-    def loss(params, x, initial, targets):
-        outputs = y, last = use.rnn(params, x, initial)
-        states = map(half_mean_square, last, targets.last)
-        return half_mean_square(y, targets.y) + sum(states), outputs
+    def loss(params, x, initial, targets, *ends):
+        outputs = use.rnn(params, x, initial, *ends)
+        return loss_of(outputs, targets), outputs
 
     def pairs(results):
         (_, outputs), gradients = results
-        return train_pairs(case, inputs, outputs, _states(inputs, use.rnn), gradients)
+        return train_pairs(case, inputs, outputs, _outputs(inputs, use.rnn), gradients)
 
-    run = jax.value_and_grad(loss, has_aux=True)
-    return Program(run, (inputs.params, inputs.x, inputs.initial, inputs.targets), pairs)
+    arguments = inputs.params, inputs.x, inputs.initial, inputs.targets, *inputs.ends
+    return Program(jax.value_and_grad(loss, has_aux=True), arguments, pairs)
+
+
+def loss_of(outputs: tuple[Any, PyTree], targets: Targets) -> Float[Array, ""]:
+    """What `train` differentiates: of y (T, B, O) and every last state (B, H)."""
+    states = jax.tree.map(half_mean_square, outputs[1], targets.last)
+    return half_mean_square(outputs[0], targets.y) + sum(jax.tree.leaves(states))
 
 
 def train_pairs(
-    case: Case, inputs: Inputs, outputs: tuple[Any, Any], h: Any, gradients: Any
+    case: Case, inputs: Inputs, outputs: tuple[Any, Any], h: tuple[Any, ...], gradients: Any
 ) -> Pairs:
-    """Outputs beside the oracle's, and gradients of the params beside BPTT at states h."""
+    """Outputs beside the oracle's, and gradients of the params beside BPTT at the layers' h."""
     y, last = outputs
     slopes = jax.tree.map(_slope_of_loss, (y, last), (inputs.targets.y, inputs.targets.last))
     expected = _model_bptt(case, inputs, h, *slopes)
@@ -184,17 +190,29 @@ def _recurrence_bptt(case: Case, inputs: Inputs, h: Any, dh: Any) -> tuple[Any, 
     return oracle.recurrence_gradients(cell, dh, dlast, h, *inputs.recurrence)
 
 
-def _states(inputs: Inputs, rnn: Model) -> Float[Array, "T B H"]:
-    """The kernel's own, from the model itself: read out by the identity."""
-    H, dtype = len(inputs.weights.w_h), inputs.x.dtype
-    identity = Readout(w=jnp.eye(H, dtype=dtype), b=jnp.zeros(H, dtype))
-    return rnn(inputs.params._replace(readout=identity), inputs.x, inputs.initial)[0]
+def _outputs(inputs: Inputs, rnn: Model) -> tuple[Float[Array, "T B D"], ...]:
+    """The kernel's own of every layer, from the model cut off behind it.
+
+    It is read out by the identity: every revision's kernels have a readout.
+    """
+    states, outputs = spread(inputs.params, inputs.initial), []
+    for n in range(1, len(inputs.params.layers) + 1):
+        cut = Params(inputs.params.layers[:n], _identity(inputs))
+        outputs.append(rnn(cut, inputs.x, gathered(cut, states[:n]), *inputs.ends)[0])
+    return tuple(outputs)
 
 
-def _model_bptt(case: Case, inputs: Inputs, h: Any, dy: Any, dlast: Any) -> tuple[Any, ...]:
+def _identity(inputs: Inputs) -> Readout:
+    D, dtype = len(inputs.params.readout.w), inputs.x.dtype
+    return Readout(w=jnp.eye(D, dtype=dtype), b=jnp.zeros(D, dtype))
+
+
+def _model_bptt(
+    case: Case, inputs: Inputs, h: tuple[Any, ...], dy: Any, dlast: Any
+) -> tuple[Any, ...]:
     """With respect to the parameters alone."""
-    cell, arguments = CELLS[case.cell], (inputs.params, inputs.x, inputs.initial)
-    gradients = oracle.backward(cell, *arguments, (h,), dy, dlast)
+    arguments = inputs.params, inputs.x, inputs.initial, h, dy, dlast, *inputs.ends
+    gradients = oracle.backward(CELLS[case.cell], *arguments)
     return gradients.layers, gradients.readout
 
 
@@ -203,9 +221,16 @@ def _oracle(group: Case) -> oracle.Forward:
     """States and outputs in float64; the recurrence's from the rounded pre-activations."""
     inputs, cell = inputs_of(group), CELLS[group.cell]
     if group.scope == "model":
-        want = oracle.forward(cell, inputs.params, inputs.x, inputs.initial)
+        want = oracle.forward(cell, *inputs.model)
     else:
         h, last = oracle.recurrence(cell, *inputs.recurrence)
         want = oracle.Forward((h,), last, h[..., :0])
-    check_alive(want.h[-1], group.cell)
+    check_alive(_with_ends(want.h[-1], inputs.lengths), group.cell)
     return want
+
+
+def _with_ends(h: Float[np.ndarray, "T B D"], lengths: Any) -> Float[np.ndarray, "N B D"]:
+    """Every step, then once more each sequence's last, where that is not h[-1] already."""
+    if lengths is None:
+        return h
+    return np.concatenate([h, h[np.asarray(lengths) - 1, np.arange(len(lengths))][None]])

@@ -1,13 +1,13 @@
 """Named sets of shapes, and the cells that each measures. To add a shape, add it to a suite."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from bench.cases import deepbench
 from bench.cases.case import CELLS
 from bench.cases.dtypes import Dtype
-from bench.cases.workloads import Workload, mission
+from bench.cases.workloads import Lengths, Workload, mission, with_lengths
 
 Shapes = tuple[Workload, ...]
 CELL = "relu"  # measured where none is named: the mission's
@@ -49,6 +49,18 @@ class Suite:
                 every += _combined(shapes, dtypes or DTYPES_BESIDE, cell)
         return tuple(every)
 
+    def with_lengths(self, lengths: Lengths) -> "Suite":
+        """The same with sequences of other lengths, each shape once."""
+
+        def changed(shapes: Shapes) -> Shapes:
+            return tuple(dict.fromkeys(with_lengths(shape, lengths) for shape in shapes))
+
+        own, beside = (
+            {cell: changed(shapes) for cell, shapes in each.items()}
+            for each in (self.own, self.beside)
+        )
+        return Suite(changed(self.shapes), own, beside)
+
     def label(self, cells: Collection[str] | None) -> tuple[str, ...]:
         """The cells, where they or their shapes are not those that it has by default."""
         usual = not cells or (set(cells) == {CELL} and not self.beside)
@@ -76,6 +88,15 @@ GATED = (mission(1), mission(100))  # of the default suite, which would take too
 FLASHRNN = tuple(
     Workload(f"flashrnn-H{H}", T=1024, B=16, I=H, H=H, O=0) for H in (16, 32, 64, 128, 256, 768)
 )
+
+# Sequences as they come. Half of a uniform batch is padding.
+UNIFORM = with_lengths(mission(100), "uniform")
+_TAGGER = Workload("bidirectional-T100", T=100, B=32, I=128, H=256, O=10, bidirectional=True)
+_STACK = replace(_TAGGER, name="stack-T100", layers=2)
+GATED_SEQUENCES = {
+    "gru": (UNIFORM, with_lengths(_TAGGER, "uniform")),
+    "lstm": (UNIFORM, _STACK, with_lengths(_STACK, "uniform")),
+}
 
 SUITES: dict[str, Suite] = {
     "smoke": Suite((Workload("tiny", T=8, B=4, I=8, H=32, O=8), mission(10))),
@@ -106,4 +127,5 @@ SUITES: dict[str, Suite] = {
         own={"gru": deepbench.GRU_SHORT, "lstm": deepbench.LSTM_SHORT},
     ),
     "flashrnn": Suite(FLASHRNN),
+    "sequences": Suite((UNIFORM,), own=GATED_SEQUENCES, beside=GATED_SEQUENCES),
 }

@@ -16,13 +16,21 @@ inputs, so theirs is g^2; those of gru and lstm stand with their formulas in `re
 
     memory = 1 + gain + ... + gain^(T-1) = (1 - gain^T) / (1 - gain).
 
+In a stack the error e of a layer's input enters each step of the next through W_x, whose columns
+have unit gain, and counts by the slopes of the slots that x fills. What an earlier step's error has
+become since has passed through W_h, another random orthogonal matrix for each layer, so these, too,
+add up in squares:
+
+    e_k^2 = memory * (step_k^2 + S_x e_{k-1}^2),   e_0 = 0,   S_x = sum of s_i^2 over x's slots.
+
 The largest of N such errors stays below sqrt(2 ln 2N) standard deviations:
 
-    tolerance = sqrt(2 ln 2N) * sqrt(memory) * step.
+    tolerance = sqrt(2 ln 2N) * e_layers,   of one layer sqrt(2 ln 2N) * sqrt(memory) * step.
 
 The recursion of the backward pass contracts in the same way. It also reads what the forward pass
 saved, each number of which was rounded to storage once more, and the weight gradients made from it
-sum T B terms more, which K then counts.
+sum T B terms more, which K then counts. Through a stack it goes downwards: the same recursion.
+Steps in the padding commit no error and are in no sum: T B is then the sum of all lengths.
 """
 
 from math import log, sqrt
@@ -47,16 +55,20 @@ def tolerance(workload: Workload, dtype: str, cell: str, phase: str = "forward")
     w, kind, stored_as = workload, CELLS[cell], FORMATS[dtype]
     slopes, gain = sum(slope**2 for slope in kind.slopes), kind.gain(RECURRENT_GAIN**2)
     accumulator = jnp.promote_types(stored_as.storage, jnp.float32).name
-    terms, stored = w.I + w.H, len(kind.states) + slopes
+    summed, stored = 0, len(kind.states) + slopes
     if phase != "forward":
-        terms, stored = terms + w.T * w.B, stored + len(kind.saved)
-    step = sqrt(
-        stored * unit_roundoff(stored_as.storage) ** 2
-        + slopes * (2 * stored_as.product_roundoff**2 + terms * unit_roundoff(accumulator) ** 2)
-    )
-    memory = (1 - gain**w.T) / (1 - gain)
-    values = w.T * w.B * max(w.H, w.O)
-    return sqrt(2 * log(2 * max(values, 1))) * sqrt(memory) * step
+        summed, stored = w.steps, stored + len(kind.saved)
+    memory, error = (1 - gain**w.T) / (1 - gain), 0.0
+    for inputs in (w.I, *[w.ways * w.H] * (w.layers - 1)):
+        sums = (inputs + w.H + summed) * unit_roundoff(accumulator) ** 2
+        step = sqrt(
+            stored * unit_roundoff(stored_as.storage) ** 2
+            + slopes * (2 * stored_as.product_roundoff**2 + sums)
+        )
+        through_x = sum(slope**2 for slope in kind.slopes[: kind.from_x]) * error**2
+        error = sqrt(memory) * sqrt(step**2 + through_x)
+    values = w.steps * max(w.ways * w.H, w.O)
+    return sqrt(2 * log(2 * max(values, 1))) * error
 
 
 def deviation(got: ArrayLike, want: ArrayLike, unit: float = 1.0) -> float:

@@ -39,7 +39,8 @@ class Variant:
     @property
     def kernel(self) -> Kernel:
         """What computes it."""
-        halves = Kernel(*scan.unrolled_by(self.unroll), unsupported=scan.unsupported)
+        predicates = {"unsupported": scan.unsupported, "handles": scan.HANDLES}
+        halves = Kernel(*scan.unrolled_by(self.unroll), **predicates)
         return halves if self.hoisted else replace(halves, whole=unhoisted_scan.whole(self.unroll))
 
 

@@ -15,6 +15,7 @@ def cases(
 
     A kernel without a backward half of its own is another kernel's forward pass: left out there.
     A peer is the whole model, and has no backward pass apart: left out where there is one.
+    Layers, directions and lengths are a model's.
     """
     every = (
         Case(workload, scope, phase, dtype, cell, kernel)
@@ -22,6 +23,7 @@ def cases(
         for scope in SCOPES
         for phase in phases
         for kernel in kernels
+        if scope == "model" or workload.plain
         if _distinct(kernel, scope, phase)
     )
     return tuple(dict.fromkeys(every))

@@ -35,7 +35,10 @@ def nearest(ceilings: Ceilings, case: Case) -> Nearest | None:
     demands = (
         (cost.cost(*cost_key).flops, arithmetic(ceilings, case.dtype)),
         (moved, bandwidth(ceilings, moved)),
-        (case.workload.T, [each for each in ceilings if each.kind == "serial"]),
+        (
+            case.workload.dependent_steps,
+            [each for each in ceilings if each.kind == "serial"],
+        ),
     )
     floors = [_floor(amount, family) for amount, family in demands if family]
     return max(floors, key=lambda floor: floor.seconds, default=None)

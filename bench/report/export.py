@@ -4,8 +4,8 @@ The columns, in this order:
 
 - `file`, `suite`, `started`, `commit`, `dirty`: the run.
 - `machine`, `fingerprint`, `backend`, `jax`: what it ran on.
-- `workload`, `T`, `B`, `I`, `H`, `O`, `scope`, `pass`, `dtype`, `cell`, `kernel`, `variant`:
-  the case, by the names of the report.
+- `workload`, `T`, `B`, `I`, `H`, `O`, `layers`, `directions`, `lengths`, `padding` (a share),
+  `scope`, `pass`, `dtype`, `cell`, `kernel`, `variant`: the case, by the names of the report.
 - `visit`, `turn`: counted from 0. Turns of one problem with the same two numbers are beside each
   other: their ratio spares the machine's drift.
 - `rounds`: that were timed in the turn, each the mean of as many calls as a clock needs.
@@ -30,7 +30,8 @@ from bench.report import tables
 
 PLACE = (
     *("file", "suite", "started", "commit", "dirty", "machine", "fingerprint", "backend", "jax"),
-    *("workload", "T", "B", "I", "H", "O", "scope", "pass", "dtype", "cell", "kernel"),
+    *("workload", "T", "B", "I", "H", "O", "layers", "directions", "lengths", "padding"),
+    *("scope", "pass", "dtype", "cell", "kernel"),
     *("variant", "visit", "turn"),
 )
 OF_A_TURN = ("rounds", "seconds", "median_s", "least_s")

@@ -21,6 +21,7 @@ from bench.report.section import Table
 from bench.report.terminal import empty_table
 from bench.report.units import digits, integer, mebibytes, percent, plus_minus, seconds
 
+STRUCTURE = ["layers", "directions", "lengths"]  # of a workload, beside its sizes
 GROUP = ["workload", "scope", "pass", "dtype", "cell"]
 CORRECT = ("ok", "emulated")
 ON_A_GPU = {"span", "busy", "launches"}
@@ -109,6 +110,8 @@ def names(case: Case) -> dict[str, object]:
     """The columns by which a case is known."""
     w = case.workload
     row = {"workload": w.name, "T": w.T, "B": w.B, "I": w.I, "H": w.H, "O": w.O}
+    row |= {"layers": w.layers, "directions": w.ways, "lengths": w.lengths, "padding": w.padding}
+    row |= {"structure": w.structure}
     row |= {"scope": case.scope, "pass": case.phase, "dtype": case.dtype}
     return row | {"cell": case.cell, "kernel": case.kernel}
 
@@ -192,6 +195,7 @@ def _described(rows: pd.DataFrame, names: list[str]) -> str:
     words = [str(first[name]) for name in names]
     if "workload" in names:
         sizes = ", ".join(f"{axis} {first[axis]}" for axis in "TBIHO")
+        sizes += f", {first.structure}" if first.structure else ""
         words[names.index("workload")] += f" ({sizes})"
     return ", ".join(words)
 

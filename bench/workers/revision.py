@@ -23,7 +23,12 @@ from kernels.registry import KERNELS
 
 PACKAGES = ("kernels", "reference")  # what a revision brings along
 # By the version of a face: what makes it the latest one.
-FACES: Mapping[int, Callable[[Any], Any]] = {1: FirstFace, 2: lambda face: face}
+FACES: Mapping[int, Callable[[Any], Any]] = {
+    1: FirstFace,
+    2: lambda face: face,  # which `program` asks for nothing that it lacks
+    3: lambda face: face,
+}
+WITH_SEQUENCES = 3  # the first whose `rnn` takes layers, directions and lengths
 
 
 class Revision:
@@ -31,7 +36,7 @@ class Revision:
 
     def __init__(self, root: Path):
         """Import them. Raises ImportError if they are not the tree's, or have another face."""
-        self._face = _face(root)
+        self._face, self._version = _face(root)
 
     def known(self, name: str) -> bool:
         """Whether there is a kernel of this name."""
@@ -40,6 +45,8 @@ class Revision:
     def unsupported(self, case: Case) -> str | None:
         """Why it cannot run this case here, or None: it can, and is prepared."""
         w, kind = case.workload, FORMATS[case.dtype]
+        if self._version < WITH_SEQUENCES and not w.plain:
+            return "this revision is timed without layers, directions and lengths only"
         sizes = {"T": w.T, "B": w.B, "H": w.H}
         options = {"cell": case.cell, "precision": kind.precision}
         reason = self._face.why_not(case.kernel, **sizes, dtype=kind.storage, **options)
@@ -56,7 +63,8 @@ class Revision:
         return compiled(program(case, Functions(**functions)))
 
 
-def _face(root: Path) -> ModuleType | FirstFace:
+def _face(root: Path) -> tuple[ModuleType | FirstFace, int]:
+    """In the shape of the latest one, and its version."""
     # What is left of our own kernels would now load the other tree's, by their names.
     kernels.__getattr__ = _refuse
     KERNELS.data.clear()
@@ -73,11 +81,12 @@ def _face(root: Path) -> ModuleType | FirstFace:
     except ModuleNotFoundError as error:
         if error.name != "kernels.face":
             raise
-        return FirstFace(Faceless())
+        return FirstFace(Faceless()), 1
     if face.VERSION not in FACES:
-        known = " and ".join(map(str, FACES))
+        *others, last = map(str, FACES)
+        known = f"{', '.join(others)} and {last}"
         raise ImportError(f"{root} has face {face.VERSION}; this gate understands {known}")
-    return FACES[face.VERSION](face)
+    return FACES[face.VERSION](face), face.VERSION
 
 
 def _refuse(name: str) -> object:

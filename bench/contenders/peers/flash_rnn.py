@@ -38,7 +38,9 @@ def unsupported(case: Case) -> str | None:
     """Its Elman network is one of tanh, and its float32 products are TF32 ones."""
     if case.cell not in FUNCTIONS:
         return "FlashRNN's Elman network has tanh only: see --cell tanh"
-    return "it multiplies float32 as TF32: see that dtype" if case.dtype == "float32" else None
+    if case.dtype == "float32":
+        return "it multiplies float32 as TF32: see that dtype"
+    return peer.one_layer_only(case)
 
 
 def prepare(case: Case) -> Subject:
@@ -51,7 +53,7 @@ def build(case: Case, device: str = "cuda", backend: str = "cuda_fused") -> Runn
     return torch_model.runnable(case, _Model(case, device, backend), device)
 
 
-class _Model:
+class _Model(torch_model.OneLayer):
     """A `torch_model.Model`. FlashRNN has no projections: they are PyTorch's.
 
     Its arrays have axes of gates G and one head: Wx (T, B, G, 1, H), R (G, 1, H, H) with the output
@@ -87,14 +89,14 @@ class _Model:
             output_shape="STBHD",
         )
 
-    def __call__(self, x: Any, initial: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...], Any]:
+    def __call__(self, x: Any, start: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...], Any]:
         import torch
         from flashrnn import flashrnn
         from torch.nn.functional import linear
 
         w_x, r, b, w, b_out = self.parameters
         wx = linear(x, w_x).unflatten(-1, (self._cell.from_x, 1, -1))
-        before = torch.stack(initial)[:, None, :, None]
+        before = torch.stack(start)[:, None, :, None]
         states, last = flashrnn(wx, r, b, before, config=self._config)
         h = states[0, :, :, 0]
         return linear(h, w, b_out), tuple(last[:, 0, :, 0]), h

@@ -34,8 +34,9 @@ def unsupported(case: Case) -> str | None:
     """JAX has no other of cuDNN's cells, and no other dtype of this one."""
     if case.cell != "lstm":
         return "jax.experimental.rnn has cuDNN's LSTM only: see --cell lstm"
-    storage = FORMATS[case.dtype].storage
-    return None if storage == "float32" else "jax.experimental.rnn takes float32 only"
+    if FORMATS[case.dtype].storage != "float32":
+        return "jax.experimental.rnn takes float32 only"
+    return peer.one_layer_only(case)
 
 
 def prepare(case: Case) -> Subject:
@@ -117,7 +118,7 @@ class _Model:
         (_, (y, last, h)), slopes = results
         # cuDNN's weights are linear in ours, so this, the transpose, brings gradients back.
         ours = jax.vjp(self._packed, self._inputs.params)[1](slopes)[0]
-        return peer.pairs(self._case, Outputs(_swapped(y), last, _swapped(h), ours))
+        return peer.pairs(self._case, Outputs(_swapped(y), last, (_swapped(h),), ours))
 
 
 def _swapped(array: Float[Array, "T B N"]) -> Float[Array, "B T N"]:

@@ -3,18 +3,19 @@
 Weights are constants of the model, which a runtime packs once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.util import find_spec
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from bench.cases.case import Case
 from bench.cases.inputs import Inputs
+from bench.contenders.peers import directions
 from bench.contenders.peers.peer import Outputs
 from kernels.convert import shared
 from reference import CELLS
-from reference.cells import Cell
 
 # The first that squeezes along axes given as an input, and the format's version of those days.
 OPSET, IR_VERSION = 14, 7
@@ -34,55 +35,72 @@ def unavailable(platform: str, package: str) -> str | None:
     return f"{missing[0]} is not installed" if missing else None
 
 
-def states(case: Case, which: str) -> tuple[str, ...]:
-    """The names of the model's arrays (1, B, H) for the "initial" or "last" state."""
-    return tuple(f"{name}_{which}" for name in CELLS[case.cell].states)
+def states(case: Case, which: str) -> list[list[str]]:
+    """The names of the model's arrays (ways, B, H) for the "initial" or "last" state, by layer."""
+    parts = CELLS[case.cell].states
+    return [[f"{name}_{which}_{n}" for name in parts] for n in range(case.workload.layers)]
 
 
 def arguments(case: Case, inputs: Inputs) -> dict[str, np.ndarray]:
     """The model's inputs by name, each in memory of its own."""
-    named = zip(states(case, "initial"), inputs.initial, strict=True)
-    return {"x": np.array(inputs.x)} | {name: np.array(each)[None] for name, each in named}
+    named = {"x": np.array(inputs.x)}
+    if inputs.lengths is not None:
+        named["lengths"] = np.array(inputs.lengths)
+        if case.workload.O:
+            named["inside"] = directions.inside(inputs)
+    by_layer = directions.stacked(case, inputs.initial)
+    for names_of, parts in zip(states(case, "initial"), by_layer, strict=True):
+        named |= {name: np.stack(part) for name, part in zip(names_of, parts, strict=True)}
+    return named
 
 
 def names(case: Case) -> tuple[str, ...]:
-    """Of the model's outputs: y, and the last state. Without outputs (O 0) there is no y."""
-    return ("y",) * (case.workload.O > 0) + states(case, "last")
+    """Of the model's outputs: y, and the last states. Without outputs (O 0) there is no y."""
+    return (*("y",) * (case.workload.O > 0), *chain(*states(case, "last")))
 
 
 def outputs(case: Case, arrays: Sequence[np.ndarray]) -> Outputs:
     """What the model's outputs are, copied: a runtime uses their memory again."""
     w, arrays = case.workload, [np.array(each) for each in arrays]
     y = arrays.pop(0) if w.O else np.zeros((w.T, w.B, 0), np.float32)
-    return Outputs(y, tuple(each[0] for each in arrays))
+    parts = len(CELLS[case.cell].states)
+    layers = [arrays[n : n + parts] for n in range(0, len(arrays), parts)]
+    return Outputs(y, directions.flat(layers))
 
 
 def model(case: Case, inputs: Inputs) -> bytes:
-    """The model as a file: x (T, B, I) and the initial state in; y (T, B, O) and the last out."""
+    """The model as a file: x (T, B, I) and initial states in; y (T, B, O) and last states out.
+
+    With lengths (B,), and what is 1 within them and else 0, for the readout of the padding.
+    """
     from onnx import TensorProto, checker, helper, numpy_helper
 
-    w, cell = case.workload, CELLS[case.cell]
-    initial, last = states(case, "initial"), states(case, "last")
-    operator, options = OPERATORS[case.cell]
-    operands = ["x", "w", "r", "b", "", *initial]  # "": all sequences are of the same length
-    layer = helper.make_node(operator, operands, ["h_all", *last], hidden_size=w.H, **options)
+    w, uneven = case.workload, inputs.lengths is not None
+    layers = [node for n in range(w.layers) for node in _layer(case, n, uneven=uneven)]
     readout = [
-        helper.make_node("Squeeze", ["h_all", "directions"], ["h"]),
-        helper.make_node("MatMul", ["h", "w_out"], ["y_unbiased"]),
-        helper.make_node("Add", ["y_unbiased", "b_out"], ["y"]),
+        helper.make_node("MatMul", [f"x_{w.layers}", "w_out"], ["y_unbiased"]),
+        helper.make_node("Add", ["y_unbiased", "b_out"], ["y_everywhere" if uneven else "y"]),
     ]
+    if uneven:
+        readout.append(helper.make_node("Mul", ["y_everywhere", "inside"], ["y"]))
 
-    def declared(names: tuple[str, ...], *shape: int) -> list[Any]:
-        return [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in names]
+    def declared(names: Iterable[str], *shape: int, kind: int = TensorProto.FLOAT) -> list[Any]:
+        return [helper.make_tensor_value_info(name, kind, shape) for name in names]
 
+    initial, last = (chain(*states(case, which)) for which in ("initial", "last"))
+    given = declared(("x",), w.T, w.B, w.I) + declared(initial, w.ways, w.B, w.H)
+    if uneven:
+        given += declared(("lengths",), w.B, kind=TensorProto.INT32)
+        given += declared(("inside",) * (w.O > 0), w.T, w.B, 1)
+    constants = _constants(case, inputs)
     graph = helper.make_graph(
-        [layer, *(readout if w.O else [])],
+        [*layers, *(readout if w.O else [])],
         case.cell,
-        inputs=declared(("x",), w.T, w.B, w.I) + declared(initial, 1, w.B, w.H),
-        outputs=declared(names(case)[: -len(last)], w.T, w.B, w.O) + declared(last, 1, w.B, w.H),
+        inputs=given,
+        outputs=declared(("y",) * (w.O > 0), w.T, w.B, w.O) + declared(last, w.ways, w.B, w.H),
         initializer=[
             numpy_helper.from_array(np.ascontiguousarray(value), name)
-            for name, value in _constants(cell, inputs).items()
+            for name, value in constants.items()
         ],
     )
     opset = helper.make_opsetid("", OPSET)
@@ -91,14 +109,39 @@ def model(case: Case, inputs: Inputs) -> bytes:
     return proto.SerializeToString()
 
 
-def _constants(cell: Cell, inputs: Inputs) -> dict[str, np.ndarray]:
+def _layer(case: Case, n: int, *, uneven: bool) -> Iterator[Any]:
+    """One operator for both directions, and their outputs side by side as the next one's input."""
+    from onnx import helper
+
+    w, (operator, options) = case.workload, OPERATORS[case.cell]
+    if w.bidirectional:
+        options = options | {"direction": "bidirectional"}
+        options |= {name: each * 2 for name, each in options.items() if name == "activations"}
+    weights = [f"{name}_{n}" for name in ("w", "r", "b")]
+    ends = "lengths" if uneven else ""  # "": all sequences are of the same length
+    operands = ["x" if n == 0 else f"x_{n}", *weights, ends, *states(case, "initial")[n]]
+    last = states(case, "last")[n]
+    yield helper.make_node(operator, operands, [f"h_{n}", *last], hidden_size=w.H, **options)
+    if not (w.O or n + 1 < w.layers):
+        return
+    if w.bidirectional:  # from (T, ways, B, H)
+        yield helper.make_node("Transpose", [f"h_{n}"], [f"beside_{n}"], perm=[0, 2, 1, 3])
+        yield helper.make_node("Reshape", [f"beside_{n}", "joined"], [f"x_{n + 1}"])
+    else:
+        yield helper.make_node("Squeeze", [f"h_{n}", "directions"], [f"x_{n + 1}"])
+
+
+def _constants(case: Case, inputs: Inputs) -> dict[str, np.ndarray]:
     """Weights with an axis of directions, gates in rows, and both biases one behind the other."""
-    halves = shared.apart(cell, inputs.weights, shared.ONNX[cell.name])
-    constants = {
-        "w": np.asarray(halves.w_x).T[None],
-        "r": np.asarray(halves.w_h).T[None],
-        "b": np.concatenate([halves.b_x, halves.b_h])[None],
-    }
-    w, b = map(np.asarray, inputs.params.readout)
-    readout = {"directions": np.array([1]), "w_out": w, "b_out": b}
-    return constants | (readout if b.size else {})
+    w, constants = case.workload, {}
+    for n, layer in enumerate(directions.halves(case, inputs, shared.ONNX)):
+        constants |= {
+            f"w_{n}": np.stack([np.asarray(each.w_x).T for each in layer]),
+            f"r_{n}": np.stack([np.asarray(each.w_h).T for each in layer]),
+            f"b_{n}": np.stack([np.concatenate([each.b_x, each.b_h]) for each in layer]),
+        }
+    if w.O or w.layers > 1:
+        shape = {"joined": np.array([w.T, w.B, w.ways * w.H])}
+        constants |= shape if w.bidirectional else {"directions": np.array([1])}
+    w_out, b_out = map(np.asarray, inputs.params.readout)
+    return constants | ({"w_out": w_out, "b_out": b_out} if w.O else {})

@@ -25,9 +25,9 @@ class Peer:
 
 
 class Outputs(NamedTuple):
-    """NumPy arrays; of a training step also all h, and gradients in the order of `Params`.
+    """NumPy arrays; of a training step also every layer's h, and gradients in `Params`' order.
 
-    `last` is the state after the last step, as `reference.Cell` has it: h, then what is carried.
+    `last` are the states after the last step, as they lie in `bench.cases.inputs.Targets`.
     """
 
     y: Any
@@ -59,6 +59,13 @@ def pairs(case: Case, got: Outputs) -> Pairs:
     if got.gradients is None:
         return forward_pairs(case, (got.y, got.last))
     return train_pairs(case, inputs_of(case), (got.y, got.last), got.h, got.gradients)
+
+
+def one_layer_only(case: Case) -> str | None:
+    """Why not, for a peer that is here with the plain shapes alone."""
+    if case.workload.plain:
+        return None
+    return "not measured with several layers or directions, or sequences of different lengths"
 
 
 def no_tf32(case: Case) -> str | None:

@@ -19,17 +19,35 @@ from kernels import convert
 
 @runtime_checkable
 class Model(Protocol):
-    """Called, it returns outputs (T, B, O), the last state and all h (T, B, H).
+    """Called, it returns outputs (T, B, O), the last states and the last layer's h (T, B, D).
 
-    A state is a tuple of arrays (B, H): h, then what the cell carries.
+    States are arrays (B, H) one after the other, as they lie in `bench.cases.inputs`.
     """
 
     parameters: tuple[Any, ...]  # those that are trained
 
-    def __call__(self, x: Any, initial: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...], Any]: ...
+    def __call__(self, x: Any, start: Any) -> tuple[Any, tuple[Any, ...], Any]: ...
+
+    def start(self, initial: tuple[Any, ...]) -> Any:
+        """Initial states as it takes them, made before anything is timed."""
+
+    def below(self, x: Any, start: Any) -> tuple[Any, ...]:
+        """The h of every layer but the last, by models cut off behind them."""
 
     def ours(self, gradients: tuple[Any, ...]) -> PyTree:
         """Those of its parameters, its leaves in the order of `reference.Params`."""
+
+
+class OneLayer:
+    """What a `Model` of one layer in one direction need not say."""
+
+    def start(self, initial: tuple[Any, ...]) -> tuple[Any, ...]:
+        """As they are."""
+        return initial
+
+    def below(self, x: Any, start: Any) -> tuple[Any, ...]:
+        """There is no other layer."""
+        return ()
 
 
 def runnable(case: Case, model: Model, device: str) -> Runnable:
@@ -42,7 +60,9 @@ def runnable(case: Case, model: Model, device: str) -> Runnable:
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = allowed
     inputs = inputs_of(case)
     arrays = inputs.x, inputs.initial, inputs.targets.y, inputs.targets.last
-    call, outputs = _PASSES[case.phase](model, *jax.tree.map(partial(on, device), arrays))
+    x, initial, *targets = jax.tree.map(partial(on, device), arrays)
+    start = model.start(tuple(jax.tree.leaves(initial)))
+    call, outputs = _PASSES[case.phase](model, x, start, *targets)
     return Runnable(_waiting(call, device), outputs)
 
 
@@ -54,12 +74,12 @@ def on(device: str, value: jax.Array) -> Any:
 Pass = tuple[Callable[[], Any], Callable[[Any], Outputs]]
 
 
-def _forward(model: Model, x: Any, initial: tuple[Any, ...], *_: Any) -> Pass:
+def _forward(model: Model, x: Any, start: Any, *_: Any) -> Pass:
     import torch
 
     def call():
         with torch.inference_mode():
-            return model(x, initial)
+            return model(x, start)
 
     def outputs(results):
         y, last, _ = jax.tree.map(array, results)
@@ -68,21 +88,23 @@ def _forward(model: Model, x: Any, initial: tuple[Any, ...], *_: Any) -> Pass:
     return call, outputs
 
 
-def _train(
-    model: Model, x: Any, initial: tuple[Any, ...], y_target: Any, last_target: tuple[Any, ...]
-) -> Pass:
+def _train(model: Model, x: Any, start: Any, y_target: Any, last_target: tuple[Any, ...]) -> Pass:
     """Value and gradient of the loss with respect to all parameters."""
     import torch
 
+    targets, structure = jax.tree.flatten(last_target)
+
     def call():
-        y, last, h = model(x, initial)
-        loss = _half_mean_square(y, y_target) + sum(map(_half_mean_square, last, last_target))
+        y, last, h = model(x, start)
+        loss = _half_mean_square(y, y_target) + sum(map(_half_mean_square, last, targets))
         gradients = torch.autograd.grad(loss, model.parameters)
         return (y.detach(), tuple(each.detach() for each in last), h.detach()), gradients
 
     def outputs(results):
-        states, gradients = jax.tree.map(array, results)
-        return Outputs(*states, model.ours(gradients))
+        with torch.no_grad():
+            below = model.below(x, start)
+        (y, last, h), gradients, below = jax.tree.map(array, (*results, below))
+        return Outputs(y, structure.unflatten(last), (*below, h), model.ours(gradients))
 
     return call, outputs
 

@@ -114,7 +114,8 @@ def _check_unique_names(paths: Sequence[Path], runs: Sequence[Run]) -> None:
 
 
 def _sizes(workload: Workload) -> str:
-    return ",".join(f"{axis}={getattr(workload, axis)}" for axis in "TBIHO")
+    sizes = ",".join(f"{axis}={getattr(workload, axis)}" for axis in "TBIHO")
+    return f"{sizes} ({workload.structure})" if workload.structure else sizes
 
 
 def _introductions(paths: Sequence[Path], runs: Sequence[Run]) -> Iterator[str]:

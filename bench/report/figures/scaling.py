@@ -15,13 +15,14 @@ from scipy import optimize, stats
 from bench.judging.precision import CONFIDENCE
 from bench.records.run import Run
 from bench.report.section import Section, Table
-from bench.report.tables import GROUP, frame
+from bench.report.tables import GROUP, STRUCTURE, frame
 from bench.report.units import percent, seconds
 
 FEWEST = 3  # different T: through two, every line is perfect
-FIT_KEYS = ["kernel", *(name for name in GROUP if name != "workload"), "B", "I", "H", "O"]
+SHOWN = ["kernel", *(name for name in GROUP if name != "workload"), "B", "I", "H", "O"]
+FIT_KEYS = [*SHOWN, *STRUCTURE]
 COLUMNS = {
-    **{name: (name, str) for name in FIT_KEYS},
+    **{name: (name, str) for name in SHOWN},
     "fixed": ("fixed_s", seconds),
     "fixed, 95 %": ("fixed", str),
     "a step": ("step_s", seconds),

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from bench.report.figures.axes import logarithmic
 from bench.report.figures.svg import svg
 from bench.report.section import Drawing
-from bench.report.tables import BASELINE, GROUP
+from bench.report.tables import BASELINE, GROUP, STRUCTURE
 
 SWEEPS = {"T": "time steps T", "H": "hidden size H"}
 PANEL = ["scope", "pass", "dtype", "cell"]
@@ -113,7 +113,7 @@ def _bounded(rows: pd.DataFrame, value: str, names: list[str]) -> tuple[np.ndarr
 
 def _longest_sweep(rows: pd.DataFrame, axis: str) -> pd.DataFrame:
     """The rows of those workloads that differ in this axis alone, most numerous first."""
-    others = [other for other in "TBIHO" if other != axis]
+    others = [other for other in (*"TBIHO", *STRUCTURE) if other != axis]
     sizes = rows.groupby(others)[axis].transform("nunique")
     candidates = rows[sizes == sizes.max()]
     first = candidates.iloc[0][others]

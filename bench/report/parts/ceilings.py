@@ -25,9 +25,10 @@ PROSE = """\
 The highest rate that a program reached in any round, measured before the first case and after the
 last; `spread` is how far that is above the middle round. A case is held against the best program
 of each kind: its arithmetic, its arguments and results moved once (at the bandwidth of that many
-bytes or more), its T steps one after the other. What needs the most time is its nearest ceiling.
-More than 100 % beyond the spread is marked IMPOSSIBLE: the ceiling, the model of what a case needs,
-or the kernel is wrong."""
+bytes or more), its T steps one after the other (of every layer that waits for the one below). What
+needs the most time is its nearest ceiling. Padding needs none. More than 100 % beyond the spread is
+marked IMPOSSIBLE: the ceiling, the model of what a case needs, or the
+kernel is wrong."""
 
 
 def section(run: Run) -> Section:

@@ -43,7 +43,8 @@ def _rows(here: pd.DataFrame, kernels: list[str]) -> Iterator[tuple[str, list[Ce
         first = part.iloc[0]
         best, leaders = results[first.best], first.leaders
         cells = [_cell(results.get(name), best, name in leaders) for name in kernels]
-        yield f"{first.workload}, {first['scope']}", cells
+        words = filter(None, (first.workload, first["scope"], first.structure))
+        yield ", ".join(words), cells
 
 
 def _cell(result: object, best: object, leads: bool) -> Cell:

@@ -14,6 +14,7 @@ from bench.report.pages.markup import link, plain
 from bench.report.parts.origins import not_whole
 from bench.report.parts.summary import constant_columns
 from bench.report.section import Drawing, Section, Table
+from bench.report.units import percent
 
 
 class Suite(NamedTuple):
@@ -73,10 +74,12 @@ def untimed(suite: Suite) -> Iterator[Section]:
 
 
 def shapes(rows: pd.DataFrame) -> Section:
-    """The sizes behind the workloads' names."""
-    names = ["workload", *"TBIHO"]
+    """The sizes behind the workloads' names, and what else there is, if any has more."""
+    more = [*tables.STRUCTURE, "padding"] if rows.structure.any() else []
+    names = ["workload", *"TBIHO", *more]
     every = rows[names].drop_duplicates()
-    return Section("Shapes", table=Table(every, {name: (name, str) for name in names}))
+    columns = {name: (name, percent if name == "padding" else str) for name in names}
+    return Section("Shapes", table=Table(every, columns))
 
 
 def others(runs: Sequence[tuple[Run, Path]]) -> Section:

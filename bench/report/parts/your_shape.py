@@ -38,7 +38,8 @@ CALLS = {  # by scope
 
 def section(runs: Sequence[Run], rows: pd.DataFrame) -> Section | None:
     """`rows` are the runs' frames, with the suite; None where nothing was timed."""
-    problems = list(_problems({run.suite: run for run in runs}, rows))
+    plain = rows[rows.structure == ""]  # what one axis of sizes can be near to
+    problems = list(_problems({run.suite: run for run in runs}, plain)) if len(plain) else []
     if not problems:
         return None
     by_work = sorted(problems, key=lambda each: each.sizes["T"] * each.sizes["B"] * each.sizes["H"])

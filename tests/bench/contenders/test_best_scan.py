@@ -50,6 +50,17 @@ def test_each_is_right(scope, phase, dtype, cell):
             assert subject.error(subject.call()) <= tolerance(SHAPE, dtype, cell, phase), variant
 
 
+@pytest.mark.parametrize("phase", ["forward", "train"])
+def test_each_is_right_with_layers_directions_and_lengths(phase):
+    shape = Workload("any", 6, 3, 2, 7, 4, layers=2, bidirectional=True, lengths="uniform")
+    case = case_of(phase=phase, cell="gru", shape=shape)
+    for hoisted in (True, False):
+        kernel = Variant(hoisted, unroll=4).kernel
+        assert kernel.handles == kernels.scan.HANDLES  # else the loop would not be its own
+        subject = compiled(program(case, functions(case, kernel)))
+        assert subject.error(subject.call()) <= tolerance(shape, "float32", "gru", phase)
+
+
 def test_one_without_outputs_is_right():
     """As in DeepBench's list, which has no output layer."""
     shape = Workload("no-outputs", T=5, B=3, I=2, H=7, O=0)

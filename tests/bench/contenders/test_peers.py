@@ -57,6 +57,37 @@ def test_same_outputs_and_gradients(peer, phase, dtype, cell, outputs):
     check(case, BUILDERS[peer](case))
 
 
+UNEVEN = replace(SHAPE, name="uneven", lengths="uniform")
+STACK = replace(SHAPE, name="stack", layers=2)
+
+
+@pytest.mark.parametrize("peer", BUILDERS)
+@pytest.mark.parametrize("phase", ["forward", "train"])
+@pytest.mark.parametrize(
+    ("cell", "shape"),
+    [
+        ("gru", UNEVEN),
+        ("relu", replace(STACK, bidirectional=True)),
+        ("gru", replace(STACK, bidirectional=True, lengths="uniform")),
+        ("lstm", replace(STACK, bidirectional=True, lengths="uniform")),
+        ("lstm", replace(STACK, layers=3, lengths="uniform")),
+        ("tanh", replace(UNEVEN, bidirectional=True, O=0)),
+    ],
+)
+def test_layers_directions_and_lengths(peer, phase, cell, shape):
+    case = case_of(peer, phase, cell=cell, shape=shape)
+    if reason := PEERS[peer].unavailable("cpu") or PEERS[peer].unsupported(case):
+        pytest.skip(reason)
+    check(case, BUILDERS[peer](case))
+
+
+@pytest.mark.parametrize("shape", [UNEVEN, STACK, replace(SHAPE, bidirectional=True)])
+def test_who_is_not_measured_with_them_says_so(shape):
+    for module, dtype in ((jax_cudnn, "float32"), (flash_rnn, "bfloat16")):
+        case = case_of("", dtype=dtype, cell="lstm", shape=shape)
+        assert module.unsupported(case).startswith("not measured with several layers")
+
+
 @pytest.mark.parametrize("cell", flash_rnn.FUNCTIONS)
 @pytest.mark.parametrize("dtype", ["bfloat16", "tf32"])
 @pytest.mark.parametrize("phase", ["forward", "train"])

@@ -106,9 +106,21 @@ def test_a_tree_from_before_cells_is_compared_where_it_has_them(tree, tmp_path):
     assert found[gru] == Obstacle("UNTIMED", "base: there is no cell 'gru' yet")
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_older_face_says_that_it_has_no_layers(version, tree, tmp_path):
+    base = tree("base", ("face.py", "VERSION = 3", "VERSION = 2"))
+    if version == 1:
+        base = older_kernels(tmp_path / "older", face=True)
+    stacked = Item(replace(SCAN.case, workload=replace(SCAN.case.workload, layers=2)))
+    found = play(tmp_path, base, HARNESS, SCAN, stacked)
+    assert isinstance(found[SCAN], Times)
+    said = "base: this revision is timed without layers, directions and lengths only"
+    assert found[stacked] == Obstacle("UNTIMED", said)
+
+
 def test_a_face_that_is_not_understood_is_named(tree, tmp_path):
-    head = tree("head", ("face.py", "VERSION = 2", "VERSION = 3"))
-    with pytest.raises(WorkerDied, match=r"head: .*has face 3; this gate understands 1 and 2"):
+    head = tree("head", ("face.py", "VERSION = 3", "VERSION = 4"))
+    with pytest.raises(WorkerDied, match=r"head: .*has face 4; this gate understands 1, 2 and 3"):
         play(tmp_path, HARNESS, head, SCAN)
 
 
