@@ -17,7 +17,7 @@ GPU_KERNEL_TESTS = [
     f"tests/kernels/gpu/test_{name}.py" for name in ("mosaic", "triton", "pallas_gpu")
 ]
 SANITIZED = "tests/kernels/native/test_sanitizers.py"
-PEER_TESTS = ("tests/bench/contenders/test_peers.py", "tests/kernels/test_convert.py")
+PEER_TESTS = ("tests/bench/contenders/test_peers.py", "tests/kernels/convert")
 HAS_GPU = shutil.which("nvidia-smi") is not None
 own = nox.session(python=PYTHON, reuse_venv=True, default=False)
 shared = nox.session(venv_backend="none", requires=[SUITE], default=False)

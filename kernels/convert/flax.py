@@ -1,111 +1,107 @@
 """Weights to and from `flax.nnx.RNN` of its simple cell, GRU or LSTM, and `flax.nnx.Linear`."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import jax.numpy as jnp
-from jaxtyping import Array, Float
-
-from kernels.convert import shared
-from reference import CELLS, Params, Readout
-
-CELL_OF = {
-    "SimpleCell": "relu",  # or tanh, which has the same weights
-    "GRUCell": "gru",
-    "OptimizedLSTMCell": "lstm",
-    "LSTMCell": "lstm",
-}
-# An LSTMCell has a layer for each gate of input and state, and Python has a word "if".
-ONE_BY_ONE = ("ii", "if_", "ig", "io"), ("hi", "hf", "hg", "ho")
+from kernels.convert import flax_cell, shared
+from reference import Layer, Params, Readout
+from reference.cells import Cell
 
 
 def from_flax(rnn: Any, linear: Any = None) -> Params:
-    """The parameters of a `flax.nnx.RNN` of such a cell, and of the `Linear` on its states.
+    """The parameters of layers of such cells, and of the `Linear` on their states.
 
+    A layer is a `flax.nnx.RNN`, which runs in reverse if its `reverse` and `keep_order` are true,
+    or a `Bidirectional` of two. Several are a list, a tuple or a `flax.nnx.Sequential` of these.
     Without `linear` there is no readout.
 
-    Raises TypeError for another layer or cell, ValueError for a residual cell, one of other
-    activations than ours, a reversed layer, or a `linear` that does not read the states.
+    Raises TypeError for another layer or cell; ValueError for no layer, a residual cell, one of
+    other activations than ours or than the others', outputs in reverse order, directions that are
+    not concatenated, or a layer or `linear` that does not read what the layer before it gives.
     """
     nnx = shared.imported("flax.nnx")
 
-    shared.expect("rnn", rnn, nnx.RNN)
-    shared.expect("rnn.cell", rnn.cell, *(getattr(nnx, name) for name in CELL_OF))
-    shared.expect_options("rnn", rnn, {"reverse": False})
-    cell = next(own for name, own in CELL_OF.items() if isinstance(rnn.cell, getattr(nnx, name)))
-    _check_functions(nnx, rnn.cell)
-    weights = shared.together(CELLS[cell], _halves(nnx, rnn.cell), shared.TORCH[cell])
+    several = isinstance(rnn, Sequence | nnx.Sequential)
+    named = {f"rnn[{n}]": each for n, each in enumerate(rnn)} if several else {"rnn": rnn}
+    if not named:
+        raise ValueError("rnn is empty; expected at least one layer")
+    found = {name: _cells(nnx, name, layer) for name, layer in named.items()}
+    cell = _common(nnx, [each for layer in found.values() for each in layer if each is not None])
+    weighted = {
+        name: Layer(*(way and flax_cell.weights_of(nnx, way[1], cell) for way in layer))
+        for name, layer in found.items()
+    }
+    _check_sizes(weighted)
+    layers = tuple(weighted.values())
     if linear is None:
-        return shared.model(weights, None)
+        return shared.model(layers, None)
     shared.expect("linear", linear, nnx.Linear)
-    return shared.model(weights, Readout(*_dense(linear)))
+    return shared.model(layers, Readout(*flax_cell.dense(linear)))
 
 
-def _check_functions(nnx: Any, cell: Any) -> None:
-    """An activation is yours to pass on, but a cell with others than ours has no counterpart."""
-    allowed = {"activation_fn": (nnx.tanh,), "gate_fn": (nnx.sigmoid,)}
-    if isinstance(cell, nnx.SimpleCell):
-        shared.expect_options("rnn.cell", cell, {"residual": False})
-        allowed = {"activation_fn": (nnx.relu, nnx.tanh)}
-    for option, functions in allowed.items():
-        if (found := getattr(cell, option)) not in functions:
-            name = getattr(found, "__name__", repr(found))
-            expected = " or ".join(function.__name__ for function in functions)
-            raise ValueError(f"rnn.cell has {option} {name}; expected flax.nnx's {expected}")
+def _cells(nnx: Any, name: str, layer: Any) -> Layer:
+    """A place and a cell for each direction."""
+    shared.expect(name, layer, nnx.RNN, nnx.Bidirectional)
+    if isinstance(layer, nnx.RNN):
+        cell = f"{name}.cell", layer.cell
+        if layer.reverse:
+            shared.expect_options(f"{name} is reversed and", layer, {"keep_order": True})
+        return Layer(None, cell) if layer.reverse else Layer(cell)
+    if layer.merge_fn is not nnx.Bidirectional.merge_fn:
+        raise ValueError(f"{name} has a merge_fn of its own; expected flax's, concatenation")
+    ways = {f"{name}.{way}": getattr(layer, way) for way in ("forward_rnn", "backward_rnn")}
+    for place, way in ways.items():
+        shared.expect(place, way, nnx.RNN)  # its own `reverse` counts for nothing here
+    return Layer(*((f"{place}.cell", way.cell) for place, way in ways.items()))
 
 
-def _halves(nnx: Any, cell: Any) -> shared.Halves:
-    if isinstance(cell, nnx.LSTMCell):
-        halves = ([_dense(getattr(cell, name)) for name in names] for names in ONE_BY_ONE)
-        (w_x, b_x), (w_h, b_h) = (
-            [jnp.concatenate(gates, axis=-1) for gates in zip(*half, strict=True)]
-            for half in halves
-        )
-    else:
-        (w_x, b_x), (w_h, b_h) = _dense(cell.dense_i), _dense(cell.dense_h)
-    return shared.Halves(w_x, w_h, b_x, b_h)
+def _common(nnx: Any, cells: Iterable[tuple[str, Any]]) -> str:
+    """The one name of all cells, each beside its place."""
+    names = {place: flax_cell.name_of(nnx, place, cell) for place, cell in cells}
+    first, expected = next(iter(names.items()))
+    for place, name in names.items():
+        if name != expected:
+            raise ValueError(f"{place} is of cell {name!r}; expected {expected!r}, that of {first}")
+    return expected
 
 
-def _dense(linear: Any) -> tuple[Float[Array, "K N"], Float[Array, "N"]]:
-    kernel = linear.kernel[...]
-    return kernel, shared.no_bias(kernel) if linear.bias is None else linear.bias[...]
+def _check_sizes(named: dict[str, Layer]) -> None:
+    """A layer reads what the one before it gives, and its directions have one hidden size."""
+    size = None
+    for name, layer in named.items():
+        ways = [way for way in layer if way is not None]
+        hidden = len(ways[0].w_h)
+        for way in ways:
+            size = len(way.w_x) if size is None else size
+            if (found := len(way.w_x)) != size:
+                raise ValueError(f"{name} reads {found} features; expected {size}")
+            if (found := len(way.w_h)) != hidden:
+                raise ValueError(
+                    f"{name} has hidden size {found} in reverse; expected {hidden}, as forward"
+                )
+        size = shared.outputs(layer)
 
 
 def to_flax(params: Params, *, cell: str = "relu") -> tuple[Any, Any]:
-    """A time-major `flax.nnx.RNN` of the cell, and a `flax.nnx.Linear` or None, so weighted.
+    """A time-major layer of the cell, or a list of several, and a `flax.nnx.Linear` or None.
 
-    A `GRUCell`'s layer `dense_h` is given a bias, for n_h, which Flax leaves out by default. An
-    lstm becomes an `OptimizedLSTMCell`, whose carry is (c, h).
+    A layer is a `flax.nnx.RNN`, or a `Bidirectional` of two, so weighted. A `GRUCell`'s layer
+    `dense_h` is given a bias, for n_h, which Flax leaves out by default. An lstm becomes an
+    `OptimizedLSTMCell`, whose carry is (c, h).
     """
     nnx = shared.imported("flax.nnx")
 
-    kind, weights, readout = shared.checked(params, cell)
-    halves = shared.apart(kind, weights, shared.TORCH[cell])
-    made = _cell(nnx, cell, *halves.w_x.shape[:1], len(halves.w_h), halves.w_h.dtype)
-    # Flax has one bias where it can: a gru needs both, an lstm's is beside the state.
-    b_x, b_h = {"gru": halves[2:], "lstm": (None, halves.b_x)}.get(cell, (halves.b_x, None))
-    made.dense_i, made.dense_h = _linear(nnx, halves.w_x, b_x), _linear(nnx, halves.w_h, b_h)
-    linear = None if readout is None else _linear(nnx, readout.w, readout.b.reshape(-1))
-    return nnx.RNN(made, time_major=True), linear
+    kind, (layers, readout) = shared.checked(params, cell)
+    made = [_made(nnx, kind, layer) for layer in layers]
+    linear = readout and flax_cell.linear(nnx, readout.w, readout.b.reshape(-1))
+    return made[0] if len(made) == 1 else made, linear
 
 
-def _cell(nnx: Any, cell: str, I: int, H: int, dtype: jnp.dtype) -> Any:  # noqa: E741
-    options = _options(nnx, dtype) | {"recurrent_kernel_init": nnx.initializers.zeros_init()}
-    if cell == "gru":
-        return nnx.GRUCell(I, H, **options)
-    if cell == "lstm":
-        return nnx.OptimizedLSTMCell(I, H, **options)
-    return nnx.SimpleCell(I, H, activation_fn=getattr(nnx, cell), **options)
-
-
-def _linear(nnx: Any, kernel: Float[Array, "K N"], bias: Float[Array, "N"] | None) -> Any:
-    linear = nnx.Linear(*kernel.shape, use_bias=bias is not None, **_options(nnx, kernel.dtype))
-    linear.kernel = nnx.Param(kernel)
-    if bias is not None:
-        linear.bias = nnx.Param(bias)
-    return linear
-
-
-def _options(nnx: Any, dtype: jnp.dtype) -> dict[str, Any]:
-    """Zeros until they are replaced: Flax's own start is not to be had in bfloat16."""
-    zeros = nnx.initializers.zeros_init()
-    return {"dtype": dtype, "param_dtype": dtype, "kernel_init": zeros, "rngs": nnx.Rngs(0)}
+def _made(nnx: Any, cell: Cell, layer: Layer) -> Any:
+    forward, reverse = (way and flax_cell.made(nnx, cell, way) for way in layer)
+    if reverse is None:
+        return nnx.RNN(forward, time_major=True)
+    backward = nnx.RNN(reverse, time_major=True, reverse=True, keep_order=True)
+    if forward is None:
+        return backward
+    return nnx.Bidirectional(nnx.RNN(forward, time_major=True), backward, time_major=True)

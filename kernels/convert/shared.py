@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from kernels.model import arguments
-from reference import Params, Readout, Weights, single
+from reference import Layer, Params, Readout, Weights
 from reference.cells import Cell
 
 Gates = tuple[str, ...]
@@ -29,7 +29,7 @@ ONNX: dict[str, Gates] = TORCH | {"gru": ("z", "r", "n"), "lstm": ("i", "o", "f"
 
 
 class Halves(NamedTuple):
-    """A layer's weights with the biases of input and state apart, gate after gate."""
+    """A direction's weights with the biases of input and state apart, gate after gate."""
 
     w_x: Float[ArrayLike, "I G"]
     w_h: Float[ArrayLike, "H G"]
@@ -88,21 +88,26 @@ def _gates(cell: Cell) -> tuple[Gates, Gates]:
     return gates[: cell.from_x], gates[len(gates) - cell.from_h :]
 
 
-def checked(params: Any, cell: str) -> tuple[Cell, Weights, Readout | None]:
-    """One layer's weights and its readout. Raises as `kernels.rnn` does for such params."""
+def checked(params: Any, cell: str) -> tuple[Cell, Params]:
+    """The cell, and params whose arrays fit it. Raises as `kernels.rnn` does for such params."""
     kind, params = arguments.cell(cell), arguments.params(params)
     arguments.sizes(kind, params)
-    if len(params.layers) != 1 or params.layers[0].reverse is not None:
-        raise ValueError("params has several layers or directions; expected one, forward")
-    return kind, params.layers[0].forward, params.readout
+    return kind, params
 
 
-def model(weights: Weights, readout: Readout | None) -> Params:
-    """One layer. Raises ValueError unless the readout reads as many features as H."""
-    H = len(weights.w_h)
-    if readout is not None and (found := len(readout.w)) != H:
-        raise ValueError(f"linear reads {found} features; expected {H}, the hidden size of rnn")
-    return single(weights, readout)
+def outputs(layer: Layer) -> int:
+    """How many features a layer of weights gives: as many as both directions have."""
+    return sum(len(weights.w_h) for weights in layer if weights is not None)
+
+
+def model(layers: tuple[Layer, ...], readout: Readout | None) -> Params:
+    """Raises ValueError unless the readout reads as many features as the last layer gives."""
+    expected = outputs(layers[-1])
+    if readout is not None and (found := len(readout.w)) != expected:
+        raise ValueError(
+            f"linear reads {found} features; expected {expected}, as many as rnn gives"
+        )
+    return Params(layers, readout)
 
 
 def imported(name: str) -> ModuleType:
