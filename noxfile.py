@@ -17,7 +17,8 @@ GPU_KERNEL_TESTS = [
     f"tests/kernels/gpu/test_{name}.py" for name in ("mosaic", "triton", "pallas_gpu")
 ]
 SANITIZED = "tests/kernels/native/test_sanitizers.py"
-PEER_TESTS = ("tests/bench/contenders/test_peers.py", "tests/kernels/convert")
+ONNX_TESTS = "tests/kernels/onnx_format"
+PEER_TESTS = ("tests/bench/contenders/test_peers.py", "tests/kernels/convert", ONNX_TESTS)
 HAS_GPU = shutil.which("nvidia-smi") is not None
 own = nox.session(python=PYTHON, reuse_venv=True, default=False)
 shared = nox.session(venv_backend="none", requires=[SUITE], default=False)
@@ -92,6 +93,13 @@ def static(session: nox.Session) -> None:
     session.install("-e", ".")
     cuda_for_compilers(session)
     session.run("python", "-m", "bench.studies.static", *session.posargs)
+
+
+@own
+def onnx(session: nox.Session) -> None:
+    """Nodes and models of ONNX against ONNX Runtime, apart from what benchmarks run in."""
+    session.install("-e", ".", *nox.project.dependency_groups(PROJECT, "test", "onnx"))
+    session.run("pytest", "-n", "2", *(session.posargs or [ONNX_TESTS]))
 
 
 @shared

@@ -14,7 +14,7 @@ STUDY, MEASURING = ((ROOT / "docs" / f"{name}.md").read_text() for name in ("stu
 
 def test_its_code_runs(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
-    calls, sequences, data = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    calls, sequences, _, data = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     names = {}
     exec(calls, names)
     assert names["y"].shape == (100, 50, 128)

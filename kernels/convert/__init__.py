@@ -7,6 +7,8 @@ LSTM. Each function raises ImportError, which names what to install, where its l
 
 from kernels.convert.flax import from_flax as from_flax
 from kernels.convert.flax import to_flax as to_flax
+from kernels.convert.onnx import from_onnx as from_onnx
+from kernels.convert.onnx import onnx_node as onnx_node
 from kernels.convert.torch import array as array
 from kernels.convert.torch import from_torch as from_torch
 from kernels.convert.torch import tensor as tensor

@@ -89,8 +89,8 @@ def _weights(kind: Cell, place: str, weights: Weights) -> Named:
     return _of(kind, {f"{place}{name}": each for name, each in named.items()})
 
 
-def lengths(given: Any, T: int, B: int) -> Int[Array, "B"] | None:
-    """Lengths as int32; those that are traced are cut to what there can be.
+def lengths(given: Any, T: int, B: int, name: str = "lengths") -> Int[Array, "B"] | None:
+    """Lengths as int32; those that are traced are cut to what there can be. An error says `name`.
 
     Raises TypeError for another kind, ValueError for another shape, or, where the numbers are
     known, for one outside of 0 to T.
@@ -98,15 +98,15 @@ def lengths(given: Any, T: int, B: int) -> Int[Array, "B"] | None:
     if given is None:
         return None
     if not (hasattr(given, "shape") and hasattr(given, "dtype")):
-        raise TypeError(f"lengths is a {type(given).__name__}; expected an array of whole numbers")
+        raise TypeError(f"{name} is a {type(given).__name__}; expected an array of whole numbers")
     if not jnp.issubdtype(given.dtype, jnp.integer):
-        raise TypeError(f"lengths has dtype {given.dtype}; expected int32")
+        raise TypeError(f"{name} has dtype {given.dtype}; expected int32")
     if given.shape != (B,):
-        raise ValueError(f"lengths has shape {tuple(given.shape)}; expected (B) = ({B})")
+        raise ValueError(f"{name} has shape {tuple(given.shape)}; expected (B) = ({B})")
     if not isinstance(given, jax.core.Tracer):
         values = np.asarray(given)
         wrong = np.flatnonzero((values < 0) | (values > T))
         if len(wrong):
             first = wrong[0]
-            raise ValueError(f"lengths[{first}] is {values[first]}; expected 0 to T = {T}")
+            raise ValueError(f"{name}[{first}] is {values[first]}; expected 0 to T = {T}")
     return jnp.clip(jnp.asarray(given), 0, T).astype(jnp.int32)
