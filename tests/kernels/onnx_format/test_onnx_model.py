@@ -84,7 +84,7 @@ def the_readout(form, h, size, O=O):  # noqa: E741
         helper.make_node("Gemm", ["matrix", "w", "b"], ["read"], transB=1),
         helper.make_node("Reshape", ["read", "back"], ["y"]),
     ]
-    constants = {"w": w.T, "b": b, "rows": np.array([-1, size]), "back": np.array([T, B, O])}
+    constants = {"w": w.T, "b": b, "rows": np.array([-1, size]), "back": np.array([-1, B, O])}
     return nodes, constants, "y"
 
 

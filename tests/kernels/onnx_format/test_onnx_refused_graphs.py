@@ -178,6 +178,10 @@ GRAPHS = {
         stacked(node("MatMul", ["h", "w"], "a"), node("Add", ["a", "b"]), b=ones(1)),
         r"'odd' \(Add\) has a bias of shape \(1,\); expected \(2,\), along the last axis",
     ),
+    "a product of the steps": (
+        stacked(node("Transpose", ["h"], "t", perm=[2, 1, 0]), node("MatMul", ["t", "w"])),
+        r"'odd' \(MatMul\) multiplies something else",
+    ),
     "a scaled Gemm": (
         stacked(
             node("Reshape", ["h", "s"], "m"),
