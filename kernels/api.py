@@ -112,7 +112,7 @@ def rnn(
     arXiv:1604.06174). Everything else, and what is raised, is as in `recurrence`.
     """
     kind, params = arguments.cell(cell), arguments.params(params)
-    sizes = arguments.sizes(kind, params, x, state)
+    sizes = arguments.sizes(kind, params, {"x": (x, "T B I")}, state)
     lengths = arguments.lengths(lengths, sizes[0]["T"], sizes[0]["B"])
     if chunk is not None:
         checks.positive("chunk", chunk)

@@ -27,8 +27,10 @@ def forward(
     def step(before, now):
         pre_t, inside_t = now
         from_x = jnp.split(pre_t, cell.from_x, axis=1)
-        product = dot(before[0], weights.w_h, run.precision)
-        after, saved = cell.advance(from_x, jnp.split(product, cell.from_h, axis=1), biases, before)
+        # In the padding not even an infinite state meets weights.
+        start = where_inside(inside_t, before, jax.tree.map(jnp.zeros_like, before))
+        product = dot(start[0], weights.w_h, run.precision)
+        after, saved = cell.advance(from_x, jnp.split(product, cell.from_h, axis=1), biases, start)
         after = where_inside(inside_t, after, before)
         return after, (after, saved) if keep else (after[:1], ())
 

@@ -49,7 +49,8 @@ def direction(
 
     def advance(before, now):
         x_t, inside_t = now
-        pairs = zip(step(cell, weights, before, x_t), before, strict=True)
+        start = tuple(jnp.where(inside_t[:, None], each, 0) for each in before)
+        pairs = zip(step(cell, weights, start, x_t), before, strict=True)
         after = tuple(jnp.where(inside_t[:, None], new, old) for new, old in pairs)
         return after, after
 

@@ -76,7 +76,7 @@ def backward(
         run, dh, dlast, steps, recurrent, initial, lengths, unroll=unroll
     )
     from_x, from_h = dpre[..., : w_x.shape[1]], dpre[..., dpre.shape[2] - w_h.shape[1] :]
-    states = before(run, steps.h, initial[0], lengths)
+    states = without_padding(before(run, steps.h, initial[0], lengths), lengths)
     gradients = (
         Weights(w_x=outer(x, from_x), w_h=outer(states, from_h), b=dpre.sum((0, 1))),
         readout and Readout(w=outer(steps.h, dy), b=dy.sum((0, 1))),

@@ -38,14 +38,15 @@ def params(given: Any) -> Params:
 
     Raises TypeError for another structure, ValueError for no layer, or one without a direction.
     """
+    expected = "expected a reference.Params"
     try:
         layers, readout = given
-        layers = tuple(Layer(*layer) for layer in layers)
-        layers = tuple(Layer(*(way and Weights(*way) for way in layer)) for layer in layers)
-        readout = None if readout is None else Readout(*readout)
     except (TypeError, ValueError) as error:
-        kind = type(given).__name__
-        raise TypeError(f"params is a {kind}; expected a reference.Params") from error
+        raise TypeError(f"params is a {type(given).__name__}; {expected}") from error
+    if not isinstance(layers, tuple | list):
+        raise TypeError(f"params.layers is a {type(layers).__name__}; expected a tuple of Layers")
+    layers = tuple(_layer(n, layer) for n, layer in enumerate(layers))
+    readout = None if readout is None else _part("params.readout", Readout, readout)
     if not layers:
         raise ValueError("params.layers is empty; expected at least one layer")
     for n, layer in enumerate(layers):
@@ -54,14 +55,37 @@ def params(given: Any) -> Params:
     return Params(layers, readout)
 
 
-def sizes(kind: Cell, given: Params, x: Any = None, states: Any = None) -> tuple[checks.Sizes, ...]:
+def _layer(n: int, given: Any) -> Layer:
+    layer = _part(f"params.layers[{n}]", Layer, given)
+    ways = zip(Layer._fields, layer, strict=True)
+    return Layer(
+        *(
+            None if way is None else _part(f"params.layers[{n}].{name}", Weights, way)
+            for name, way in ways
+        )
+    )
+
+
+def _part[Part: (Layer, Weights, Readout)](name: str, kind: type[Part], given: Any) -> Part:
+    """A named tuple of any tuple that has as many parts."""
+    if isinstance(given, tuple | list):
+        try:
+            return kind(*given)
+        except TypeError:
+            pass
+    raise TypeError(f"{name} is a {type(given).__name__}; expected a reference.{kind.__name__}")
+
+
+def sizes(
+    kind: Cell, given: Params, sequence: Named | None = None, states: Any = None
+) -> tuple[checks.Sizes, ...]:
     """Hold all arrays against each other: the sizes of every layer's axes.
 
     Raises as `checks.arrays` does; TypeError for states that do not fit the params' structure.
     """
     found: list[checks.Sizes] = []
-    known, like = {}, None if x is None else ("x", x)
-    named = {} if x is None else {"x": (x, "T B I")}
+    known, named = {}, sequence or {}
+    like = next(((name, array) for name, (array, _) in named.items()), None)
     for n, (layer, befores) in enumerate(zip(given.layers, of_layers(given, states), strict=True)):
         for name, weights in zip(Layer._fields, layer, strict=True):
             if weights is not None:
@@ -100,13 +124,14 @@ def lengths(given: Any, T: int, B: int, name: str = "lengths") -> Int[Array, "B"
     if not (hasattr(given, "shape") and hasattr(given, "dtype")):
         raise TypeError(f"{name} is a {type(given).__name__}; expected an array of whole numbers")
     if not jnp.issubdtype(given.dtype, jnp.integer):
-        raise TypeError(f"{name} has dtype {given.dtype}; expected int32")
+        raise TypeError(f"{name} has dtype {given.dtype}; expected an integer dtype")
     if given.shape != (B,):
-        raise ValueError(f"{name} has shape {tuple(given.shape)}; expected (B) = ({B})")
+        raise ValueError(f"{name} has shape {tuple(given.shape)}; expected (B,) = ({B},)")
     if not isinstance(given, jax.core.Tracer):
         values = np.asarray(given)
         wrong = np.flatnonzero((values < 0) | (values > T))
         if len(wrong):
             first = wrong[0]
             raise ValueError(f"{name}[{first}] is {values[first]}; expected 0 to T = {T}")
-    return jnp.clip(jnp.asarray(given), 0, T).astype(jnp.int32)
+    most = min(T, jnp.iinfo(given.dtype).max)  # what is compared has this dtype
+    return jnp.clip(jnp.asarray(given), 0, most).astype(jnp.int32)

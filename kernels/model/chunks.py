@@ -29,10 +29,13 @@ def chunked(
 
     even, reverse = len(x) // chunk * chunk, method.run.reverse
     parts = x[:even].reshape(-1, chunk, *x.shape[1:]), jnp.arange(0, even, chunk, dtype=jnp.int32)
-    last_part, state = (x[even:], jnp.int32(even)), initial
+    if even == len(x):  # an empty rest, too, would be compiled
+        state, y = jax.lax.scan(run, initial, parts, reverse=reverse)
+        return y.reshape(even, *y.shape[2:]), state
+    rest, state = (x[even:], jnp.int32(even)), initial
     if reverse:
-        state, y_last = run(state, last_part)
+        state, y_rest = run(state, rest)
     state, y = jax.lax.scan(run, state, parts, reverse=reverse)
     if not reverse:
-        state, y_last = run(state, last_part)
-    return jnp.concatenate([y.reshape(even, *y.shape[2:]), y_last]), state
+        state, y_rest = run(state, rest)
+    return jnp.concatenate([y.reshape(even, *y.shape[2:]), y_rest]), state

@@ -35,6 +35,10 @@ class Method:
         needs = {"reverse"} if self.run.reverse else set()
         return needs | ({"lengths"} if lengths is not None else set()) <= self.kernel.handles
 
+    def known(self, lengths: Lengths) -> Lengths:
+        """The lengths that the kernel itself is given."""
+        return lengths if "lengths" in self.kernel.handles else None
+
     def dot(self, a: Float[Array, "*M K"], b: Float[Array, "K N"]) -> Float[Array, "*M N"]:
         """a b, as `precision` has it."""
         return dot(a, b, self.run.precision)
@@ -68,9 +72,9 @@ def direction(
     return method.read_out(readout, h, lengths), last
 
 
-def _flat[Layer: (Weights, Readout)](layer: Layer) -> Layer:
+def _flat[Part: (Weights, Readout)](part: Part) -> Part:
     """The same, its bias with one axis."""
-    return layer._replace(b=layer.b.reshape(-1))
+    return part._replace(b=part.b.reshape(-1))
 
 
 def states(
@@ -88,8 +92,8 @@ def states(
         return halves(method, pre, weights, initial, lengths)
     plain = replace(method, run=replace(method.run, reverse=False))
 
-    def ahead(pre):
-        return halves(plain, pre, weights, initial, None)
+    def ahead(pre, start):
+        return halves(plain, pre, weights, start, lengths)
 
     return uneven.states(ahead, method.run, pre, initial, lengths)
 
@@ -101,23 +105,26 @@ def _forward(
     initial: State,
     lengths: Lengths,
 ) -> AllStates:
-    return method.kernel.forward(method.run, pre, weights, initial, lengths, keep=False)[:2]
+    known = method.known(lengths)
+    return method.kernel.forward(method.run, pre, weights, initial, known, keep=False)[:2]
 
 
 _differentiable = jax.custom_vjp(_forward, nondiff_argnums=(0,))
 
 
 def _states_fwd(method, pre, weights, initial, lengths):
-    steps = method.kernel.forward(method.run, pre, weights, initial, lengths, keep=True)
+    known = method.known(lengths)
+    steps = method.kernel.forward(method.run, pre, weights, initial, known, keep=True)
     return steps[:2], (steps, weights, initial, lengths)
 
 
 def _states_bwd(method, residuals, cotangents):
-    steps, *rest = residuals
-    weights, initial, lengths = rest
-    dpre, dinitial = method.kernel.backward(method.run, *cotangents, steps, *rest)
+    steps, weights, initial, lengths = residuals
+    given = steps, weights, initial, method.known(lengths)
+    dpre, dinitial = method.kernel.backward(method.run, *cotangents, *given)
     cell, (H, from_h) = method.run.cell, weights.w_h.shape
-    states = before(method.run, steps.h, initial[0], lengths)
+    # No infinity of a state that padding starts from is multiplied by its derivatives, which are 0.
+    states = without_padding(before(method.run, steps.h, initial[0], lengths), lengths)
     dw_h = sum_of_outer(states, dpre[..., dpre.shape[2] - from_h :], method.run.precision)
     from_x, own = jnp.split(dpre, [cell.from_x * H], axis=2)
     dweights = Recurrent(dw_h.astype(steps.h.dtype), own.sum((0, 1)))

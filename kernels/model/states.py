@@ -22,7 +22,8 @@ def of_layers(given: Params, states: Any) -> list[dict[str, Any]]:
         return [{"state": states}]
     count = len(given.layers)
     if not isinstance(states, tuple | list) or len(states) != count or not all(map(_pair, states)):
-        found = "one array" if hasattr(states, "shape") else f"{len(states)} arrays or tuples"
+        several = isinstance(states, tuple | list)
+        found = f"{len(states)} arrays or tuples" if several else f"a {type(states).__name__}"
         raise TypeError(
             f"state is {found}; expected a tuple of {count} reference.Layer, as many as params"
         )

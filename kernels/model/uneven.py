@@ -6,10 +6,11 @@ passes unchanged and h stays finite; the last h is then taken from where its seq
 
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from kernels.common.sequences import inside, without_padding
+from kernels.common.sequences import inside, where_inside, without_padding
 from kernels.contract import Run, State
 from reference.cells import Cell
 
@@ -18,19 +19,22 @@ States = tuple[Float[Array, "T B H"], State]
 
 
 def states(
-    forward: Callable[[Float[Array, "T B X"]], States],
+    forward: Callable[[Float[Array, "T B X"], State], States],
     run: Run,
     pre: Float[Array, "T B X"],
     initial: State,
     lengths: Lengths,
 ) -> States:
     """h and the last state, by `forward`, which goes through whole sequences from their start."""
+    start = initial
     if lengths is not None:
         outside = ~inside(lengths, len(pre))[..., None]
         pre = jnp.where(outside, _idle(run.cell, pre), pre)
-    h, last = forward(_turned(pre, lengths) if run.reverse else pre)
+        # A row that only fills the batch up may start from anything, NaN too.
+        start = where_inside(lengths > 0, initial, jax.tree.map(jnp.zeros_like, initial))
+    h, last = forward(_turned(pre, lengths) if run.reverse else pre, start)
     if lengths is not None:
-        last = (_at_end(h, initial[0], lengths), *last[1:])
+        last = where_inside(lengths > 0, (_at_end(h, lengths), *last[1:]), initial)
     h = _turned(h, lengths) if run.reverse else h
     return without_padding(h, lengths), last
 
@@ -48,8 +52,6 @@ def _turned(sequence: Float[Array, "T B N"], lengths: Lengths) -> Float[Array, "
     return jnp.take_along_axis(sequence, source[..., None], axis=0)
 
 
-def _at_end(
-    h: Float[Array, "T B H"], initial: Float[Array, "B H"], lengths: Int[Array, "B"]
-) -> Float[Array, "B H"]:
-    last = jnp.take_along_axis(h, jnp.maximum(lengths - 1, 0)[None, :, None], axis=0)[0]
-    return jnp.where((lengths > 0)[:, None], last, initial)
+def _at_end(h: Float[Array, "T B H"], lengths: Int[Array, "B"]) -> Float[Array, "B H"]:
+    """Of a sequence of no step, any state."""
+    return jnp.take_along_axis(h, jnp.maximum(lengths - 1, 0)[None, :, None], axis=0)[0]

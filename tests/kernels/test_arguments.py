@@ -43,6 +43,7 @@ IN_LAYER = "params.layers[0].forward."
         ({"x": X[:0, :0]}, ValueError, "x has shape (0, 0, 5); expected B to be at least 1"),
         ({"x": X[:, :0, :0]}, ValueError, "x has shape (9, 0, 0); expected B to be at least 1"),
         ({"x": X.astype(int)}, TypeError, "x has dtype int32; expected one of bfloat16, float16"),
+        ({"x": None}, TypeError, "x is a NoneType; expected an array"),
         ({"x": [1.0]}, TypeError, "x is a list; expected an array"),
         ({"x": memoryview(b"x")}, TypeError, "x is a memoryview; expected an array"),
         (
@@ -145,6 +146,21 @@ def test_sentence(arguments, error, sentence):
     ("params", "error", "sentence"),
     [
         (WEIGHTS, TypeError, "params is a Weights; expected a reference.Params"),
+        (
+            Params(Layer(WEIGHTS)),
+            TypeError,
+            "params.layers[0] is a Weights; expected a reference.L",
+        ),
+        (
+            Params((Layer(()),)),
+            TypeError,
+            "params.layers[0].forward is a tuple; expected a reference.Weights",
+        ),
+        (
+            Params((Layer(WEIGHTS),), []),
+            TypeError,
+            "params.readout is a list; expected a reference.Readout",
+        ),
         (Params(()), ValueError, "params.layers is empty; expected at least one layer"),
         (
             Params((Layer(WEIGHTS), Layer(None))),
@@ -167,7 +183,17 @@ def test_sentence(arguments, error, sentence):
             "params.readout.w has shape (7, 3); expected (2H, O) = (14, O)",
         ),
     ],
-    ids=["no params", "no layer", "no direction", "a layer's inputs", "hidden size", "readout"],
+    ids=[
+        "no params",
+        "no tuple",
+        "no weights",
+        "no readout",
+        "no layer",
+        "no direction",
+        "a layer's inputs",
+        "hidden size",
+        "readout",
+    ],
 )
 def test_another_structure(params, error, sentence):
     with pytest.raises(error, match=re.escape(sentence)):
@@ -206,8 +232,8 @@ def test_states_of_several(params, cell, state, error, sentence):
     ("lengths", "error", "sentence"),
     [
         ([9, 9, 9, 9], TypeError, "lengths is a list; expected an array of whole numbers"),
-        (np.ones(4), TypeError, "lengths has dtype float64; expected int32"),
-        (np.ones(3, int), ValueError, "lengths has shape (3,); expected (B) = (4)"),
+        (np.ones(4), TypeError, "lengths has dtype float64; expected an integer"),
+        (np.ones(3, int), ValueError, "lengths has shape (3,); expected (B,) = (4,)"),
         (np.array([9, 0, 10, 1]), ValueError, "lengths[2] is 10; expected 0 to T = 9"),
         (jnp.array([9, -1, 1, 1]), ValueError, "lengths[1] is -1; expected 0 to T = 9"),
     ],

@@ -1,5 +1,8 @@
 """Layers, directions and lengths: every kernel against the oracle."""
 
+import os
+import subprocess
+import sys
 from functools import partial
 
 import jax
@@ -186,3 +189,87 @@ def test_lengths_over_several_devices(kernel):
             params, x, jax.device_put(lengths, jax.NamedSharding(mesh, jax.P("batch")))
         )
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), got, want)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int64])
+def test_lengths_of_any_integer_dtype(dtype):
+    """T = 300 is beyond the smaller ones."""
+    params, x = reference.init(jax.random.key(0), 1, 2, 1), jnp.ones((300, 2, 1))
+    lengths = np.array([3, 100])
+    got = kernels.rnn(params, x, lengths=lengths.astype(dtype), kernel="scan")
+    want = kernels.rnn(params, x, lengths=lengths.astype(np.int32), kernel="scan")
+    jax.tree.map(np.testing.assert_array_equal, got, want)
+
+
+@pytest.mark.parametrize("lengths", [(1, 1), (2, 2)])
+def test_an_infinite_product_of_a_last_state(kernel, lengths):
+    """The step behind a sequence's end would start from it, and NaN times 0 is NaN."""
+    weights = reference.Weights(
+        jnp.ones((1, 2)), 1e38 * jnp.array([[1.0, -1.0], [1.0, 1.0]]), jnp.zeros(2)
+    )
+    params, x = reference.single(weights), jnp.full((4, 2, 1), 20.0)
+
+    def slope(x, lengths):
+        return jax.grad(
+            lambda params: kernels.rnn(params, x, lengths=lengths, kernel=kernel)[0][0].sum()
+        )(params)
+
+    n = lengths[0]
+    got, want = slope(x, jnp.array(lengths)), slope(x[:n], None)
+    assert np.isfinite(want.layers[0].forward.w_x).all()
+    jax.tree.map(
+        np.testing.assert_array_equal,
+        got.layers[0].forward.w_h[..., :1],
+        want.layers[0].forward.w_h[..., :1],
+    )
+
+
+def test_an_empty_row_with_a_state_of_nan(kernel):
+    """As a row that only fills a batch up may have; its state is what it was."""
+    params, x = reference.init(jax.random.key(0), I, H, O, cell="gru"), jnp.ones((T, B, I))
+    state = jnp.zeros((B, H)).at[2].set(np.nan)
+
+    def outputs(params):
+        return kernels.rnn(params, x, state, lengths=LENGTHS, cell="gru", kernel=kernel)
+
+    slopes = jax.grad(lambda params: outputs(params)[0].sum())(params)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes))
+    np.testing.assert_array_equal(outputs(params)[1][2], state[2])
+
+
+ONE_DEVICE = """
+import jax, jax.numpy as jnp, numpy as np, kernels, reference
+
+params = reference.init(jax.random.key(0), 4, 10, 1, layers=2)
+x, lengths = jnp.ones((6, 3, 4)), np.array([1, 3, 6], np.int32)
+
+
+def slopes(chunk, kernel):
+    def loss(params):
+        return (kernels.rnn(params, x, lengths=lengths, kernel=kernel, chunk=chunk)[0] ** 2).sum()
+
+    return jax.grad(loss)(params)
+
+
+assert jax.device_count() == 1
+for kernel in ("scan", "native"):
+    for chunk in (2, 3, 4, 6, 9):
+        for got, want in zip(*map(jax.tree.leaves, (slopes(chunk, kernel), slopes(None, "scan")))):
+            np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+"""
+
+
+def test_layers_in_chunks_on_one_device():
+    """As users have it; tests have four devices, for which a call is compiled in another way."""
+    if reason := kernels.available()["native"]:
+        pytest.skip(reason)
+    environment = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}
+    ran = subprocess.run(
+        [sys.executable, "-c", ONE_DEVICE],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=200,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr

@@ -94,7 +94,8 @@ class Pass : public Work {
   const Index* note(Index rank, Range chunk, Index which,
                     Index (Pass::*place_of)(Index, Index, Index) const) {
     Index* to = places_.data() + (2 * rank + which) * chunk_rows();
-    for (Index g = 0; g < schedule_->groups(); ++g)
+    const Index mine = division_->group(rank);
+    for (Index g = layout_.apart ? mine : 0; g < (layout_.apart ? mine + 1 : schedule_->groups()); ++g)
       each_step(g, chunk, [&](Index step, Range rows) {
         for (Index i = 0; i < rows.size(); ++i)
           to[rows.first + i] = (this->*place_of)(g, step, i);
