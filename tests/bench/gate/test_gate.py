@@ -46,11 +46,11 @@ print("noise", flush=True)
         steps = half(run, sequence, *rest, unroll=len(sequence), **options)
         return steps._replace(h=-steps.h)"""
 WRONG = ("unrolled.py", HALF, NEGATED)
-FACTOR = "    if factor is not None:\n"
+FACTOR = "    if factor is None:\n"
 DYING = """\
     import os
 
-    if factor is not None:
+    if factor is None:
         return Kernel(lambda *_, **__: os.abort(), None)
 """
 
@@ -158,11 +158,11 @@ def nothing_left(repository):
     return not list((repository.parent / "temporary").iterdir())
 
 
-FORWARD = "last, ((h, *carried), saved) = jax.lax.scan(step, initial,"
+FORWARD = "steps = pre, inside(lengths, len(pre))"
 DOUBLED = f"pre = 2 * pre\n    {FORWARD}"
 FIVE_TIMES = f"""\
 for _ in range(4):
-        again, _ = jax.lax.scan(step, initial, pre, unroll=unroll)
+        again, _ = jax.lax.scan(step, initial, (pre, None), unroll=unroll)
         initial = jax.tree.map(lambda first, last: first + 0 * last, initial, again)
     {FORWARD}"""
 

@@ -71,7 +71,7 @@ def test_what_cannot_run_starts_no_process(outside):
 
 
 RAISING = ("unrolled.py", "return half(", "raise ArithmeticError('no luck'); return half(")
-SCANNED = "last, ((h, *carried), saved) = jax.lax.scan(step, initial,"
+SCANNED = "steps = pre, inside(lengths, len(pre))"
 DYING = (
     "scan.py",
     SCANNED,
