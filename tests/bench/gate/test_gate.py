@@ -50,7 +50,7 @@ FACTOR = "    if factor is None:\n"
 DYING = """\
     import os
 
-    if factor is None:
+    if factor is not None:
         return Kernel(lambda *_, **__: os.abort(), None)
 """
 
