@@ -6,7 +6,7 @@ pre-activations, and the derivative of every pre-activation from those of the st
 
 from collections.abc import Callable
 
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from kernels.common.numerics import dot
 from kernels.common.opaque import opaque
@@ -58,7 +58,7 @@ def backward(slopes: Slopes) -> Backward:
         steps: Steps,
         weights: Recurrent,
         initial: State,
-        lengths: Int[Array, "B"] | None,
+        lengths: None,
     ) -> tuple[Float[Array, "T B H"], State]:
         """As the contract has it; what flows into the last state is added to the last h's."""
 

@@ -84,7 +84,7 @@ def sizes(
     Raises as `checks.arrays` does; TypeError for states that do not fit the params' structure.
     """
     found: list[checks.Sizes] = []
-    known, named = {}, sequence or {}
+    known, named = {}, dict(sequence or {})
     like = next(((name, array) for name, (array, _) in named.items()), None)
     for n, (layer, befores) in enumerate(zip(given.layers, of_layers(given, states), strict=True)):
         for name, weights in zip(Layer._fields, layer, strict=True):

@@ -1,7 +1,7 @@
 """Lengths and the reverse direction for kernels that know neither.
 
 Such a kernel goes through the padding, too. There its inputs are chosen so that what is carried
-passes unchanged and h stays finite; the last h is then taken from where its sequence ends.
+passes unchanged and h does not grow; the last h is then taken from where its sequence ends.
 """
 
 from collections.abc import Callable

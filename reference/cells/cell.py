@@ -24,7 +24,7 @@ class Cell:
     as that does not pass through the recurrent product. Both are in jax.numpy. `exact` and
     `exact_vjp` state the same once more, in NumPy and by hand, for the oracle.
 
-    With `idle` in the slots that x fills, a step leaves what is carried as it is, and h finite.
+    With `idle` in the slots that x fills, a step leaves what is carried, and h does not grow.
 
     An error of the state grows from step to step by `gain(g^2)` in mean square, where g bounds the
     recurrent weights, and each slot's own error counts by at most its number in `slopes`.

@@ -95,7 +95,8 @@ class Pass : public Work {
                     Index (Pass::*place_of)(Index, Index, Index) const) {
     Index* to = places_.data() + (2 * rank + which) * chunk_rows();
     const Index mine = division_->group(rank);
-    for (Index g = layout_.apart ? mine : 0; g < (layout_.apart ? mine + 1 : schedule_->groups()); ++g)
+    const Range groups = layout_.apart ? Range{mine, mine + 1} : Range{0, schedule_->groups()};
+    for (Index g = groups.first; g < groups.last; ++g)
       each_step(g, chunk, [&](Index step, Range rows) {
         for (Index i = 0; i < rows.size(); ++i)
           to[rows.first + i] = (this->*place_of)(g, step, i);
