@@ -107,7 +107,11 @@ def test_inputs():
         ([X, W[:, :, :1], R], ValueError, r"W has shape \(1, 20, 1\); .* = \(1, 20, 2\)"),
         ([X, W, R, ones(1, 20)], ValueError, r"B has shape \(1, 20\); expected .* = \(1, 40\)"),
         ([X, W, R.astype("f2")], TypeError, "R has dtype float16; expected float32, .* of X"),
-        ([X, W, R, None, ones(3)], TypeError, "sequence_lens has dtype float32; expected int32"),
+        (
+            [X, W, R, None, ones(3)],
+            TypeError,
+            "sequence_lens has dtype float32; expected an integer dtype",
+        ),
         ([X, W, R, None, lengths], ValueError, r"sequence_lens\[2\] is 5; expected 0 to T = 4"),
         ([X, W, R, None, None, ones(2, B, H)], ValueError, r"initial_h .* = \(1, 3, 5\)"),
         ([X, W, R, *[None] * 4, ones(1, 20)], ValueError, r"P has shape .* = \(1, 15\)"),
