@@ -1,7 +1,9 @@
 from .api import auto as auto
 from .api import available as available
+from .api import prepare as prepare
 from .api import recurrence as recurrence
 from .api import rnn as rnn
+from .api import step as step
 from .convert import from_flax as from_flax
 from .convert import from_onnx as from_onnx
 from .convert import from_torch as from_torch

@@ -23,8 +23,9 @@ from kernels.contract import (
 )
 from kernels.model import arguments, checks, direction, states
 from kernels.model.direction import Method
+from kernels.model.prepared import Prepared, as_given, for_inference, prepared
 from kernels.model.stack import stack
-from kernels.registry import KERNELS, choose, fastest
+from kernels.registry import KERNELS, choose, fastest, fastest_packed
 from reference import CELLS, Layer, Params
 
 
@@ -46,7 +47,7 @@ def auto(*, T: int, B: int, H: int, dtype: str, cell: str = "relu", precision: s
     return fastest(_problem(sizes, jnp.dtype(dtype), cell, precision))
 
 
-# The two public functions check their arguments themselves, in words a user reads; the checks
+# The public functions check their arguments themselves, in words a user reads; the checks
 # that jaxtyping adds in tests would only get in first. Hence `no_type_check`.
 @no_type_check
 def recurrence(
@@ -76,7 +77,8 @@ def recurrence(
     kind = arguments.cell(cell)
     named = arguments.recurrent(kind, pre, w_h, b_h) | states.named_state(kind, state)
     sizes = checks.arrays(named)
-    method = _method(sizes, pre.dtype, cell, precision, kernel)
+    problem = _problem(sizes, pre.dtype, cell, precision)
+    method = Method(choose(kernel, problem), Run(kind, precision))
     b_h = jnp.zeros(kind.own * sizes["H"], pre.dtype) if b_h is None else b_h
     operands = Recurrent(w_h, b_h), pre, states.start(kind, state, sizes, pre.dtype)
     with _explain_forward_mode():
@@ -86,7 +88,7 @@ def recurrence(
 
 @no_type_check
 def rnn(
-    params: Params,
+    params: Params | Prepared,
     x: Float[Array, "T B I"],
     state: Float[Array, "B H"] | State | tuple[Layer, ...] | None = None,
     *,
@@ -98,10 +100,10 @@ def rnn(
 ) -> tuple[Float[Array, "T B O"], Float[Array, "B H"] | State | tuple[Layer, ...]]:
     """The whole model: outputs of every step and the last state.
 
-    The structure of `params`, a `reference.Params`, says how many layers there are and in which
-    directions each runs; without a readout the outputs are the last layer's states, forward ones
-    first. The state of one layer in one direction is as in `recurrence`; else it is a tuple of a
-    `reference.Layer` of such states for each layer.
+    The structure of `params`, a `reference.Params` or what `prepare` made of one, says how many
+    layers there are and in which directions each runs; without a readout the outputs are the last
+    layer's states, forward ones first. The state of one layer in one direction is as in
+    `recurrence`; else it is a tuple of a `reference.Layer` of such states for each layer.
 
     `lengths` says how many steps of each row of the batch are its sequence, in any order; it may be
     traced. Outputs behind that are 0, the last state is the one at the end, and the reverse
@@ -111,22 +113,63 @@ def rnn(
     memory grows with T / chunk + chunk, beside every layer's outputs (Chen et al.,
     arXiv:1604.06174). Everything else, and what is raised, is as in `recurrence`.
     """
-    kind, params = arguments.cell(cell), arguments.params(params)
-    sizes = arguments.sizes(kind, params, {"x": (x, "T B I")}, state)
+    kind, model = arguments.cell(cell), as_given(params, cell, kernel)
+    sizes = arguments.sizes(kind, model.like, {"x": (x, "T B I")}, state)
     lengths = arguments.lengths(lengths, sizes[0]["T"], sizes[0]["B"])
     if chunk is not None:
         checks.positive("chunk", chunk)
         chunk = min(chunk, max(len(x), 1))
     at_once = {} if chunk is None else {"T": chunk}  # all that the kernel sees
     methods = tuple(
-        _of_layer(layer, _method(each | at_once, x.dtype, cell, precision, kernel))
-        for layer, each in zip(params.layers, sizes, strict=True)
+        _of_layer(layer, _method(each | at_once, x.dtype, cell, precision, model))
+        for layer, each in zip(model.like.layers, sizes, strict=True)
     )
-    starts = states.starts(kind, params, state, sizes, x.dtype)
+    starts = states.starts(kind, model.like, state, sizes, x.dtype)
+    operands = model.arrays, x, (starts, lengths)
+    if isinstance(params, Prepared):
+        operands = for_inference(operands)
     with _explain_forward_mode():
-        operands = params, x, (starts, lengths)
         y, last = across_devices(partial(stack, methods, chunk), operands, results=(1, 0))
-    return y, states.all_as_given(kind, params, last)
+    return y, states.all_as_given(kind, model.like, last)
+
+
+@no_type_check
+def prepare(params: Params, *, cell: str = "relu", kernel: str | Kernel = "auto") -> Prepared:
+    """The params as a kernel's forward pass reads them, for `rnn` and `step` in their place.
+
+    What `native` otherwise does to the weights in every call is done once. The result is a pytree
+    of arrays, for inference: it has no derivative. "auto" is `native` where that runs, else `scan`.
+
+    Raises as `rnn` does.
+    """
+    kind, params = arguments.cell(cell), arguments.params(params)
+    sizes = arguments.sizes(kind, params)
+    dtype = jax.tree.leaves(params)[0].dtype
+    problems = [_problem({"T": 1, "B": 1, "H": each["H"]}, dtype, cell, "full") for each in sizes]
+    kernel = fastest_packed(problems[0]) if kernel == "auto" else kernel
+    chosen = [choose(kernel, problem) for problem in problems]
+    whole = chosen[0].whole
+    return prepared(params, kind, kernel, whole and whole.packing)
+
+
+@no_type_check
+def step(
+    params: Prepared,
+    x: Float[Array, "B I"],
+    state: Float[Array, "B H"] | State | tuple[Layer, ...] | None = None,
+) -> tuple[Float[Array, "B O"], Float[Array, "B H"] | State | tuple[Layer, ...]]:
+    """The next step of a stream or of decoding: its outputs and the state after it.
+
+    `params` are what `prepare` gives, of layers that run forward alone. Call it under `jax.jit`:
+    the checks of arguments then run once. Raises as `rnn` does.
+    """
+    if not isinstance(params, Prepared):
+        raise TypeError(f"params is a {type(params).__name__}; expected what kernels.prepare gives")
+    if any(layer.reverse for layer in params.like.layers):
+        raise ValueError("params has a layer that runs in reverse; a step can only go forward")
+    checks.arrays({"x": (x, "B I")})
+    y, last = rnn(params, x[None], state, cell=params.cell)
+    return y[0], last
 
 
 def _of_layer(layer: Layer, method: Method) -> Layer:
@@ -150,10 +193,10 @@ def _explain_forward_mode() -> Iterator[None]:
 
 
 def _method(
-    sizes: checks.Sizes, dtype: jnp.dtype, cell: str, precision: str, kernel: str | Kernel
+    sizes: checks.Sizes, dtype: jnp.dtype, cell: str, precision: str, model: Prepared
 ) -> Method:
     problem = _problem(sizes, dtype, cell, precision)
-    return Method(choose(kernel, problem), Run(CELLS[cell], precision))
+    return Method(choose(model.kernel, problem), Run(CELLS[cell], precision), model.packed)
 
 
 def _problem(sizes: checks.Sizes, dtype: jnp.dtype, cell: str, precision: str) -> Problem:

@@ -146,12 +146,45 @@ class WholeBackward(Protocol):
     ) -> WholeGradients: ...
 
 
+@runtime_checkable
+class Pack(Protocol):
+    """A layer and its readout, laid out as the kernel reads them. Biases have one axis."""
+
+    def __call__(
+        self, cell: Cell, weights: Weights, readout: Readout | None
+    ) -> tuple[Weights, Readout | None]: ...
+
+
+@runtime_checkable
+class PackedForward(Protocol):
+    """y and the last state of a layer whose weights are packed; y is h without a readout."""
+
+    def __call__(
+        self,
+        run: Run,
+        weights: Weights,
+        readout: Readout | None,
+        x: Float[Array, "T B I"],
+        initial: State,
+        lengths: Int[Array, "B"] | None,
+    ) -> tuple[Float[Array, "T B O"], State]: ...
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Weights laid out once, for many forward passes. A kernel that has it handles everything."""
+
+    pack: Pack
+    forward: PackedForward
+
+
 @dataclass(frozen=True)
 class Whole:
     """The whole layer and its readout by the kernel itself, both ways."""
 
     forward: WholeForward
     backward: WholeBackward
+    packing: Packing | None = None
 
 
 def no_objection(*_: object) -> None:

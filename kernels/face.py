@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from kernels.api import recurrence, rnn
 from kernels.contract import Kernel, Problem, current_platform
+from kernels.model.prepared import Prepared
 from kernels.registry import KERNELS
 from kernels.registry import why_not as _why_not
 from reference import CELLS, Params, stands_alone
@@ -44,7 +45,7 @@ def functions(kernel: str | Kernel, *, cell: str, precision: str) -> Mapping[str
     Both are differentiable; the one gives (h, state), the other (y, state). Params is
     ((((w_x, w_h, b), None),), (w, b)), in any tuples: a pair for every layer, of the weights in
     each direction. A state is a tuple that begins with h; of several layers or directions, a tuple
-    of such a pair of states for each layer.
+    of such a pair of states for each layer. What `kernels.prepare` gives will do for params.
     """
     options = {"kernel": kernel, "cell": cell, "precision": precision}
     alone = not CELLS[cell].carried
@@ -60,10 +61,10 @@ def functions(kernel: str | Kernel, *, cell: str, precision: str) -> Mapping[str
         return h, returned(last)
 
     def run_rnn(params, x, state, lengths=None):
-        params = Params(*params)
-        state = _each(params, given, state)
-        y, last = rnn(params, x, state, lengths=lengths, **options)
-        return y, _each(params, returned, last)
+        params = params if isinstance(params, Prepared) else Params(*params)
+        like = params.like if isinstance(params, Prepared) else params
+        y, last = rnn(params, x, _each(like, given, state), lengths=lengths, **options)
+        return y, _each(like, returned, last)
 
     return {"recurrence": run_recurrence, "rnn": run_rnn}
 

@@ -21,7 +21,6 @@ KERNELS: Lazy[Kernel] = Lazy(names.KERNELS)
 
 # "auto" on a CPU: with fewer multiplications in the recurrence a call costs more than it saves.
 MIN_MULTIPLICATIONS = 2**15
-COMPUTED_NATIVELY = ("float32", "float64")  # bfloat16 the native kernel only stores
 
 
 def why_not(name: str, problem: Problem) -> str | None:
@@ -34,8 +33,7 @@ def preferred(problem: Problem) -> tuple[str, ...]:
 
     It depends on the problem alone, so that a report can tell for another machine.
     """
-    multiplications = problem.T * problem.B * problem.H**2
-    pays = problem.dtype.name in COMPUTED_NATIVELY and multiplications >= MIN_MULTIPLICATIONS
+    pays = problem.T * problem.B * problem.H**2 >= MIN_MULTIPLICATIONS
     return ("native", "scan") if pays else ("scan",)
 
 
@@ -43,6 +41,11 @@ def fastest(problem: Problem) -> str:
     """What "auto" means for a problem here: the first of those preferred that can run it."""
     *first, last = preferred(problem)
     return next((name for name in first if why_not(name, problem) is None), last)
+
+
+def fastest_packed(problem: Problem) -> str:
+    """What "auto" means for weights that are laid out once, for sequences of any size."""
+    return "native" if why_not("native", problem) is None else "scan"
 
 
 def choose(kernel: str | Kernel, problem: Problem) -> Kernel:

@@ -14,7 +14,7 @@ STUDY, MEASURING = ((ROOT / "docs" / f"{name}.md").read_text() for name in ("stu
 
 def test_its_code_runs(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
-    calls, sequences, _, data = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    calls, sequences, serving, _, data = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     names = {}
     exec(calls, names)
     assert names["y"].shape == (100, 50, 128)
@@ -22,6 +22,8 @@ def test_its_code_runs(monkeypatch, capsys):
     exec(sequences, names)
     assert [names[each].shape for each in ("y", "c_last")] == [(30, 4, 5), (4, 64)]
     assert np.isfinite(names["value"]) and not names["y"][12:, 3].any()
+    exec(serving, names)
+    assert names["y_t"].shape == (4, 5)
     exec(data, names)
     assert {"native", "torch", "scan"} <= set(names["mission"].kernel)
     assert "recurrence native" in capsys.readouterr().out

@@ -98,6 +98,16 @@ GATED_SEQUENCES = {
     "lstm": (UNIFORM, _STACK, with_lengths(_STACK, "uniform")),
 }
 
+# Inference of a step and of small batches: for the smallest there is hardly any arithmetic.
+SERVING = (
+    Workload("step-tiny", T=1, B=1, I=8, H=32, O=8),
+    *(Workload(f"step-B{B}", T=1, B=B, I=128, H=256, O=128) for B in (1, 4, 16)),
+    mission(1),
+    *(Workload(f"step-B{B}-H1024", T=1, B=B, I=512, H=1024, O=512) for B in (1, 16)),
+    Workload("single", T=256, B=1, I=128, H=256, O=128),
+    Workload("few", T=50, B=4, I=128, H=256, O=128),
+)
+
 SUITES: dict[str, Suite] = {
     "smoke": Suite((Workload("tiny", T=8, B=4, I=8, H=32, O=8), mission(10))),
     "gate": Suite((mission(50),)),  # calls of milliseconds, so that a round has many
@@ -127,5 +137,6 @@ SUITES: dict[str, Suite] = {
         own={"gru": deepbench.GRU_SHORT, "lstm": deepbench.LSTM_SHORT},
     ),
     "flashrnn": Suite(FLASHRNN),
+    "serving": Suite(SERVING, beside={"gru": SERVING[1:5], "lstm": SERVING[1:5]}),
     "sequences": Suite((UNIFORM,), own=GATED_SEQUENCES, beside=GATED_SEQUENCES),
 }

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bench.cases.case import SCOPES, Case
 from bench.cases.suites import Problem
-from bench.contenders.names import PEERS
+from bench.contenders.names import PEERS, PREPARED
 from kernels.registry import KERNELS
 
 
@@ -14,7 +14,8 @@ def cases(
     """Every combination, the kernels of one group next to each other.
 
     A kernel without a backward half of its own is another kernel's forward pass: left out there.
-    A peer is the whole model, and has no backward pass apart: left out where there is one.
+    A peer is the whole model, and has no backward pass apart: left out where there is one. So is
+    a kernel on prepared params.
     Layers, directions and lengths are a model's.
     """
     every = (
@@ -30,6 +31,6 @@ def cases(
 
 
 def _distinct(kernel: str, scope: str, phase: str) -> bool:
-    if kernel in PEERS:
+    if kernel in PREPARED or kernel in PEERS:
         return scope == "model" and phase != "backward"
     return phase != "forward" or KERNELS[kernel].backward is not None

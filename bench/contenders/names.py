@@ -11,6 +11,8 @@ PEERS = {
     "onnxruntime": "bench.contenders.peers.onnx_runtime:PEER",
     "openvino": "bench.contenders.peers.openvino_cpu:PEER",
 }
-NAMES = (*KERNELS, *PEERS)
+# A kernel of ours as inference has it, which is called and held as a peer is.
+PREPARED = {"native-prepared": "bench.contenders.prepared:CONTENDER"}
+NAMES = (*KERNELS, *PREPARED, *PEERS)
 # Measured by default: all but a variant of the baseline, whose row is that of its best variant.
 DEFAULT = tuple(name for name in NAMES if name != "unrolled")

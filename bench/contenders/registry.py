@@ -11,17 +11,17 @@ from bench.contenders.subject import Subject, compiled
 from kernels.contract import Kernel, Problem, current_platform
 from kernels.registry import KERNELS, Lazy, why_not
 
-PEERS: Lazy[Peer] = Lazy(names.PEERS)
+WHOLE: Lazy[Peer] = Lazy(names.PREPARED | names.PEERS)  # those that are no `Kernel`
 
 
 def known(name: str) -> bool:
     """Whether there is a kernel or peer of this name."""
-    return name in KERNELS or name in PEERS
+    return name in KERNELS or name in WHOLE
 
 
 def has_threads(name: str) -> bool:
     """Whether it is a library whose own threads would disturb others in its process."""
-    return name in PEERS and PEERS[name].has_threads
+    return name in WHOLE and WHOLE[name].has_threads
 
 
 def unavailable(name: str) -> str | None:
@@ -31,27 +31,27 @@ def unavailable(name: str) -> str | None:
 
 def unsupported(case: Case) -> str | None:
     """Why it cannot run this case where it is available, or None: it can, and is prepared."""
-    if case.kernel in PEERS:
-        reason = PEERS[case.kernel].unsupported(case)
+    if case.kernel in WHOLE:
+        reason = WHOLE[case.kernel].unsupported(case)
     else:
         reason = why_not(case.kernel, problem_of(case))
     return reason or limits.too_large(case)
 
 
 def _one(name: str) -> Kernel | Peer:
-    return PEERS[name] if name in PEERS else KERNELS[name]
+    return WHOLE[name] if name in WHOLE else KERNELS[name]
 
 
 def emulated(case: Case) -> str | None:
     """Why timing it would mean nothing, or None."""
-    if case.kernel in PEERS:
+    if case.kernel in WHOLE:
         return None
     return KERNELS[case.kernel].emulated(current_platform())
 
 
 def prepare(case: Case) -> Subject:
     """The case made runnable."""
-    return PEERS[case.kernel].prepare(case) if case.kernel in PEERS else compiled(program(case))
+    return WHOLE[case.kernel].prepare(case) if case.kernel in WHOLE else compiled(program(case))
 
 
 def prepare_best(case: Case, variant: str = "") -> Subject:
@@ -63,8 +63,8 @@ def prepare_best(case: Case, variant: str = "") -> Subject:
 
 def versions(kernels: tuple[str, ...]) -> dict[str, str]:
     """Of the peers among them that this machine has, and of kernels that are not ours."""
-    here = [name for name in kernels if name in PEERS and unavailable(name) is None]
-    of_peers = {package: v for name in here for package, v in PEERS[name].versions().items()}
+    here = [name for name in kernels if name in WHOLE and unavailable(name) is None]
+    of_peers = {package: v for name in here for package, v in WHOLE[name].versions().items()}
     return of_peers | own.versions(kernels)
 
 

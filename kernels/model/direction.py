@@ -29,6 +29,7 @@ class Method:
 
     kernel: Kernel
     run: Run
+    packed: bool = False  # weights and readout are as the kernel packed them
 
     def handles(self, lengths: Lengths) -> bool:
         """Whether the kernel itself goes this way, over sequences of these lengths."""
@@ -61,6 +62,8 @@ def direction(
     lengths: Lengths,
 ) -> Outputs:
     """Outputs of every step, 0 in the padding, and the last state."""
+    if method.packed:
+        return _packed(method, weights, readout, x, initial, lengths)
     if method.kernel.whole is not None and len(x) and method.handles(lengths):
         operands = _flat(weights), readout and _flat(readout), x, initial, lengths
         return whole(method.kernel.whole, method.run, *operands)
@@ -70,6 +73,21 @@ def direction(
     pre = (method.dot(x, weights.w_x) + b_x).astype(x.dtype)
     h, last = states(method, pre, Recurrent(weights.w_h, b_h), initial, lengths)
     return method.read_out(readout, h, lengths), last
+
+
+def _packed(
+    method: Method,
+    weights: Weights,
+    readout: Readout | None,
+    x: Float[Array, "T B I"],
+    initial: State,
+    lengths: Lengths,
+) -> Outputs:
+    if not len(x):
+        outputs = initial[0].shape[1] if readout is None else len(readout.b)
+        return jnp.zeros((0, x.shape[1], outputs), x.dtype), initial
+    packing = method.kernel.whole.packing
+    return packing.forward(method.run, weights, readout, x, initial, lengths)
 
 
 def _flat[Part: (Weights, Readout)](part: Part) -> Part:

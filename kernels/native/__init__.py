@@ -1,7 +1,7 @@
 """`native`: C++ through XLA's FFI, for CPUs. The recurrence, and the whole layer in one call."""
 
-from kernels.contract import Kernel, Problem, Whole
-from kernels.native import calls, compiler, handlers
+from kernels.contract import Kernel, Packing, Problem, Whole
+from kernels.native import calls, compiler, handlers, packing
 from kernels.native.handlers import custom_calls as custom_calls
 
 
@@ -18,9 +18,7 @@ def prepare(cell: str) -> str | None:
 
 
 def unsupported(problem: Problem) -> str | None:
-    """Computes in float32 or float64 exactly as stored; bfloat16 it only stores."""
-    if problem.dtype.name not in handlers.STORED:
-        return f"dtype {problem.dtype} is none of {', '.join(handlers.STORED)}"
+    """Takes every dtype. Those of 16 bits are computed in float32, or by AVX512-BF16."""
     if problem.precision != "full":
         return f"precision {problem.precision!r} needs an NVIDIA GPU"
     return None
@@ -29,7 +27,11 @@ def unsupported(problem: Problem) -> str | None:
 KERNEL = Kernel(
     calls.forward,
     calls.backward,
-    whole=Whole(calls.layer_forward, calls.layer_backward),
+    whole=Whole(
+        calls.layer_forward,
+        calls.layer_backward,
+        packing=Packing(packing.pack, packing.forward),
+    ),
     unavailable=unavailable,
     unsupported=unsupported,
     prepare=prepare,

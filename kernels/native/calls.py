@@ -27,14 +27,14 @@ def forward(
 ) -> Steps:
     """`kernels.contract.Forward`."""
 
-    @opaque(f"t b x, h r, s, n b h, {_axis(lengths)} -> t b h, n b h, k b g")
+    @opaque(f"t b x, h r, s, n b h, {axis(lengths)} -> t b h, n b h, k b g")
     def call(*arrays):
         pre, _, _, initial, _ = arrays
         (T, B, _), H = pre.shape, initial.shape[2]
         shapes = [(T, B, H), initial.shape, _saved(run, T, B, H, keep)]
-        return _call("recurrence_forward", run, shapes, *arrays)
+        return call_handler("recurrence_forward", run, shapes, *arrays)
 
-    h, last, saved = call(pre, *weights, jnp.stack(initial), _as_array(lengths))
+    h, last, saved = call(pre, *weights, jnp.stack(initial), as_array(lengths))
     return Steps(h, tuple(last), saved)
 
 
@@ -49,14 +49,14 @@ def backward(
 ) -> tuple[Float[Array, "T B S"], State]:
     """`kernels.contract.Backward`."""
 
-    @opaque(f"t b h, n b h, t b h, k b g, h r, n b h, {_axis(lengths)} -> t b s, n b h")
+    @opaque(f"t b h, n b h, t b h, k b g, h r, n b h, {axis(lengths)} -> t b s, n b h")
     def call(*arrays):
         T, B, H = arrays[0].shape
         shapes = [(T, B, len(run.cell.slots) * H), arrays[1].shape]
-        return _call("recurrence_backward", run, shapes, *arrays)
+        return call_handler("recurrence_backward", run, shapes, *arrays)
 
     states = jnp.stack(dlast), steps.h, steps.saved, weights.w_h, jnp.stack(initial)
-    dpre, dinitial = call(dh, *states, _as_array(lengths))
+    dpre, dinitial = call(dh, *states, as_array(lengths))
     return dpre, tuple(dinitial)
 
 
@@ -72,15 +72,15 @@ def layer_forward(
 ) -> tuple[Float[Array, "T B O"], Steps]:
     """`kernels.contract.WholeForward`: both projections and the recurrence in one call."""
 
-    @opaque(f"i x, h r, s, h o, o, t b i, n b h, {_axis(lengths)} -> t b o, n b h, l b h, k b g")
+    @opaque(f"i x, h r, s, h o, o, t b i, n b h, {axis(lengths)} -> t b o, n b h, l b h, k b g")
     def call(*arrays):
         *_, b_o, x, initial, _ = arrays
         (T, B, _), H = x.shape, initial.shape[2]
         kept = (T if keep or readout is None else 0, B, H)
         shapes = [(T, B, len(b_o)), initial.shape, kept, _saved(run, T, B, H, keep)]
-        return _call("layer_forward", run, shapes, *arrays)
+        return call_handler("layer_forward", run, shapes, *arrays)
 
-    operands = *_or_nothing(readout, weights), x, jnp.stack(initial), _as_array(lengths)
+    operands = *_or_nothing(readout, weights), x, jnp.stack(initial), as_array(lengths)
     y, last, h, saved = call(*weights, *operands)
     return h if readout is None else y, Steps(h, tuple(last), saved)
 
@@ -106,15 +106,15 @@ def layer_backward(
     out = "h" if readout is None else "o"
 
     @opaque(
-        f"i x, h r, h o, t b i, n b h, {_axis(lengths)}, t b h, k b g, t b {out}, n b h"
+        f"i x, h r, h o, t b i, n b h, {axis(lengths)}, t b h, k b g, t b {out}, n b h"
         " -> i x, h r, s, h o, o, m b h, l b i"
     )
     def call(*arrays):
         needs = zip(arrays[3:5], (with_dx, with_dinitial), strict=True)
         dx, dinitial = ((len(of) if needed else 0, *of.shape[1:]) for of, needed in needs)
-        return _call("layer_backward", run, [*gradients, dinitial, dx], *arrays)
+        return call_handler("layer_backward", run, [*gradients, dinitial, dx], *arrays)
 
-    of_steps = x, jnp.stack(initial), _as_array(lengths), steps.h, steps.saved, dy, jnp.stack(dlast)
+    of_steps = x, jnp.stack(initial), as_array(lengths), steps.h, steps.saved, dy, jnp.stack(dlast)
     *made, dinitial, dx = call(weights.w_x, weights.w_h, read.w, *of_steps)
     return WholeGradients(
         Weights(*made[:3]),
@@ -131,12 +131,12 @@ def _or_nothing(readout: Readout | None, weights: Weights) -> Readout:
     return Readout(w=weights.w_h[:, :0], b=weights.b[:0])
 
 
-def _axis(lengths: Int[Array, "B"] | None) -> str:
+def axis(lengths: Int[Array, "B"] | None) -> str:
     """That of the lengths, of which a handler takes none for sequences that are whole."""
     return "e" if lengths is None else "b"
 
 
-def _as_array(lengths: Int[Array, "B"] | None) -> Int[Array, "E"]:
+def as_array(lengths: Int[Array, "B"] | None) -> Int[Array, "E"]:
     return jnp.zeros(0, jnp.int32) if lengths is None else lengths
 
 
@@ -146,10 +146,10 @@ def _saved(run: Run, T: int, B: int, H: int, keep: bool) -> tuple[int, int, int]
     return (T if keep and numbers else 0, B, numbers * H)
 
 
-def _call(
+def call_handler(
     handler: str, run: Run, output_shapes: list[tuple[int, ...]], *arrays: Array
 ) -> tuple[Array, ...]:
-    """Run a handler on arrays of one dtype, but for the lengths among them."""
+    """Run a handler on arrays whose first has the storage dtype, as results have."""
     name = handlers.handler_name(handler, run.cell.name, arrays[0].dtype.name, compiler.target())
     results = list(map(partial(result_like, arrays[0]), output_shapes))
     return tuple(jax.ffi.ffi_call(name, results)(*arrays, reverse=run.reverse))

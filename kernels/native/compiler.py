@@ -10,11 +10,15 @@ import jax.ffi
 
 NAMES = ("c++", "g++", "clang++")
 SOURCE = Path(__file__).with_name("source")
-# The levels of x86-64 (psABI), best first, and what /proc/cpuinfo calls the features they need.
+V3 = {"avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"}
+V4 = V3 | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
+# The levels of x86-64 (psABI) and what the kernel uses beyond them, best first: the features each
+# needs, as /proc/cpuinfo calls them, and the compiler's options.
 LEVELS = {
-    "x86-64-v4": {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"},
-    "x86-64-v3": {"avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"},
-    "x86-64": set(),
+    "x86-64-v4-bf16": (V4 | {"avx512_bf16"}, ["-march=x86-64-v4", "-mavx512bf16"]),
+    "x86-64-v4": (V4, ["-march=x86-64-v4"]),
+    "x86-64-v3": (V3, ["-march=x86-64-v3"]),
+    "x86-64": (set(), ["-march=x86-64"]),
 }
 
 
@@ -49,12 +53,7 @@ def target() -> str:
     if machine() != "x86_64":
         return machine()
     features = _cpu_features()
-    needs_v3 = LEVELS["x86-64-v3"]
-    return next(
-        level
-        for level, needs in LEVELS.items()
-        if needs <= features and (level == "x86-64" or needs_v3 <= features)
-    )
+    return next(level for level, (needs, _) in LEVELS.items() if needs <= features)
 
 
 def _cpu_features() -> set[str]:
@@ -65,7 +64,7 @@ def _cpu_features() -> set[str]:
 
 def options(target: str) -> list[str]:
     """Of the compiler, apart from what it reads and writes."""
-    architecture = [f"-march={target}"] if target in LEVELS else []
+    _, architecture = LEVELS.get(target, (set(), []))
     return ["-std=c++17", "-O3", *architecture]
 
 

@@ -11,6 +11,7 @@ import sys
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jaxlib
@@ -21,8 +22,13 @@ from kernels.native import compiler
 from kernels.native.compiler import BuildError
 from reference import CELLS
 
-HANDLERS = ("recurrence_forward", "recurrence_backward", "layer_forward", "layer_backward")
-STORED = tuple(dtype for dtype in DTYPES if dtype != "float16")
+HANDLERS = (
+    "recurrence_forward",
+    "recurrence_backward",
+    "layer_forward",
+    "layer_backward",
+    "packed_forward",
+)
 
 
 def handler_name(handler: str, cell: str, dtype: str, target: str) -> str:
@@ -39,7 +45,21 @@ def custom_calls(cell: str = "relu") -> list[str]:
     target = compiler.target()
     if load(target, cell):
         return []
-    return [handler_name(handler, cell, dtype, target) for handler in HANDLERS for dtype in STORED]
+    return [handler_name(handler, cell, dtype, target) for handler in HANDLERS for dtype in DTYPES]
+
+
+class Layout(NamedTuple):
+    """Of packed weights: the columns of a panel, the rows of a group, the bytes of a number."""
+
+    columns: int
+    rows: int
+    bytes: int
+
+
+def layout(target: str, cell: str, dtype: str) -> Layout:
+    """How the forward pass reads weights of a dtype, once the cell's library is there."""
+    library = ctypes.CDLL(str(build(target, cell)))
+    return Layout(*(ctypes.c_int * len(Layout._fields)).in_dll(library, f"layout_{dtype}"))
 
 
 @cache
@@ -102,7 +122,7 @@ def _path(target: str, cell: str) -> Path:
 
 def _register(library: ctypes.CDLL, target: str, cell: str) -> None:
     for handler in HANDLERS:
-        for dtype in STORED:
+        for dtype in DTYPES:
             symbol = jax.ffi.pycapsule(_function(library, f"{handler}_{dtype}"))
             name = handler_name(handler, cell, dtype, target)
             jax.ffi.register_ffi_target(name, symbol, platform="cpu")

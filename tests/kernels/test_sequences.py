@@ -15,6 +15,10 @@ from hypothesis import strategies as st
 
 import kernels
 import reference
+from bench.cases.case import Case
+from bench.cases.tolerance import tolerance
+from bench.cases.workloads import Workload
+from bench.contenders import registry
 from reference import CELLS, Layer, Params, oracle
 
 T, B, I, H, O = 6, 5, 3, 7, 2  # noqa: E741
@@ -269,3 +273,17 @@ def test_layers_in_chunks_on_one_device():
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("cell", ["relu", "gru", "lstm"])
+@pytest.mark.parametrize("kernel", runnable())
+def test_16_bits(kernel, cell, dtype):
+    """Outputs and gradients, of layers in both directions over padded sequences."""
+    ends = {"layers": 2, "bidirectional": True, "lengths": "uniform"}
+    workload = Workload("uneven", T=6, B=5, I=3, H=40, O=7, **ends)
+    case = Case(workload, "model", "train", dtype, cell, kernel)
+    if reason := registry.unsupported(case):
+        pytest.skip(reason)
+    subject = registry.prepare(case)
+    assert subject.error(subject.call()) <= tolerance(workload, dtype, cell, "train")

@@ -22,15 +22,16 @@ struct BackwardArrays {
 template <class Stored, class Cell>
 class Backward final : public Pass<Stored, Cell> {
   using Base = Pass<Stored, Cell>;
-  using typename Base::Real;
+  using typename Base::Operand, typename Base::Real;
   using Base::active, Base::caller_row, Base::chunk_rows, Base::clear_padding, Base::each_panel,
       Base::each_step, Base::first, Base::hidden, Base::input, Base::my_hidden, Base::my_rows,
-      Base::output, Base::panels_of, Base::slot_columns, Base::slot_of, Base::start,
-      Base::state_panel, Base::W, Base::width;
+      Base::output, Base::panels_of, Base::right_size, Base::rows_size, Base::slot_columns,
+      Base::slot_of, Base::start, Base::state_panel, Base::W, Base::width;
   using Base::arena_, Base::choices_, Base::division_, Base::problem_, Base::recurrent_,
       Base::schedule_;
   static constexpr Index S = Cell::kSlots, kFirst = S - Cell::kFromH, kC = Cell::kCarried;
   static constexpr Index kKept = kC + Cell::kSaved;
+  static constexpr bool kCopiesStrips = !std::is_same_v<Operand, Real>;
 
  public:
   Backward(const Problem<Stored>& problem, const BackwardArrays<Stored>& arrays)
@@ -69,16 +70,16 @@ class Backward final : public Pass<Stored, Cell> {
  private:
   bool goes_back() const { return problem_.T > 1 || arrays_.dinitial; }  // through W_h
 
-  Index rows_size(Index M) const { return ceil_div(problem_.H, kDepth) * M * kStride<Real>; }
   // Of a slot, the rows of a chunk; and of the first step of the chunk behind it.
-  Rows<Real> rows(Index slot) const {
-    return {rows_ + slot * rows_size(chunk_rows()), chunk_rows() * kStride<Real>};
+  Rows<Operand> rows(Index slot) const {
+    return {rows_ + slot * rows_size(chunk_rows(), problem_.H), chunk_rows() * kStride<Operand>};
   }
-  Rows<Real> between(Index slot, Index rank) const {
-    return Rows<Real>{between_ + slot * rows_size(problem_.B), problem_.B * kStride<Real>}.below(
-        first(rank));
+  Rows<Operand> between(Index slot, Index rank) const {
+    const Rows<Operand> of_all{between_ + slot * rows_size(problem_.B, problem_.H),
+                               problem_.B * kStride<Operand>};
+    return of_all.below(first(rank));
   }
-  Rows<Real> dy_rows() const { return {dy_rows_, chunk_rows() * kStride<Real>}; }
+  Rows<Operand> dy_rows() const { return {dy_rows_, chunk_rows() * kStride<Operand>}; }
   Strips<Real> dslots() const { return {dslots_, chunk_rows() * W}; }
   Strips<Real> dslot(Index s) const { return slot_of(dslots(), s); }
   Strips<Real> dh() const { return dslot(0); }
@@ -103,33 +104,39 @@ class Backward final : public Pass<Stored, Cell> {
   void lay_out(BumpAllocator& memory) {
     const Index H = hidden().last * W, O = output().last * W, I = input().last * W;
     const Index M = chunk_rows();
-    w_h_ = memory.allocate<Real>(Cell::kFromH * problem_.H * H);
+    w_h_ = memory.allocate<Operand>(Cell::kFromH * right_size(problem_.H, H));
     dslots_ = memory.allocate<Real>(S * M * H);
-    rows_ = memory.allocate<Real>(S * rows_size(M));
-    between_ = memory.allocate<Real>(S * rows_size(problem_.B));
+    rows_ = memory.allocate<Operand>(S * rows_size(M, problem_.H));
+    between_ = memory.allocate<Operand>(S * rows_size(problem_.B, problem_.H));
     dinitial_ = memory.allocate<Real>(arrays_.dinitial ? problem_.B * H : 0);
     direct_ = memory.allocate<Real>(Cell::kDirect ? problem_.B * H : 0);
     dcarried_ = memory.allocate<Real>(kC * problem_.B * H);
     if (arrays_.dw_h) {
-      w_o_ = memory.allocate<Real>(problem_.O * H);
+      w_o_ = memory.allocate<Operand>(right_size(problem_.O, H));
       dy_ = memory.allocate<Real>(M * O);
-      dy_rows_ = memory.allocate<Real>(ceil_div(problem_.O, kDepth) * M * kStride<Real>);
+      dy_rows_ = memory.allocate<Operand>(rows_size(M, problem_.O));
+      dslots_right_ = memory.allocate<Operand>(kCopiesStrips ? right_size(M, S * H) : 0);
+      dy_right_ = memory.allocate<Operand>(kCopiesStrips ? right_size(M, O) : 0);
       dw_x_ = memory.allocate<Real>(Cell::kFromX * problem_.I * H);
       dw_h_ = memory.allocate<Real>(Cell::kFromH * problem_.H * H);
       db_ = memory.allocate<Real>(S * H);
       dw_o_ = memory.allocate<Real>(problem_.H * O);
       db_o_ = memory.allocate<Real>(O);
-      x_ = memory.allocate<Real>(M * problem_.I);
-      h_ = memory.allocate<Real>(M * problem_.H);
+      x_ = memory.allocate<Operand>(right_size(M, problem_.I));
+      h_ = memory.allocate<Operand>(right_size(M, problem_.H));
     }
     if (arrays_.dx) {
-      w_x_ = memory.allocate<Real>(Cell::kFromX * problem_.H * I);
+      w_x_ = memory.allocate<Operand>(Cell::kFromX * right_size(problem_.H, I));
       dx_ = memory.allocate<Real>(M * I);
     }
   }
 
-  Real* packed_w_h(Index i) const { return w_h_ + i * problem_.H * hidden().last * W; }
-  Real* packed_w_x(Index i) const { return w_x_ + i * problem_.H * input().last * W; }
+  Operand* packed_w_h(Index i) const {
+    return w_h_ + i * right_size(problem_.H, hidden().last * W);
+  }
+  Operand* packed_w_x(Index i) const {
+    return w_x_ + i * right_size(problem_.H, input().last * W);
+  }
 
   // Transposed: of a slot's H rows each.
   void pack_weights(Index rank) {
@@ -179,7 +186,7 @@ class Backward final : public Pass<Stored, Cell> {
   // caller's rows, and those of the state before.
   struct Step {
     Strips<Real> dslots, direct, dcarried;
-    Rows<Real> rows;
+    Rows<Operand> rows;
     const Index *places, *before;
   };
 
@@ -200,11 +207,11 @@ class Backward final : public Pass<Stored, Cell> {
   // What flows into a row's last state from outside.
   void add_last(const Step& now, Index p, Index i, Index b) {
     alignas(kVectorBytes) Real last[W];
-    widen_panel(state_panel(arrays_.dlast, 0, b, p), width(p), last);
+    read_panel(state_panel(arrays_.dlast, 0, b, p), width(p), last);
     for (Index lane = 0; lane < W; ++lane) now.dslots.at(p, i)[lane] += last[lane];
     if (Cell::kDirect) std::fill_n(now.direct.at(p, i), W, Real(0));
     for (Index j = 0; j < kC; ++j)
-      widen_panel(state_panel(arrays_.dlast, 1 + j, b, p), width(p),
+      read_panel(state_panel(arrays_.dlast, 1 + j, b, p), width(p),
                   slot_of(now.dcarried, j).at(p, i));
   }
 
@@ -214,11 +221,11 @@ class Backward final : public Pass<Stored, Cell> {
     const Index place = now.places[i], place_before = now.before[i];
     alignas(kVectorBytes) Real h[W], h_before[W], saved[at_least_one(kKept)][W];
     alignas(kVectorBytes) Real before[at_least_one(kC)][W];
-    widen_panel(arrays_.h + place * problem_.H + p * W, width(p), h);
-    if (Cell::kDirect) widen_panel(h_before_at(place_before, p * W), width(p), h_before);
-    for (Index j = 0; j < kKept; ++j) widen_panel(saved_panel(place, j, p), width(p), saved[j]);
+    read_panel(arrays_.h + place * problem_.H + p * W, width(p), h);
+    if (Cell::kDirect) read_panel(h_before_at(place_before, p * W), width(p), h_before);
+    for (Index j = 0; j < kKept; ++j) read_panel(saved_panel(place, j, p), width(p), saved[j]);
     for (Index j = 0; j < kC; ++j)
-      widen_panel(carried_before(place_before, j, p), width(p), before[j]);
+      read_panel(carried_before(place_before, j, p), width(p), before[j]);
     for (Index lane = 0; lane < W; lane += L) {
       Back<Cell, Real> back;
       back.dh = load(now.dslots.at(p, i) + lane), back.h = load(h + lane);
@@ -240,9 +247,9 @@ class Backward final : public Pass<Stored, Cell> {
     for (Index j = 0; j < S; ++j) {
       Real* made = slot_of(now.dslots, j).at(p, i);
       round<Stored>(made, W);
-      std::copy_n(made, W, now.rows.at(i, p * W) + j * rows_size(chunk_rows()));
+      convert(made, W, now.rows.at(i, p * W) + j * rows_size(chunk_rows(), problem_.H));
       if (arrays_.dslots)
-        narrow_panel(made, width(p), arrays_.dslots + (place * S + j) * problem_.H + p * W);
+        write_panel(made, width(p), arrays_.dslots + (place * S + j) * problem_.H + p * W);
     }
   }
 
@@ -275,27 +282,42 @@ class Backward final : public Pass<Stored, Cell> {
     const Index I = problem_.I, H = problem_.H, M = schedule_->size(chunk);
     const Range from_x = panels_of(Cell::kFromX), from_h = panels_of(Cell::kFromH);
     division_->meet_all();
-    const Columns<Real> x =
+    const Right<Operand> slots = as_right(rank, dslots(), M, panels_of(S), dslots_right_);
+    const Right<Operand> dy_right = as_right(rank, dy(), M, output(), dy_right_);
+    if (kCopiesStrips) division_->meet_all();
+    const Columns<Operand> x =
         my_columns(rank, Chosen<const Stored>{{problem_.x, I}, places}, M, x_);
-    add_outer_product(x, dslots().as_right(), M, from_x, dw_x(), fresh);
-    const Columns<Real> h_before = my_columns(rank, StatesBefore{*this, before, H}, M, h_);
-    add_outer_product(h_before, dslot(kFirst).as_right(), M, from_h, dw_h(), fresh);
+    add_outer_product(x, slots, M, from_x, dw_x(), fresh);
+    const Columns<Operand> h_before = my_columns(rank, StatesBefore{*this, before, H}, M, h_);
+    add_outer_product(h_before, slots.from(kFirst * this->slot_panels()), M, from_h, dw_h(), fresh);
     add_rows(rank, dslots(), M, panels_of(S), db(), fresh);
     if (arrays_.dy) {
-      const Columns<Real> h =
+      const Columns<Operand> h =
           my_columns(rank, Chosen<const Stored>{{arrays_.h, H}, places}, M, h_);
-      add_outer_product(h, dy().as_right(), M, output(), dw_o(), fresh);
+      add_outer_product(h, dy_right, M, output(), dw_o(), fresh);
       add_rows(rank, dy(), M, output(), db_o(), fresh);
     }
     if (arrays_.dx) store_dx(rank, M, places);
     division_->meet_all();
   }
 
+  // The first M rows of strips as a right operand. Where they are no operand as they lie, everyone
+  // makes a share of a copy.
+  Right<Operand> as_right(Index rank, Strips<Real> strips, Index M, Range panels,
+                          Operand* memory) const {
+    if constexpr (kCopiesStrips) {
+      pack_strips(strips, M, division_->among_all(rank, panels), memory);
+      return packed(memory, M);
+    } else {
+      return strips.as_right();
+    }
+  }
+
   // A rank's share of a matrix's columns, in its part of memory for a chunk of them.
   template <class Matrix>
-  Columns<Real> my_columns(Index rank, const Matrix& matrix, Index M, Real* memory) {
+  Columns<Operand> my_columns(Index rank, const Matrix& matrix, Index M, Operand* memory) {
     const Range mine = division_->among_all(rank, {0, matrix.N});
-    const Columns<Real> columns{mine, memory + mine.first * chunk_rows(), M};
+    const Columns<Operand> columns{mine, memory + right_size(chunk_rows(), mine.first), M};
     pack_columns(matrix, M, columns);
     return columns;
   }
@@ -353,16 +375,17 @@ class Backward final : public Pass<Stored, Cell> {
       Real* dh = dinitial(rank).at(p, i);
       if (Cell::kDirect)
         for (Index lane = 0; lane < W; ++lane) dh[lane] += direct(rank).at(p, i)[lane];
-      narrow_panel(dh, width(p), state_panel(arrays_.dinitial, 0, b, p));
+      write_panel(dh, width(p), state_panel(arrays_.dinitial, 0, b, p));
       for (Index j = 0; j < kC; ++j)
-        narrow_panel(dcarried(j, rank).at(p, i), width(p),
+        write_panel(dcarried(j, rank).at(p, i), width(p),
                      state_panel(arrays_.dinitial, 1 + j, b, p));
     });
   }
 
   const BackwardArrays<Stored> arrays_;
-  Real *w_x_, *w_h_, *w_o_, *dslots_, *rows_, *between_, *direct_, *dcarried_, *dinitial_;
-  Real *dy_, *dy_rows_, *dx_, *x_, *h_, *dw_x_, *dw_h_, *db_, *dw_o_, *db_o_;
+  Operand *w_x_, *w_h_, *w_o_, *rows_, *between_, *dy_rows_, *x_, *h_, *dslots_right_, *dy_right_;
+  Real *dslots_, *direct_, *dcarried_, *dinitial_, *dy_, *dx_;
+  Real *dw_x_, *dw_h_, *db_, *dw_o_, *db_o_;
 };
 
 }  // namespace rnn

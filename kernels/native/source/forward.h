@@ -11,6 +11,8 @@ template <class Stored>
 struct ForwardArrays {
   const Stored* pre;                 // of a recurrence alone: x W_x + b_x
   Stored *h, *last, *saved, *y;  // saved: (T, B, kCarried + kSaved, H)
+  // Weights that an earlier call packed, slot after slot, in the place of the problem's.
+  const OperandOf<Stored>*w_x, *w_h, *w_o;
 };
 
 // A chunk's rows are projected into strips, slot after slot; each step adds h_{t-1} W_h to its rows
@@ -19,10 +21,11 @@ struct ForwardArrays {
 template <class Stored, class Cell>
 class Forward final : public Pass<Stored, Cell> {
   using Base = Pass<Stored, Cell>;
-  using typename Base::Real;
+  using typename Base::Operand, typename Base::Real;
   using Base::active, Base::caller_row, Base::chunk_rows, Base::clear_padding, Base::each_panel,
       Base::each_step, Base::first, Base::hidden, Base::my_hidden, Base::my_rows, Base::output,
-      Base::slot_columns, Base::slot_of, Base::start, Base::state_panel, Base::W, Base::width;
+      Base::right_size, Base::rows_size, Base::slot_columns, Base::slot_of, Base::start,
+      Base::state_panel, Base::W, Base::width;
   using Base::arena_, Base::choices_, Base::division_, Base::problem_, Base::recurrent_,
       Base::schedule_;
   static constexpr Index S = Cell::kSlots, kOwn = S - Cell::kFromX, kFirst = S - Cell::kFromH;
@@ -50,9 +53,9 @@ class Forward final : public Pass<Stored, Cell> {
     for (const Range chunk : schedule_->chunks()) {
       const Index* places = this->places(rank, chunk);
       arrays_.pre ? load_given(rank, chunk, places) : project(rank, chunk, places);
-      Rows<Real> before = between(rank);
+      Rows<Operand> before = between(rank);
       for (Index s = chunk.first; s < chunk.last; ++s) {
-        const Rows<Real> after = states().below(start(rank, s));
+        const Rows<Operand> after = states().below(start(rank, s));
         step(rank, s, before, after, places + start(rank, s));
         leave(rank, s, after);
         if (s + 1 < chunk.last) enter(rank, s + 1, after);
@@ -68,11 +71,11 @@ class Forward final : public Pass<Stored, Cell> {
   }
 
  private:
-  Rows<Real> x() const { return {x_, chunk_rows() * kStride<Real>}; }
-  Rows<Real> states() const { return {states_, chunk_rows() * kStride<Real>}; }
+  Rows<Operand> x() const { return {x_, chunk_rows() * kStride<Operand>}; }
+  Rows<Operand> states() const { return {states_, chunk_rows() * kStride<Operand>}; }
   // The state before a chunk's first step.
-  Rows<Real> between(Index rank) const {
-    return Rows<Real>{between_, problem_.B * kStride<Real>}.below(first(rank));
+  Rows<Operand> between(Index rank) const {
+    return Rows<Operand>{between_, problem_.B * kStride<Operand>}.below(first(rank));
   }
   Strips<Real> slots() const { return {slots_, chunk_rows() * W}; }
   Strips<Real> slot(Index s) const { return slot_of(slots(), s); }
@@ -83,19 +86,18 @@ class Forward final : public Pass<Stored, Cell> {
 
   void lay_out(BumpAllocator& memory) {
     const Index H = hidden().last * W, O = output().last * W, M = chunk_rows();
-    const Index blocks = ceil_div(problem_.H, kDepth);
-    w_h_ = memory.allocate<Real>(Cell::kFromH * problem_.H * H);
+    w_h_ = memory.allocate<Operand>(arrays_.w_h ? 0 : Cell::kFromH * right_size(problem_.H, H));
     slots_ = memory.allocate<Real>(S * M * H);
-    states_ = memory.allocate<Real>(blocks * M * kStride<Real>);
-    between_ = memory.allocate<Real>(blocks * problem_.B * kStride<Real>);
+    states_ = memory.allocate<Operand>(rows_size(M, problem_.H));
+    between_ = memory.allocate<Operand>(rows_size(problem_.B, problem_.H));
     carried_ = memory.allocate<Real>(Cell::kCarried * problem_.B * H);
     biases_ = memory.allocate<Real>(S * H);
     if (!arrays_.pre) {
-      w_x_ = memory.allocate<Real>(Cell::kFromX * problem_.I * H);
-      x_ = memory.allocate<Real>(ceil_div(problem_.I, kDepth) * M * kStride<Real>);
+      w_x_ = memory.allocate<Operand>(arrays_.w_x ? 0 : Cell::kFromX * right_size(problem_.I, H));
+      x_ = memory.allocate<Operand>(rows_size(M, problem_.I));
     }
     if (arrays_.y) {
-      w_o_ = memory.allocate<Real>(problem_.H * O);
+      w_o_ = memory.allocate<Operand>(arrays_.w_o ? 0 : right_size(problem_.H, O));
       b_o_ = memory.allocate<Real>(O);
       y_ = memory.allocate<Real>(M * O);
     }
@@ -106,32 +108,36 @@ class Forward final : public Pass<Stored, Cell> {
     return !kConverts<Stored> && !choices_.pack && columns % W == 0;
   }
 
-  void pack_weight(Given<const Stored> given, Index K, Range panels, Real* to) {
-    if (!as_given(given.N)) pack(given, K, panels, to);
+  // Into memory of this call: that of the slots before this one comes first.
+  void pack_weight(Given<const Stored> given, Index slot, Index K, Range panels, Operand* to) {
+    if (!arrays_.w_h && !as_given(given.N))
+      pack(given, K, panels, to + slot * right_size(K, ceil_div(given.N, W) * W));
   }
 
-  Right<Real> right(Given<const Stored> given, const Real* packed_panels, Index K) const {
+  Right<Operand> right(Given<const Stored> given, Index slot, Index K, const Operand* came_packed,
+                       const Operand* own) const {
     if constexpr (!kConverts<Stored>)
-      if (as_given(given.N)) return {given.data, given.stride, W};
-    return packed(packed_panels, K);
+      if (!came_packed && as_given(given.N)) return {given.data, given.stride, W};
+    return packed((came_packed ? came_packed : own) + slot * right_size(K, ceil_div(given.N, W) * W),
+                  K);
   }
 
   void pack_weights(Index rank) {
     const Range mine = division_->among_all(rank, hidden());
     for (Index i = 0; i < Cell::kFromH; ++i) {
-      pack_weight(given_w_h(i), problem_.H, mine, packed_w_h(i));
+      pack_weight(given_w_h(i), i, problem_.H, mine, w_h_);
       recurrent_.inspect(w_h(i), mine);
     }
     for (Index i = 0; i < kOwn; ++i)
       pack(Given(problem_.b_h + i * problem_.H, problem_.H), 1, mine, bias(Cell::kFromX + i));
     if (!arrays_.pre)
       for (Index i = 0; i < Cell::kFromX; ++i) {
-        pack_weight(given_w_x(i), problem_.I, mine, packed_w_x(i));
+        pack_weight(given_w_x(i), i, problem_.I, mine, w_x_);
         pack(Given(problem_.b_x + i * problem_.H, problem_.H), 1, mine, bias(i));
       }
     if (arrays_.y) {
       const Range share = division_->among_all(rank, output());
-      pack_weight(given_w_o(), problem_.H, share, w_o_);
+      pack_weight(given_w_o(), 0, problem_.H, share, w_o_);
       pack(Given(problem_.b_o, problem_.O), 1, share, b_o_);
     }
   }
@@ -139,31 +145,33 @@ class Forward final : public Pass<Stored, Cell> {
   Given<const Stored> given_w_x(Index i) const { return slot_columns(problem_.w_x, i, Cell::kFromX); }
   Given<const Stored> given_w_h(Index i) const { return slot_columns(problem_.w_h, i, Cell::kFromH); }
   Given<const Stored> given_w_o() const { return {problem_.w_o, problem_.O}; }
-  Real* packed_w_x(Index i) const { return w_x_ + i * problem_.I * hidden().last * W; }
-  Real* packed_w_h(Index i) const { return w_h_ + i * problem_.H * hidden().last * W; }
   Real* bias(Index slot) const { return biases_ + slot * hidden().last * W; }
-  Right<Real> w_x(Index i) const { return right(given_w_x(i), packed_w_x(i), problem_.I); }
-  Right<Real> w_h(Index i) const { return right(given_w_h(i), packed_w_h(i), problem_.H); }
-  Right<Real> w_o() const { return right(given_w_o(), w_o_, problem_.H); }
+  Right<Operand> w_x(Index i) const {
+    return right(given_w_x(i), i, problem_.I, arrays_.w_x, w_x_);
+  }
+  Right<Operand> w_h(Index i) const {
+    return right(given_w_h(i), i, problem_.H, arrays_.w_h, w_h_);
+  }
+  Right<Operand> w_o() const { return right(given_w_o(), 0, problem_.H, arrays_.w_o, w_o_); }
 
   // Rows whose first step is this one bring the initial state: their share of it.
-  void enter(Index rank, Index step, Rows<Real> before) {
+  void enter(Index rank, Index step, Rows<Operand> before) {
     each_panel(rank, {active(rank, step - 1), active(rank, step)}, [&](Index p, Index i) {
       const Index b = caller_row(rank, i);
-      widen_panel(state_panel(problem_.initial, 0, b, p), width(p), before.at(i, p * W));
+      read_panel(state_panel(problem_.initial, 0, b, p), width(p), before.at(i, p * W));
       for (Index j = 0; j < Cell::kCarried; ++j)
-        widen_panel(state_panel(problem_.initial, 1 + j, b, p), width(p), carried(j, rank).at(p, i));
+        read_panel(state_panel(problem_.initial, 1 + j, b, p), width(p), carried(j, rank).at(p, i));
     });
   }
 
   // Rows whose last step this was leave their state.
-  void leave(Index rank, Index step, Rows<Real> after) {
+  void leave(Index rank, Index step, Rows<Operand> after) {
     if (!arrays_.last) return;
     each_panel(rank, {active(rank, step + 1), active(rank, step)}, [&](Index p, Index i) {
       const Index b = caller_row(rank, i);
-      narrow_panel(after.at(i, p * W), width(p), state_panel(arrays_.last, 0, b, p));
+      write_panel(after.at(i, p * W), width(p), state_panel(arrays_.last, 0, b, p));
       for (Index j = 0; j < Cell::kCarried; ++j)
-        narrow_panel(carried(j, rank).at(p, i), width(p), state_panel(arrays_.last, 1 + j, b, p));
+        write_panel(carried(j, rank).at(p, i), width(p), state_panel(arrays_.last, 1 + j, b, p));
     });
   }
 
@@ -198,12 +206,12 @@ class Forward final : public Pass<Stored, Cell> {
 
   // Of a group's rows in one step: where their state and its parts lie, and the caller's rows.
   struct Step {
-    Rows<Real> before, after;
+    Rows<Operand> before, after;
     Strips<Real> slots, carried;  // of the first slot and part
     const Index* places;
   };
 
-  void step(Index rank, Index s, Rows<Real> before, Rows<Real> after, const Index* places) {
+  void step(Index rank, Index s, Rows<Operand> before, Rows<Operand> after, const Index* places) {
     const Index rows = active(rank, s), at = start(rank, s);
     for (Index i = 0; i < Cell::kFromH; ++i)
       recurrent_.add(rank, before, rows, w_h(i), my_hidden(rank), slot(kFirst + i).from(at));
@@ -215,8 +223,9 @@ class Forward final : public Pass<Stored, Cell> {
   void apply_cell(const Step& now, Index p, Index i) {
     constexpr Index L = kLanes<Real>;
     const Index place = now.places[i];
-    Real *h = now.after.at(i, p * W), *kept_carried[at_least_one(Cell::kCarried)];
-    const Real* before = now.before.at(i, p * W);
+    Operand* h = now.after.at(i, p * W);
+    Real* kept_carried[at_least_one(Cell::kCarried)];
+    const Operand* before = now.before.at(i, p * W);
     alignas(kVectorBytes) Real saved[at_least_one(Cell::kSaved)][W];
     for (Index j = 0; j < Cell::kCarried; ++j) kept_carried[j] = slot_of(now.carried, j).at(p, i);
     for (Index lane = 0; lane < W; lane += L) {
@@ -229,15 +238,15 @@ class Forward final : public Pass<Stored, Cell> {
       for (Index j = 0; j < Cell::kCarried; ++j) store(kept_carried[j] + lane, ahead.carried[j]);
       for (Index j = 0; j < Cell::kSaved; ++j) store(saved[j] + lane, ahead.saved[j]);
     }
-    round<Stored>(h, W);
+    if constexpr (std::is_same_v<Operand, Real>) round<Stored>(h, W);
     for (Index j = 0; j < Cell::kCarried; ++j) round<Stored>(kept_carried[j], W);
-    if (arrays_.h) narrow_panel(h, width(p), arrays_.h + place * problem_.H + p * W);
+    if (arrays_.h) write_panel(h, width(p), arrays_.h + place * problem_.H + p * W);
     if (!arrays_.saved) return;
     Stored* kept = arrays_.saved + place * kKept * problem_.H + p * W;
     for (Index j = 0; j < Cell::kCarried; ++j, kept += problem_.H)
-      narrow_panel(kept_carried[j], width(p), kept);
+      write_panel(kept_carried[j], width(p), kept);
     for (Index j = 0; j < Cell::kSaved; ++j, kept += problem_.H)
-      narrow_panel(saved[j], width(p), kept);
+      write_panel(saved[j], width(p), kept);
   }
 
   // y = h W_o + b_o
@@ -254,7 +263,8 @@ class Forward final : public Pass<Stored, Cell> {
   }
 
   const ForwardArrays<Stored> arrays_;
-  Real *w_x_, *w_h_, *w_o_, *biases_, *b_o_, *x_, *slots_, *states_, *between_, *carried_, *y_;
+  Operand *w_x_, *w_h_, *w_o_, *x_, *states_, *between_;
+  Real *biases_, *b_o_, *slots_, *carried_, *y_;
 };
 
 }  // namespace rnn

@@ -23,6 +23,10 @@ template <>
 struct StoredAs<ffi::BF16> {
   using type = Bfloat16;
 };
+template <>
+struct StoredAs<ffi::F16> {
+  using type = Float16;
+};
 template <ffi::DataType type>
 using Stored = typename StoredAs<type>::type;
 
@@ -94,17 +98,36 @@ ffi::Error recurrence_backward(ffi::ThreadPool pool, bool reverse, Input<type, 3
   return run<BackwardPass<type>>(pool, problem, arrays);
 }
 
+// A layer without its weights.
 template <ffi::DataType type>
-Problem<Stored<type>> layer(Input<type, 3> x, Input<type, 2> w_x, Input<type, 2> w_h,
-                            Input<type, 2> w_o, Input<type, 3> initial, Lengths lengths,
+Problem<Stored<type>> layer(Input<type, 3> x, Input<type, 3> initial, Lengths lengths,
                             bool reverse) {
   Problem<Stored<type>> problem{};
   problem.T = x.dimensions()[0], problem.B = x.dimensions()[1], problem.I = x.dimensions()[2];
-  problem.H = w_o.dimensions()[0], problem.O = w_o.dimensions()[1];
-  problem.x = data(x), problem.w_x = data(w_x), problem.w_h = data(w_h);
-  problem.w_o = data(w_o), problem.initial = data(initial);
+  problem.H = initial.dimensions()[2];
+  problem.x = data(x), problem.initial = data(initial);
   problem.lengths = given(lengths), problem.reverse = reverse;
   return problem;
+}
+
+template <ffi::DataType type>
+void set_weights(Problem<Stored<type>>& problem, Input<type, 2> w_x, Input<type, 2> w_h,
+                 Input<type, 2> w_o) {
+  problem.w_x = data(w_x), problem.w_h = data(w_h), problem.w_o = data(w_o);
+  problem.O = w_o.dimensions()[1];
+}
+
+// A layer's forward pass, however its weights lie.
+template <ffi::DataType type>
+ffi::Error run_layer(ffi::ThreadPool& pool, Problem<Stored<type>> problem,
+                     ForwardArrays<Stored<type>> arrays, Input<type, 1> b, Input<type, 1> b_o,
+                     Output<type, 3> y, Output<type, 3> last, Output<type, 3> h) {
+  problem.b_x = data(b), problem.b_h = data(b) + RNN_CELL::kFromX * problem.H;
+  problem.b_o = data(b_o);
+  arrays.last = data(last);
+  if (y->element_count()) arrays.y = data(y);
+  if (h->element_count()) arrays.h = data(h);
+  return run<ForwardPass<type>>(pool, problem, arrays);
 }
 
 template <ffi::DataType type>
@@ -113,25 +136,41 @@ ffi::Error layer_forward(ffi::ThreadPool pool, bool reverse, Input<type, 2> w_x,
                          Input<type, 1> b_o, Input<type, 3> x, Input<type, 3> initial,
                          Lengths lengths, Output<type, 3> y, Output<type, 3> last,
                          Output<type, 3> h, Output<type, 3> saved) {
-  Problem<Stored<type>> problem = layer<type>(x, w_x, w_h, w_o, initial, lengths, reverse);
-  problem.b_x = data(b), problem.b_h = data(b) + RNN_CELL::kFromX * problem.H;
-  problem.b_o = data(b_o);
+  Problem<Stored<type>> problem = layer<type>(x, initial, lengths, reverse);
+  set_weights<type>(problem, w_x, w_h, w_o);
   ForwardArrays<Stored<type>> arrays{};
-  arrays.last = data(last);
-  if (y->element_count()) arrays.y = data(y);
-  if (h->element_count()) arrays.h = data(h);
   if (saved->element_count()) arrays.saved = data(saved);
-  return run<ForwardPass<type>>(pool, problem, arrays);
+  return run_layer<type>(pool, problem, arrays, b, b_o, y, last, h);
+}
+
+// What `kernels.native.packing` lays weights out as: panels of numbers that products multiply.
+template <ffi::DataType type>
+inline constexpr ffi::DataType kOperand =
+    std::is_same_v<OperandOf<Stored<type>>, Stored<type>> ? type : ffi::F32;
+
+template <ffi::DataType type>
+ffi::Error packed_forward(ffi::ThreadPool pool, bool reverse, Input<type, 3> x,
+                          Input<kOperand<type>, 2> w_x, Input<kOperand<type>, 2> w_h,
+                          Input<type, 1> b, Input<kOperand<type>, 2> w_o, Input<type, 1> b_o,
+                          Input<type, 3> initial, Lengths lengths, Output<type, 3> y,
+                          Output<type, 3> last, Output<type, 3> h) {
+  Problem<Stored<type>> problem = layer<type>(x, initial, lengths, reverse);
+  problem.O = b_o.dimensions()[0];
+  ForwardArrays<Stored<type>> arrays{};
+  arrays.w_x = data(w_x), arrays.w_h = data(w_h), arrays.w_o = data(w_o);
+  return run_layer<type>(pool, problem, arrays, b, b_o, y, last, h);
 }
 
 template <ffi::DataType type>
 ffi::Error layer_backward(ffi::ThreadPool pool, bool reverse, Input<type, 2> w_x,
                           Input<type, 2> w_h, Input<type, 2> w_o, Input<type, 3> x,
                           Input<type, 3> initial, Lengths lengths, Input<type, 3> h,
-                          Input<type, 3> saved, Input<type, 3> dy, Input<type, 3> dlast, Output<type, 2> dw_x, Output<type, 2> dw_h,
+                          Input<type, 3> saved, Input<type, 3> dy, Input<type, 3> dlast,
+                          Output<type, 2> dw_x, Output<type, 2> dw_h,
                           Output<type, 1> db, Output<type, 2> dw_o, Output<type, 1> db_o,
                           Output<type, 3> dinitial, Output<type, 3> dx) {
-  const Problem<Stored<type>> problem = layer<type>(x, w_x, w_h, w_o, initial, lengths, reverse);
+  Problem<Stored<type>> problem = layer<type>(x, initial, lengths, reverse);
+  set_weights<type>(problem, w_x, w_h, w_o);
   BackwardArrays<Stored<type>> arrays{};
   arrays.h = data(h), arrays.saved = data(saved), arrays.dlast = data(dlast);
   if (dy.element_count()) (problem.O ? arrays.dy : arrays.dh) = data(dy);
@@ -182,9 +221,22 @@ auto bind(ffi::Error (*)(ffi::ThreadPool, bool, Buffers...)) {
 #define RNN_EXPORT(handler)                    \
   RNN_EXPORT_AS(handler, float32, ffi::F32);   \
   RNN_EXPORT_AS(handler, float64, ffi::F64);   \
-  RNN_EXPORT_AS(handler, bfloat16, ffi::BF16)
+  RNN_EXPORT_AS(handler, bfloat16, ffi::BF16); \
+  RNN_EXPORT_AS(handler, float16, ffi::F16)
 
 RNN_EXPORT(recurrence_forward);
 RNN_EXPORT(recurrence_backward);
 RNN_EXPORT(layer_forward);
 RNN_EXPORT(layer_backward);
+RNN_EXPORT(packed_forward);
+
+// Of packed weights: the columns of a panel, the rows of a group, the bytes of a number.
+#define RNN_LAYOUT(name, stored)                                                           \
+  extern "C" __attribute__((visibility("default"))) const int layout_##name[];             \
+  const int layout_##name[] = {int(rnn::kPanel<stored>), int(rnn::kGroup<rnn::OperandOf<stored>>), \
+                               int(sizeof(rnn::OperandOf<stored>))}
+
+RNN_LAYOUT(float32, float);
+RNN_LAYOUT(float64, double);
+RNN_LAYOUT(bfloat16, rnn::Bfloat16);
+RNN_LAYOUT(float16, rnn::Float16);

@@ -16,7 +16,7 @@ template <class Stored, class Cell>
 class Pass : public Work {
  public:
   void prepare(Index size) final {
-    division_.emplace(choices_.template divide<Real, Cell>(size, problem_.B, problem_.H));
+    division_.emplace(choices_.template divide<Operand, Cell>(size, problem_.B, problem_.H));
     schedule_.emplace(problem_, *division_, choices_.chunk, layout_);
     places_.resize(2 * size * chunk_rows());
     recurrent_.prepare(problem_.H, choices_.skip_zeros, size);
@@ -24,10 +24,20 @@ class Pass : public Work {
 
  protected:
   using Real = RealOf<Stored>;
+  using Operand = OperandOf<Stored>;
   static constexpr Index W = kPanel<Real>;
 
   Pass(const Problem<Stored>& problem, Choices choices, Schedule::Layout layout)
       : problem_(problem), choices_(choices), layout_(layout) {}
+
+  // How many numbers the rows of a left operand take, read by rows.
+  static constexpr Index rows_size(Index M, Index K) {
+    return ceil_div(K, kDepth) * M * kStride<Operand>;
+  }
+  // And the panels of a right operand of K rows.
+  static constexpr Index right_size(Index K, Index columns) {
+    return whole_groups<Operand>(K) * columns;
+  }
 
   // Lays out scratch memory twice: to count it, then in an arena of that size.
   template <class Layout>
@@ -152,7 +162,7 @@ class Pass : public Work {
   Index width(Index p) const { return width_of<Real>(p, problem_.H); }
 
   // A rank's panels of some rows, to where the next chunk reads them.
-  void carry(Index rank, Index rows, Rows<Real> from, Rows<Real> to) {
+  void carry(Index rank, Index rows, Rows<Operand> from, Rows<Operand> to) {
     each_panel(rank, {0, rows},
                [&](Index p, Index i) { std::copy_n(from.at(i, p * W), W, to.at(i, p * W)); });
   }
@@ -164,7 +174,7 @@ class Pass : public Work {
   std::optional<Division> division_;
   std::optional<Schedule> schedule_;
   std::vector<Index> places_;
-  RecurrentProduct<Real> recurrent_;
+  RecurrentProduct<Operand> recurrent_;
 };
 
 }  // namespace rnn

@@ -11,7 +11,7 @@ namespace rnn {
 // A single row leaves nothing to reuse: its step takes as long as reading W_h. relu makes many
 // states 0, and the rows of W_h that they would multiply need not be read, unless one holds a NaN
 // or an infinity, which 0 does not silence.
-template <class Real>
+template <class Operand>
 class RecurrentProduct {
  public:
   // For states of H numbers, on a team of `size`.
@@ -22,15 +22,15 @@ class RecurrentProduct {
   }
 
   // A rank's share of W_h.
-  void inspect(Right<Real> w, Range panels) {
+  void inspect(Right<Operand> w, Range panels) {
     if (sparse_ && !finite(w, H_, panels)) sparse_ = false;
   }
 
   // strips += states w, for the first `rows` of both.
-  void add(Index rank, Rows<Real> states, Index rows, Right<Real> w, Range panels,
-           Strips<Real> strips) {
+  void add(Index rank, Rows<Operand> states, Index rows, Right<Operand> w, Range panels,
+           Strips<RealOf<Operand>> strips) {
     if (!rows) return;
-    const Left<Real, Read::kRows> left = states.from(0);
+    const Left<Operand, Read::kRows> left = states.from(0);
     if (!sparse_) return add_product(left, rows, w, H_, panels, strips);
     std::int32_t* places = places_[rank].data();
     add_sparse_product(left, places, find_nonzero(left, H_, places), w, panels, strips);

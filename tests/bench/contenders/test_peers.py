@@ -19,7 +19,7 @@ from bench.contenders.peers import (
     peer,
     torch_rnn,
 )
-from bench.contenders.registry import PEERS
+from bench.contenders.registry import WHOLE as PEERS
 from bench.workers.placement import RemoteSubject, place
 
 SHAPE = Workload("awkward", T=5, B=3, I=2, H=7, O=4)

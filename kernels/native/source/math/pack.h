@@ -9,25 +9,33 @@ namespace rnn {
 
 // A row of a panel, of which the matrix may have only the first `width` columns. Most panels are
 // whole, and a copy of known length is a few instructions.
-template <class Stored>
-inline void widen_panel(const Stored* from, Index width, RealOf<Stored>* to) {
-  constexpr Index W = kPanel<RealOf<Stored>>;
-  if (width == W) return widen(from, W, to);
-  widen(from, width, to);
-  std::fill(to + width, to + W, RealOf<Stored>(0));
+template <class Stored, class Number>
+inline void read_panel(const Stored* from, Index width, Number* to) {
+  constexpr Index W = kPanel<Stored>;
+  if (width == W) return convert(from, W, to);
+  convert(from, width, to);
+  std::fill(to + width, to + W, Number{});
 }
 
-template <class Stored>
-inline void narrow_panel(const RealOf<Stored>* from, Index width, Stored* to) {
-  constexpr Index W = kPanel<RealOf<Stored>>;
-  if (width == W) return narrow(from, W, to);
-  narrow(from, width, to);
+template <class Number, class Stored>
+inline void write_panel(const Number* from, Index width, Stored* to) {
+  constexpr Index W = kPanel<Stored>;
+  if (width == W) return convert(from, W, to);
+  convert(from, width, to);
 }
+
+// Two rows of n numbers side by side, as a group of rows lies in memory.
+template <class Stored>
+inline void interleave(const Stored* even, const Stored* odd, Index n, Stored* to) {
+  for (Index i = 0; i < n; ++i) to[2 * i] = even[i], to[2 * i + 1] = odd[i];
+}
+template <class Stored>
+inline constexpr Stored kZeros[kPanel<Stored>] = {};  // in the place of a row behind the last
 
 // How many of a panel's columns a matrix of N columns has.
-template <class Real>
+template <class Number>
 constexpr Index width_of(Index panel, Index N) {
-  return std::min(kPanel<Real>, N - panel * kPanel<Real>);
+  return std::min(kPanel<Number>, N - panel * kPanel<Number>);
 }
 
 // A matrix of N columns as the caller holds it, row-major, or that many columns of a wider one.
@@ -53,24 +61,42 @@ struct Chosen {
   Stored* at(Index row, Index column) const { return given.at(rows[row], column); }
 };
 
+// Of a matrix of K rows the group from k on, side by side: n columns.
+template <class Matrix, class Operand>
+inline void copy_group(const Matrix& from, Index k, Index K, Index column, Index n, Operand* to) {
+  if constexpr (kGroup<Operand> == 1)
+    convert(from.at(k, column), n, to);
+  else
+    interleave(from.at(k, column), k + 1 < K ? from.at(k + 1, column) : kZeros<Operand>, n, to);
+}
+
 // Its columns as panels, the last one filled up with zeros.
-template <class Stored>
-void pack(Given<const Stored> from, Index K, Range panels, RealOf<Stored>* to) {
-  using Real = RealOf<Stored>;
-  constexpr Index W = kPanel<Real>;
+template <class Stored, class Operand>
+void pack(Given<const Stored> from, Index K, Range panels, Operand* to) {
+  constexpr Index W = kPanel<Stored>, G = kGroup<Operand>;
   for (Index p = panels.first; p < panels.last; ++p) {
-    const Index width = width_of<Real>(p, from.N);
-    for (Index k = 0; k < K; ++k) widen_panel(from.at(k, p * W), width, to + (p * K + k) * W);
+    const Index width = width_of<Stored>(p, from.N);
+    Operand* group = to + p * whole_groups<Operand>(K) * W;
+    for (Index k = 0; k < K; k += G, group += G * W) {
+      if (width == W) {
+        copy_group(from, k, K, p * W, W, group);
+      } else {
+        std::fill_n(group, G * W, Operand{});
+        copy_group(from, k, K, p * W, width, group);
+      }
+    }
   }
 }
 
 // Whether these panels of a right operand of K rows are free of NaN and infinity.
-template <class Real>
-bool finite(Right<Real> b, Index K, Range panels) {
+template <class Operand>
+bool finite(Right<Operand> b, Index K, Range panels) {
+  using Real = RealOf<Operand>;
+  constexpr Index G = kGroup<Operand>;
   Vector<Real> all{};
   for (Index p = panels.first; p < panels.last; ++p)
-    for (Index k = 0; k < K; ++k)
-      for (Index i = 0; i < kPanel<Real>; i += kLanes<Real>) {
+    for (Index k = 0; k < K; k += G)
+      for (Index i = 0; i < G * kPanel<Operand>; i += kLanes<Real>) {
         const Vector<Real> v = load(b.at(p, k) + i);
         all += v - v;  // 0, or NaN for ever
       }
@@ -79,39 +105,59 @@ bool finite(Right<Real> b, Index K, Range panels) {
   return sum == 0;
 }
 
-// The same of the transpose of a matrix of N rows.
-template <class Stored>
-void pack_transposed(Given<const Stored> from, Index N, Range panels, RealOf<Stored>* to) {
-  using Real = RealOf<Stored>;
-  constexpr Index W = kPanel<Real>, kBlock = 16;
-  const Index K = from.N;
+// Panels of the transpose of a matrix of N rows.
+template <class Stored, class Operand>
+void pack_transposed(Given<const Stored> from, Index N, Range panels, Operand* to) {
+  constexpr Index W = kPanel<Stored>, G = kGroup<Operand>, kBlock = 16;
+  const Index K = from.N, padded = whole_groups<Operand>(K);
   for (Index p = panels.first; p < panels.last; ++p) {
-    const Index width = width_of<Real>(p, N);
-    Real* panel = to + p * K * W;
+    const Index width = width_of<Stored>(p, N);
+    Operand* panel = to + p * padded * W;
+    std::fill(panel + K / G * G * W, panel + padded * W, Operand{});
     for (Index k0 = 0; k0 < K; k0 += kBlock)  // a block of both sides stays in cache
-      for (Index n = 0; n < W; ++n)
-        for (Index k = k0; k < std::min(k0 + kBlock, K); ++k)
-          panel[k * W + n] = n < width ? widen(*from.at(p * W + n, k)) : Real(0);
+      for (Index n = 0; n < W; ++n) {
+        const Index size = std::min(kBlock, K - k0);
+        Operand numbers[kBlock] = {};
+        if (n < width) convert(from.at(p * W + n, k0), size, numbers);
+        for (Index k = 0; k < size; ++k)
+          panel[((k0 + k) / G * W + n) * G + k % G] = numbers[k];
+      }
   }
 }
 
 // The first rows of a matrix, of which the columns are known.
-template <class Matrix, class Real>
-void pack_columns(const Matrix& from, Index rows, Columns<Real> to) {
+template <class Matrix, class Operand>
+void pack_columns(const Matrix& from, Index rows, Columns<Operand> to) {
   for (Index i = 0; i < to.blocks(); ++i) {
     const Range block = to.block(i);
-    for (Index row = 0; row < rows; ++row)
-      widen(from.at(row, to.which.first + block.first), block.size(),
-            to.data + block.first * to.M + row * block.size());
+    Operand* groups = to.data + block.first * whole_groups<Operand>(to.M);
+    for (Index row = 0; row < rows; row += kGroup<Operand>)
+      copy_group(from, row, rows, to.which.first + block.first, block.size(),
+                 groups + row * block.size());
+  }
+}
+
+// Strips as a right operand in order of rows, whose numbers the format of operands can hold.
+template <class Real, class Operand>
+void pack_strips(Strips<Real> from, Index rows, Range panels, Operand* to) {
+  constexpr Index W = kPanel<Real>;
+  for (Index p = panels.first; p < panels.last; ++p) {
+    Operand* group = to + p * whole_groups<Operand>(rows) * W;
+    for (Index row = 0; row < rows; row += 2, group += 2 * W) {
+      Operand even[W], odd[W] = {};
+      convert(from.at(p, row), W, even);
+      if (row + 1 < rows) convert(from.at(p, row + 1), W, odd);
+      interleave(even, odd, W, group);
+    }
   }
 }
 
 // A row of N numbers, to be read by rows. What lies behind the last is not read.
-template <class Stored>
-void scatter(const Stored* from, Index N, Rows<RealOf<Stored>> to, Index row) {
-  constexpr Index W = kPanel<RealOf<Stored>>;
+template <class Stored, class Operand>
+void scatter(const Stored* from, Index N, Rows<Operand> to, Index row) {
+  constexpr Index W = kPanel<Stored>;
   for (Index p = 0; p * W < N; ++p)
-    widen_panel(from + p * W, width_of<RealOf<Stored>>(p, N), to.at(row, p * W));
+    read_panel(from + p * W, width_of<Stored>(p, N), to.at(row, p * W));
 }
 
 // Rows of a matrix into the same rows of strips, filled up with zeros.
@@ -121,7 +167,7 @@ void load_strips(const Matrix& from, Range rows, Range panels, Strips<Real> to) 
   for (Index p = panels.first; p < panels.last; ++p) {
     const Index width = width_of<Real>(p, from.N);
     for (Index row = rows.first; row < rows.last; ++row)
-      widen_panel(from.at(row, p * W), width, to.at(p, row));
+      read_panel(from.at(row, p * W), width, to.at(p, row));
   }
 }
 
@@ -131,7 +177,7 @@ void store_strips(Strips<Real> from, Range rows, Range panels, const Matrix& to)
   constexpr Index W = kPanel<Real>;
   for (Index row = rows.first; row < rows.last; ++row)
     for (Index p = panels.first; p < panels.last; ++p)
-      narrow_panel(from.at(p, row), width_of<Real>(p, to.N), to.at(row, p * W));
+      write_panel(from.at(p, row), width_of<Real>(p, to.N), to.at(row, p * W));
 }
 
 // The same row of panels in every row of strips.

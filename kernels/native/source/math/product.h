@@ -13,46 +13,48 @@ namespace rnn {
 constexpr Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 
 // A left operand (M, K). By rows: `step` is the distance of two blocks of kDepth columns. By
-// columns: of two rows of the transposed operand, as it lies in memory.
-template <class Real, Read kRead>
+// columns: of two groups of rows of the transposed operand, as it lies in memory.
+template <class Operand, Read kRead>
 struct Left {
-  const Real* data;
+  const Operand* data;
   Index step;
 
-  const Real* at(Index row, Index k) const {
-    return kRead == Read::kRows ? data + k / kDepth * step + row * kStride<Real> + k % kDepth
-                                : data + k * step + row;
+  const Operand* at(Index row, Index k) const {
+    return kRead == Read::kRows ? data + k / kDepth * step + row * kStride<Operand> + k % kDepth
+                                : data + k / kGroup<Operand> * step + row * kGroup<Operand>;
   }
 };
 
 // Memory of a left operand that is read by rows.
-template <class Real>
+template <class Operand>
 struct Rows {
-  Real* data;
+  Operand* data;
   Index step;
 
-  Real* at(Index row, Index k) const {
-    return data + k / kDepth * step + row * kStride<Real> + k % kDepth;
+  Operand* at(Index row, Index k) const {
+    return data + k / kDepth * step + row * kStride<Operand> + k % kDepth;
   }
-  Left<Real, Read::kRows> from(Index row) const { return {at(row, 0), step}; }
+  Left<Operand, Read::kRows> from(Index row) const { return {at(row, 0), step}; }
   Rows below(Index row) const { return {at(row, 0), step}; }
 };
 
 // A right operand (K, N) as panels: packed, or the columns of a row-major matrix.
-template <class Real>
+template <class Operand>
 struct Right {
-  const Real* data;
-  Index step;   // from k to k + 1
+  const Operand* data;
+  Index step;   // from one group of k to the next
   Index panel;  // from one panel to the next
 
-  const Real* at(Index panel_index, Index k) const {
-    return data + panel_index * panel + k * step;
+  const Operand* at(Index panel_index, Index k) const {
+    return data + panel_index * panel + k / kGroup<Operand> * step;
   }
+  Right from(Index panel_index) const { return {at(panel_index, 0), step, panel}; }
 };
 
-template <class Real>
-Right<Real> packed(const Real* panels, Index K) {
-  return {panels, kPanel<Real>, K * kPanel<Real>};
+template <class Operand>
+Right<Operand> packed(const Operand* panels, Index K) {
+  constexpr Index W = kPanel<Operand>;
+  return {panels, W * kGroup<Operand>, whole_groups<Operand>(K) * W};
 }
 
 // An accumulator (M, N) as strips [N / kPanel][rows][kPanel], of which `data` may be any row.
@@ -85,28 +87,30 @@ constexpr Range part(Range whole, Index i, Index n) {
 inline constexpr Index kFewRows = 3;
 constexpr Index panels_at_once(Index rows) { return rows == 1 ? 4 : rows <= kFewRows ? 2 : 1; }
 
-template <class Real>
-using Tile = void (*)(const Real*, Index, const Real*, Index, Index, Index, Real*, Index);
+template <class Operand>
+using Tile = void (*)(const Operand*, Index, const Operand*, Index, Index, Index,
+                      RealOf<Operand>*, Index);
 
-template <class Real, Read kRead, bool kWide, std::size_t... i>
-constexpr std::array<Tile<Real>, sizeof...(i)> tiles(std::index_sequence<i...>) {
-  return {&tile<Real, i + 1, kWide ? panels_at_once(i + 1) : 1, kRead>...};
+template <class Operand, Read kRead, bool kWide, std::size_t... i>
+constexpr std::array<Tile<Operand>, sizeof...(i)> tiles(std::index_sequence<i...>) {
+  return {&tile<Operand, i + 1, kWide ? panels_at_once(i + 1) : 1, kRead>...};
 }
 
 // Static, for the loader gives every library of a process the same inline variable template, that
 // of another instruction set included.
-template <class Real, Read kRead>
+template <class Operand, Read kRead>
 static constexpr auto kNarrowTiles =
-    tiles<Real, kRead, false>(std::make_index_sequence<kMostRows>{});
-template <class Real, Read kRead>
-static constexpr auto kWideTiles = tiles<Real, kRead, true>(std::make_index_sequence<kFewRows>{});
+    tiles<Operand, kRead, false>(std::make_index_sequence<kMostRows>{});
+template <class Operand, Read kRead>
+static constexpr auto kWideTiles =
+    tiles<Operand, kRead, true>(std::make_index_sequence<kFewRows>{});
 
-// One row of strips += the rows of b at these places, each times its number in a.
-template <class Real, Index P>
-void sparse_tile(Left<Real, Read::kRows> a, const std::int32_t* places, Index found, const Real* b,
-                 Index b_step, Index b_panel, Real* strip, Index strip_panel) {
-  using V = Vector<Real>;
-  constexpr Index L = kLanes<Real>;
+// One row of strips += the groups of rows of b at these places, each times its own in a.
+template <class Operand, Index P>
+void sparse_tile(Left<Operand, Read::kRows> a, const std::int32_t* places, Index found,
+                 Right<Operand> b, RealOf<Operand>* strip, Index strip_panel) {
+  using V = Vector<RealOf<Operand>>;
+  constexpr Index L = kLanes<RealOf<Operand>>;
   V sum[P][2];
 #pragma GCC unroll 4
   for (Index p = 0; p < P; ++p) {
@@ -114,12 +118,12 @@ void sparse_tile(Left<Real, Read::kRows> a, const std::int32_t* places, Index fo
     sum[p][1] = load(strip + p * strip_panel + L);
   }
   for (Index i = 0; i < found; ++i) {
-    const V each = spread<Real>(*a.at(0, places[i]));
-    const Real* row = b + places[i] * b_step;
+    const auto each = spread_group(a.at(0, places[i]));
+    const Operand* row = b.at(0, places[i]);
 #pragma GCC unroll 4
     for (Index p = 0; p < P; ++p) {
-      sum[p][0] += each * load(row + p * b_panel);
-      sum[p][1] += each * load(row + p * b_panel + L);
+      multiply_add(sum[p][0], each, load_groups(row + p * b.panel));
+      multiply_add(sum[p][1], each, load_groups(row + p * b.panel + kGroup<Operand> * L));
     }
   }
 #pragma GCC unroll 4
@@ -129,19 +133,25 @@ void sparse_tile(Left<Real, Read::kRows> a, const std::int32_t* places, Index fo
   }
 }
 
+// Of the terms of a sum that start at k, how many groups one block of a left operand has.
+template <class Operand>
+constexpr Index groups_from(Index k, Index K) {
+  return ceil_div(std::min(kDepth, K - k), kGroup<Operand>);
+}
+
 // c += a b, for these panels of b and c.
-template <class Real, Read kRead>
-void add_product(Left<Real, kRead> a, Index rows, Right<Real> b, Index K, Range panels,
-                 Strips<Real> c) {
+template <class Operand, Read kRead>
+void add_product(Left<Operand, kRead> a, Index rows, Right<Operand> b, Index K, Range panels,
+                 Strips<RealOf<Operand>> c) {
   const Index together = panels_at_once(rows), blocks = ceil_div(rows, kMostRows);
   for (Index p = panels.first; p < panels.last;) {
     const bool wide = together > 1 && p + together <= panels.last;
     for (Index k = 0; k < K; k += kDepth)
       for (Index i = 0; i < blocks; ++i) {
         const Range r = part({0, rows}, i, blocks);
-        const Tile<Real> add = wide ? kWideTiles<Real, kRead>[r.size() - 1]
-                                    : kNarrowTiles<Real, kRead>[r.size() - 1];
-        add(a.at(r.first, k), a.step, b.at(p, k), b.step, b.panel, std::min(kDepth, K - k),
+        const Tile<Operand> add = wide ? kWideTiles<Operand, kRead>[r.size() - 1]
+                                       : kNarrowTiles<Operand, kRead>[r.size() - 1];
+        add(a.at(r.first, k), a.step, b.at(p, k), b.step, b.panel, groups_from<Operand>(k, K),
             c.at(p, r.first), c.panel);
       }
     p += wide ? together : 1;
@@ -149,64 +159,67 @@ void add_product(Left<Real, kRead> a, Index rows, Right<Real> b, Index K, Range 
 }
 
 // Columns of a matrix of M rows as a left operand of its transpose: blocks as wide as a tile is tall,
-// [block][M][width], for a stride of whole rows would crowd few cache sets.
-template <class Real>
+// [block][M][width], for a stride of whole rows would crowd few cache sets. The numbers of a group of
+// rows lie side by side.
+template <class Operand>
 struct Columns {
   Range which;
-  Real* data;
+  Operand* data;
   Index M;
 
   Index blocks() const { return ceil_div(which.size(), kMostRows); }
   Range block(Index i) const { return part({0, which.size()}, i, blocks()); }
-  Left<Real, Read::kColumns> left(Range block) const {
-    return {data + block.first * M, block.size()};
+  Left<Operand, Read::kColumns> left(Range block) const {
+    return {data + block.first * whole_groups<Operand>(M), block.size() * kGroup<Operand>};
   }
 };
 
 // c += a^T b for the first K rows of a and b, and these panels of b and c. If fresh, c is 0 at first.
-template <class Real>
-void add_outer_product(Columns<Real> a, Right<Real> b, Index K, Range panels, Strips<Real> c,
-                       bool fresh) {
+template <class Operand>
+void add_outer_product(Columns<Operand> a, Right<Operand> b, Index K, Range panels,
+                       Strips<RealOf<Operand>> c, bool fresh) {
   for (Index p = panels.first; p < panels.last; ++p) {
-    if (fresh) std::fill(c.at(p, a.which.first), c.at(p, a.which.last), Real(0));
+    if (fresh) std::fill(c.at(p, a.which.first), c.at(p, a.which.last), RealOf<Operand>(0));
     for (Index k = 0; k < K; k += kDepth)
       for (Index i = 0; i < a.blocks(); ++i) {
         const Range r = a.block(i);
-        const Left<Real, Read::kColumns> left = a.left(r);
-        kNarrowTiles<Real, Read::kColumns>[r.size() - 1](
-            left.at(0, k), left.step, b.at(p, k), b.step, b.panel, std::min(kDepth, K - k),
+        const Left<Operand, Read::kColumns> left = a.left(r);
+        kNarrowTiles<Operand, Read::kColumns>[r.size() - 1](
+            left.at(0, k), left.step, b.at(p, k), b.step, b.panel, groups_from<Operand>(k, K),
             c.at(p, a.which.first + r.first), c.panel);
       }
   }
 }
 
-// Of a row of K numbers the places of those that are not zero; NaN is not.
-template <class Real>
-Index find_nonzero(Left<Real, Read::kRows> a, Index K, std::int32_t* places) {
-  using Bits = std::conditional_t<sizeof(Real) == 4, std::uint32_t, std::uint64_t>;
+// Of a row of K numbers the places of the groups that are not zero; NaN is not.
+template <class Operand>
+Index find_nonzero(Left<Operand, Read::kRows> a, Index K, std::int32_t* places) {
+  constexpr Index G = kGroup<Operand>;
+  using Bits = std::conditional_t<sizeof(Operand) * G == 4, std::uint32_t, std::uint64_t>;
+  constexpr Bits signs = G == 2 ? Bits(0x80008000) : Bits(1) << (8 * sizeof(Bits) - 1);
   Index found = 0;
   for (Index first = 0; first < K; first += kDepth) {
-    const Real* block = a.at(0, first);
-    for (Index k = first; k < std::min(first + kDepth, K); ++k, ++block) {
+    const Operand* block = a.at(0, first);
+    for (Index k = first; k < std::min(first + kDepth, K); k += G, block += G) {
       Bits bits;
       std::memcpy(&bits, block, sizeof bits);
       places[found] = std::int32_t(k);
-      found += Bits(bits << 1) != 0;  // without its sign; and no branch to mispredict
+      found += (bits & ~signs) != 0;  // and no branch to mispredict
     }
   }
   return found;
 }
 
 // c += a b for a single row of which only the places found count, and these panels of b and c.
-template <class Real>
-void add_sparse_product(Left<Real, Read::kRows> a, const std::int32_t* places, Index found,
-                        Right<Real> b, Range panels, Strips<Real> c) {
+template <class Operand>
+void add_sparse_product(Left<Operand, Read::kRows> a, const std::int32_t* places, Index found,
+                        Right<Operand> b, Range panels, Strips<RealOf<Operand>> c) {
   constexpr Index P = panels_at_once(1);
   Index p = panels.first;
   for (; p + P <= panels.last; p += P)
-    sparse_tile<Real, P>(a, places, found, b.at(p, 0), b.step, b.panel, c.at(p, 0), c.panel);
+    sparse_tile<Operand, P>(a, places, found, b.from(p), c.at(p, 0), c.panel);
   for (; p < panels.last; ++p)
-    sparse_tile<Real, 1>(a, places, found, b.at(p, 0), b.step, b.panel, c.at(p, 0), c.panel);
+    sparse_tile<Operand, 1>(a, places, found, b.from(p), c.at(p, 0), c.panel);
 }
 
 }  // namespace rnn

@@ -27,8 +27,14 @@ template <class Real>
 inline constexpr Index kLanes = kVectorBytes / Index(sizeof(Real));
 
 template <class Real>
-struct VectorOf {
-  typedef Real type __attribute__((vector_size(kVectorBytes)));
+struct VectorOf;
+template <>
+struct VectorOf<float> {
+  typedef float type __attribute__((vector_size(kVectorBytes)));
+};
+template <>
+struct VectorOf<double> {
+  typedef double type __attribute__((vector_size(kVectorBytes)));
 };
 template <class Real>
 using Vector = typename VectorOf<Real>::type;

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <deque>
 
-#include "math/number.h"
 #include "math/product.h"
 #include "problem.h"
 #include "threads/barrier.h"
@@ -49,9 +48,9 @@ class Division {
 
 // As many groups as have rows enough to fill the register tile, where W_h fits a core's cache beside
 // all else; the rest are members.
-template <class Real, class Cell>
+template <class Operand, class Cell>
 Index groups_of(Index size, Index B, Index H) {
-  const bool fits = Cell::kFromH * H * H * Index(sizeof(Real)) <= cache_bytes() / 2;
+  const bool fits = Cell::kFromH * H * H * Index(sizeof(Operand)) <= cache_bytes() / 2;
   Index groups = fits ? size : 1;
   while (groups > 1 && (size % groups || B / groups < kMostRows / 2)) --groups;
   return groups;
@@ -71,9 +70,9 @@ struct Choices {
   bool pack;         // weights, into panels
   bool skip_zeros;   // of a single row of states, where the cell makes them
 
-  template <class Real, class Cell>
+  template <class Operand, class Cell>
   Division divide(Index size, Index B, Index H) const {
-    return Division(size, groups ? std::min(groups, size) : groups_of<Real, Cell>(size, B, H));
+    return Division(size, groups ? std::min(groups, size) : groups_of<Operand, Cell>(size, B, H));
   }
 };
 
@@ -99,7 +98,7 @@ Effort effort_of(const Problem<Stored>& problem, Index available) {
   const double all = 2.0 * problem.T * problem.B * problem.H * terms;
   Index threads = std::clamp<Index>(Index(all / waking), 1, std::max<Index>(available, 1));
   const auto meets = [&] {
-    return groups_of<RealOf<Stored>, Cell>(threads, problem.B, problem.H) < threads;
+    return groups_of<OperandOf<Stored>, Cell>(threads, problem.B, problem.H) < threads;
   };
   while (threads > 1 && meets() && step / double(threads) < meeting) --threads;
   constexpr double slow = 50;  // operations a nanosecond, of one thread

@@ -1,0 +1,53 @@
+"""Weights packed once, as the forward pass reads them, instead of by every call."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from kernels.common.opaque import opaque
+from kernels.contract import Run, State
+from kernels.native import compiler, handlers
+from kernels.native.calls import as_array, axis, call_handler
+from kernels.native.handlers import Layout
+from reference import Readout, Weights
+from reference.cells import Cell
+
+
+def pack(cell: Cell, weights: Weights, readout: Readout | None) -> tuple[Weights, Readout | None]:
+    """`kernels.contract.Pack`. A matrix becomes (panels of all slots, numbers of a panel)."""
+    layout = handlers.layout(compiler.target(), cell.name, weights.w_x.dtype.name)
+    w_x = _panels(weights.w_x, cell.from_x, layout)
+    w_h = _panels(weights.w_h, cell.from_h, layout)
+    read = readout and Readout(_panels(readout.w, 1, layout), readout.b.reshape(-1))
+    return Weights(w_x, w_h, weights.b.reshape(-1)), read
+
+
+def _panels(w: Float[Array, "K N"], slots: int, layout: Layout) -> Float[Array, "P M"]:
+    """Each slot's columns in panels; in a panel groups of rows; in a group column by column."""
+    K, columns = len(w), w.shape[1] // slots
+    w = w.astype(w.dtype if layout.bytes == w.dtype.itemsize else jnp.float32)
+    filled = [(0, -K % layout.rows), (0, 0), (0, -columns % layout.columns)]
+    w = jnp.pad(w.reshape(K, slots, columns), filled)
+    w = w.reshape(-1, layout.rows, slots, w.shape[2] // layout.columns, layout.columns)
+    return w.transpose(2, 3, 0, 4, 1).reshape(-1, (K + filled[0][1]) * layout.columns)
+
+
+def forward(
+    run: Run,
+    weights: Weights,
+    readout: Readout | None,
+    x: Float[Array, "T B I"],
+    initial: State,
+    lengths: Int[Array, "B"] | None,
+) -> tuple[Float[Array, "T B O"], State]:
+    """`kernels.contract.PackedForward`."""
+    read = readout or Readout(weights.w_h[:0], weights.b[:0])
+
+    @opaque(f"t b i, p k, q l, s, r m, o, n b h, {axis(lengths)} -> t b o, n b h, l b h")
+    def call(*arrays):
+        x, *_, b_o, initial, _ = arrays
+        (T, B, _), H = x.shape, initial.shape[2]
+        shapes = [(T, B, len(b_o)), initial.shape, (T if readout is None else 0, B, H)]
+        return call_handler("packed_forward", run, shapes, *arrays)
+
+    y, last, h = call(x, *weights, *read, jnp.stack(initial), as_array(lengths))
+    return h if readout is None else y, tuple(last)
