@@ -106,7 +106,7 @@ def _usable(path: Path) -> bool:
 
 
 def _build_at(path: Path, target: str, cell: str) -> None:
-    message = f"Compiling the native CPU kernel for {cell} (once, about 10 s) ..."
+    message = f"Compiling the native CPU kernel for {cell} (once, about 25 s) ..."
     print(message, file=sys.stderr, flush=True)
     made_by = compiler.version(compiler.find())
     files.put(path, partial(compiler.compile_library, target, cell), made_by)

@@ -4,9 +4,9 @@ import os
 from typing import Any
 
 from kernels.convert import shared
-from kernels.convert.onnx import operators, reading
-from kernels.convert.onnx.reading import Reading
-from kernels.convert.onnx.values import Last, Steps
+from kernels.convert.onnx.graph import operators, reading
+from kernels.convert.onnx.graph.reading import Reading
+from kernels.convert.onnx.graph.values import Last, Steps
 from reference import Params
 
 

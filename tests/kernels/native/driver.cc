@@ -11,6 +11,7 @@
 
 #include "backward.h"
 #include "forward.h"
+#include "halves.h"
 #include "threads/pool.h"
 
 namespace {
@@ -341,6 +342,7 @@ int main() {
         for (const auto& lengths : {std::vector<std::int32_t>{}, uneven(shape)}) {
           Example example(shape, lengths, reverse);
           run_and_check(example, pool, threads, 1s);
+          check_halves<Cell>(example, pool, threads);
         }
   // More callers than threads to help them, and no patience: helpers that come in time take part.
   std::vector<std::thread> callers;

@@ -172,18 +172,19 @@ def test_nan_spreads_as_in_the_reference(cell):
 
 
 @every_level
-def test_each_state_and_its_gradient_is_rounded_to_even_once_a_step(level):
-    """1 + 2^-8 lies halfway between 1, which is even, and 1 + 2^-7; the next step would tell."""
-    w_h, near_1 = jnp.full((1, 1), 256, "bfloat16"), jnp.full((1, 1), 2.0**-16, "bfloat16")
+@pytest.mark.parametrize(("dtype", "weight"), [("bfloat16", 256), ("float16", 32)])
+def test_each_state_and_its_gradient_is_rounded_to_even_once_a_step(level, dtype, weight):
+    """weight 2^-16 is half of what follows 1, which is even; the next step would tell."""
+    w_h, small = jnp.full((1, 1), weight, dtype), jnp.full((1, 1), 2.0**-16, dtype)
 
     def run(pre, initial):
         return kernels.recurrence(pre, w_h, initial, kernel="native")[0]
 
-    pre = jnp.array([1, -256], "bfloat16").reshape(2, 1, 1)
-    np.testing.assert_array_equal(run(pre, near_1)[:, 0, 0], [1, 0])
-    active = jnp.array([1, -255, -255], "bfloat16").reshape(3, 1, 1)  # every state is 1
-    _, vjp = jax.vjp(lambda pre: run(pre, jnp.zeros((1, 1), "bfloat16")), active)
-    (dpre,) = vjp(jnp.array([-256, 1, near_1.item()], "bfloat16").reshape(3, 1, 1))
+    pre = jnp.array([1, -weight], dtype).reshape(2, 1, 1)
+    np.testing.assert_array_equal(run(pre, small)[:, 0, 0], [1, 0])
+    active = jnp.array([1, 1 - weight, 1 - weight], dtype).reshape(3, 1, 1)  # every state is 1
+    _, vjp = jax.vjp(lambda pre: run(pre, jnp.zeros((1, 1), dtype)), active)
+    (dpre,) = vjp(jnp.array([-weight, 1, small.item()], dtype).reshape(3, 1, 1))
     np.testing.assert_array_equal(dpre[:, 0, 0].astype(float), [0, 1, 2.0**-16])
 
 

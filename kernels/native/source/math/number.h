@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
 
 #include "math/vector.h"
 
@@ -100,6 +101,17 @@ inline void convert(const From* from, Index n, To* to) {
     const Index whole = n / L * L;
     for (Index i = 0; i < whole; i += L) store(to + i, load(from + i));
     if (whole < n) convert_rest(from + whole, n - whole, to + whole);
+  }
+}
+
+// n numbers in another format, in memory for them; or where they lie, if it is their own.
+template <class From, class To>
+inline const To* converted(const From* from, Index n, To* memory) {
+  if constexpr (std::is_same_v<From, To>) {
+    return from;
+  } else {
+    convert(from, n, memory);
+    return memory;
   }
 }
 

@@ -117,8 +117,10 @@ void pack_transposed(Given<const Stored> from, Index N, Range panels, Operand* t
     for (Index k0 = 0; k0 < K; k0 += kBlock)  // a block of both sides stays in cache
       for (Index n = 0; n < W; ++n) {
         const Index size = std::min(kBlock, K - k0);
-        Operand numbers[kBlock] = {};
-        if (n < width) convert(from.at(p * W + n, k0), size, numbers);
+        static constexpr Operand zeros[kBlock] = {};
+        Operand memory[kBlock];
+        const Operand* numbers =
+            n < width ? converted(from.at(p * W + n, k0), size, memory) : zeros;
         for (Index k = 0; k < size; ++k)
           panel[((k0 + k) / G * W + n) * G + k % G] = numbers[k];
       }

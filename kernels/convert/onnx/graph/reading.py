@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from kernels.convert import shared
-from kernels.convert.onnx import values
 from kernels.convert.onnx.attributes import label
-from kernels.convert.onnx.values import Axis, Given, Steps
+from kernels.convert.onnx.graph import values
+from kernels.convert.onnx.graph.values import Axis, Given, Steps
 from reference import Layer, Readout
 
 

@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from kernels.convert import shared
-from kernels.convert.onnx import attributes, layers, values
-from kernels.convert.onnx.reading import Reading, refusal
-from kernels.convert.onnx.values import Given, Last, Numbers, Steps, Zeros
+from kernels.convert.onnx import attributes
+from kernels.convert.onnx.graph import layers, values
+from kernels.convert.onnx.graph.reading import Reading, refusal
+from kernels.convert.onnx.graph.values import Given, Last, Numbers, Steps, Zeros
 from reference import Readout
 
 Operator = Callable[[Reading, Any, list[Any]], list[Any]]

@@ -5,10 +5,11 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from kernels.convert.onnx import arrays, attributes, values
+from kernels.convert.onnx import arrays, attributes
 from kernels.convert.onnx.attributes import INPUTS, Recurrent
-from kernels.convert.onnx.reading import Reading, refusal
-from kernels.convert.onnx.values import Given, Last, Steps, Zeros
+from kernels.convert.onnx.graph import values
+from kernels.convert.onnx.graph.reading import Reading, refusal
+from kernels.convert.onnx.graph.values import Given, Last, Steps, Zeros
 from reference import Layer, Weights
 
 

@@ -1,0 +1,1 @@
+"""Reading a model: what flows through its graph, operator by operator."""
