@@ -89,13 +89,13 @@ FLASHRNN = tuple(
     Workload(f"flashrnn-H{H}", T=1024, B=16, I=H, H=H, O=0) for H in (16, 32, 64, 128, 256, 768)
 )
 
-# Sequences as they come. Half of a uniform batch is padding.
-UNIFORM = with_lengths(mission(100), "uniform")
+# Sequences as they come. Half of a uniform batch is padding: beside it the same batch without.
+FULL_AND_UNIFORM = (mission(100), with_lengths(mission(100), "uniform"))
 _TAGGER = Workload("bidirectional-T100", T=100, B=32, I=128, H=256, O=10, bidirectional=True)
 _STACK = replace(_TAGGER, name="stack-T100", layers=2)
 GATED_SEQUENCES = {
-    "gru": (UNIFORM, with_lengths(_TAGGER, "uniform")),
-    "lstm": (UNIFORM, _STACK, with_lengths(_STACK, "uniform")),
+    "gru": (*FULL_AND_UNIFORM, with_lengths(_TAGGER, "uniform")),
+    "lstm": (*FULL_AND_UNIFORM, _STACK, with_lengths(_STACK, "uniform")),
 }
 
 # Inference of a step and of small batches: for the smallest there is hardly any arithmetic.
@@ -138,5 +138,5 @@ SUITES: dict[str, Suite] = {
     ),
     "flashrnn": Suite(FLASHRNN),
     "serving": Suite(SERVING, beside={"gru": SERVING[1:5], "lstm": SERVING[1:5]}),
-    "sequences": Suite((UNIFORM,), own=GATED_SEQUENCES, beside=GATED_SEQUENCES),
+    "sequences": Suite(FULL_AND_UNIFORM, own=GATED_SEQUENCES, beside=GATED_SEQUENCES),
 }
