@@ -54,7 +54,7 @@ def in_dtype(result, dtype):
         (run(SCAN, machine=GPU, unavailable=LACKING), "scan"),
         (run(SCAN), ""),  # started with --kernels scan: native may be there or not
         (run(timed(Workload("tiny", 1, 1, 1, 8, 1), "native", 1.0)), "scan"),
-        (run(in_dtype(NATIVE, "bfloat16"), in_dtype(SCAN, "bfloat16")), "scan"),
+        (run(in_dtype(NATIVE, "bfloat16"), in_dtype(SCAN, "bfloat16")), "native"),
     ],
 )
 def test_what_auto_takes_there(measured, expected):
