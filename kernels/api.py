@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from kernels.common.sharding import across_devices
+from kernels.common.sharding import across_devices, on_every_device
 from kernels.contract import (
     DTYPES,
     PRECISIONS,
@@ -149,7 +149,7 @@ def prepare(params: Params, *, cell: str = "relu", kernel: str | Kernel = "auto"
     kernel = fastest_packed(problems[0]) if kernel == "auto" else kernel
     chosen = [choose(kernel, problem) for problem in problems]
     whole = chosen[0].whole
-    return prepared(params, kind, kernel, whole and whole.packing)
+    return prepared(on_every_device(params), kind, kernel, whole and whole.packing)
 
 
 @no_type_check

@@ -172,7 +172,7 @@ class PackedForward(Protocol):
 
 @dataclass(frozen=True)
 class Packing:
-    """Weights laid out once, for many forward passes. A kernel that has it handles everything."""
+    """Weights laid out once, for many forward passes. The kernel handles lengths and reverse."""
 
     pack: Pack
     forward: PackedForward

@@ -21,6 +21,7 @@ KERNELS: Lazy[Kernel] = Lazy(names.KERNELS)
 
 # "auto" on a CPU: with fewer multiplications in the recurrence a call costs more than it saves.
 MIN_MULTIPLICATIONS = 2**15
+MIN_ROWS = 8  # T B in 16 bits: every call packs the weights, which takes too long for fewer
 
 
 def why_not(name: str, problem: Problem) -> str | None:
@@ -29,11 +30,13 @@ def why_not(name: str, problem: Problem) -> str | None:
 
 
 def preferred(problem: Problem) -> tuple[str, ...]:
-    """What "auto" tries for a problem, by the published results; the last one runs everywhere.
+    """What "auto" tries for a problem, as measured; the last one runs everywhere.
 
     It depends on the problem alone, so that a report can tell for another machine.
     """
-    pays = problem.T * problem.B * problem.H**2 >= MIN_MULTIPLICATIONS
+    rows = problem.T * problem.B
+    pays = rows * problem.H**2 >= MIN_MULTIPLICATIONS
+    pays &= problem.dtype.itemsize > 2 or rows >= MIN_ROWS
     return ("native", "scan") if pays else ("scan",)
 
 

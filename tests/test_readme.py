@@ -23,7 +23,7 @@ def test_its_code_runs(monkeypatch, capsys):
     assert [names[each].shape for each in ("y", "c_last")] == [(30, 4, 5), (4, 64)]
     assert np.isfinite(names["value"]) and not names["y"][12:, 3].any()
     exec(serving, names)
-    assert names["y_t"].shape == (4, 5)
+    assert names["y_t"].shape == (4, 5) and np.isfinite(names["y_t"]).all()
     exec(data, names)
     assert {"native", "torch", "scan"} <= set(names["mission"].kernel)
     assert "recurrence native" in capsys.readouterr().out

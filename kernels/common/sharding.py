@@ -37,6 +37,14 @@ def across_devices(run: Run, operands: Operands, results: tuple[int, ...]) -> Py
     return on_each(*placed)
 
 
+def on_every_device(arrays: PyTree) -> PyTree:
+    """The arrays, whole on each device of the explicit mesh that their types name, if they do."""
+    mesh = next(filter(_explicit, _meshes(arrays)), None)
+    if mesh is None:
+        return arrays
+    return jax.tree.map(lambda leaf: jax.reshard(leaf, NamedSharding(mesh, jax.P())), arrays)
+
+
 def _meshes(arrays: PyTree) -> Iterator[AbstractMesh]:
     """Those of the arrays, and the one that is set."""
     yield from (jax.typeof(leaf).sharding.mesh for leaf in jax.tree.leaves(arrays))

@@ -97,6 +97,7 @@ def sizes(
         for name, before in befores.items():
             named |= named_state(kind, before, name)
         found.append(checks.arrays(named, known, like))
+        like = like or next((name, array) for name, (array, _) in named.items())
         known = {axis: size for axis, size in found[-1].items() if axis in "TB"}
         known["I"] = found[-1]["H"] * (2 - layer.count(None))
         named = {}

@@ -56,6 +56,7 @@ class Layout(NamedTuple):
     bytes: int
 
 
+@cache
 def layout(target: str, cell: str, dtype: str) -> Layout:
     """How the forward pass reads weights of a dtype, once the cell's library is there."""
     library = ctypes.CDLL(str(build(target, cell)))

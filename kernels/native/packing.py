@@ -27,8 +27,9 @@ def _panels(w: Float[Array, "K N"], slots: int, layout: Layout) -> Float[Array, 
     w = w.astype(w.dtype if layout.bytes == w.dtype.itemsize else jnp.float32)
     filled = [(0, -K % layout.rows), (0, 0), (0, -columns % layout.columns)]
     w = jnp.pad(w.reshape(K, slots, columns), filled)
-    w = w.reshape(-1, layout.rows, slots, w.shape[2] // layout.columns, layout.columns)
-    return w.transpose(2, 3, 0, 4, 1).reshape(-1, (K + filled[0][1]) * layout.columns)
+    groups, panels = len(w) // layout.rows, w.shape[2] // layout.columns
+    w = w.reshape(groups, layout.rows, slots, panels, layout.columns).transpose(2, 3, 0, 4, 1)
+    return w.reshape(slots * panels, (K + filled[0][1]) * layout.columns)
 
 
 def forward(
@@ -42,7 +43,7 @@ def forward(
     """`kernels.contract.PackedForward`."""
     read = readout or Readout(weights.w_h[:0], weights.b[:0])
 
-    @opaque(f"t b i, p k, q l, s, r m, o, n b h, {axis(lengths)} -> t b o, n b h, l b h")
+    @opaque(f"t b i, p k, q v, s, r m, o, n b h, {axis(lengths)} -> t b o, n b h, l b h")
     def call(*arrays):
         x, *_, b_o, initial, _ = arrays
         (T, B, _), H = x.shape, initial.shape[2]

@@ -9,6 +9,7 @@ import pytest
 from helpers.oracle_checks import hold_equal, runnable
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax.sharding import AxisType, NamedSharding
 
 import kernels
 import reference
@@ -50,7 +51,7 @@ def test_in_the_place_of_params(kernel, cell):
 @given(
     st.sampled_from(DTYPES[:3]),
     st.sampled_from(list(CELLS)),
-    st.tuples(*[st.integers(1, most) for most in (4, 9, 70, 70, 70)]),
+    st.tuples(*[st.integers(1, most) for most in (4, 9, 70, 70)], st.integers(0, 70)),
 )
 def test_any_size_and_dtype(dtype, cell, sizes):
     workload = Workload("any", **dict(zip("TBIHO", sizes, strict=True)))
@@ -95,6 +96,21 @@ def test_under_transformations():
     one = jax.jit(partial(kernels.prepare, cell="lstm"))(several[0])
     equal(jax.jit(outputs)(one, X), want[0])
     assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(one))
+
+
+@pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("way", [jax.P(), jax.P("all")], ids=["whole", "divided"])
+def test_on_several_devices(kind, way):
+    """Of weights that lie whole on each, or divided over their first axis."""
+    mesh = jax.make_mesh((2,), ("all",), devices=jax.devices()[:2], axis_types=(kind,))
+    params = reference.init(jax.random.key(1), I, 36, O, cell="lstm")
+    x = X[:, :2]
+    want = reference.rnn(params, x, cell="lstm")
+    placed = jax.device_put(params, NamedSharding(mesh, way))
+    rows = jax.device_put(x, NamedSharding(mesh, jax.P(None, "all")))
+    with jax.set_mesh(mesh):
+        prepared = kernels.prepare(placed, cell="lstm")
+        equal(jax.jit(partial(kernels.rnn, cell="lstm"))(prepared, rows), want)
 
 
 @each_kernel
@@ -151,6 +167,15 @@ def test_sentence(call, error, sentence):
     prepared = kernels.prepare(a_model(), cell="lstm", kernel="scan")
     with pytest.raises(error, match=sentence):
         call(prepared)
+
+
+def test_layers_of_two_dtypes():
+    params = a_model(layers=2)
+    half = jax.tree.map(lambda leaf: leaf.astype("bfloat16"), params.layers[1])
+    mixed = params._replace(layers=(params.layers[0], half))
+    sentence = r"layers\[1\].forward.w_h has dtype bfloat16; expected float32, the dtype of params"
+    with pytest.raises(TypeError, match=sentence):
+        kernels.prepare(mixed, cell="lstm")
 
 
 def test_auto_packs_for_a_kernel_that_reads_packed_weights():

@@ -24,6 +24,8 @@ def problem(T=1, B=8, H=64, dtype="float32"):
         ({"T": 2, "B": 4}, "native"),
         ({"dtype": "float64"}, "native"),
         ({"dtype": "bfloat16"}, "native"),
+        ({"dtype": "float16", "B": 7, "H": 128}, "scan"),  # fewer than 8 rows
+        ({"B": 7, "H": 128}, "native"),
     ],
 )
 def test_auto_is_native_from_where_a_call_pays(sizes, expected, monkeypatch):

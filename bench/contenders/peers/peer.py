@@ -15,7 +15,10 @@ from bench.contenders.subject import Subject
 
 @dataclass(frozen=True)
 class Peer:
-    """Another library's RNN. Predicates answer None, or a reason in words."""
+    """A whole model to be timed: another library's, or ours on prepared params.
+
+    Predicates answer None, or a reason in words.
+    """
 
     unavailable: Callable[[str], str | None]  # on this platform
     unsupported: Callable[[Case], str | None]

@@ -238,7 +238,10 @@ class Forward final : public Pass<Stored, Cell> {
       for (Index j = 0; j < Cell::kCarried; ++j) store(kept_carried[j] + lane, ahead.carried[j]);
       for (Index j = 0; j < Cell::kSaved; ++j) store(saved[j] + lane, ahead.saved[j]);
     }
-    if constexpr (std::is_same_v<Operand, Real>) round<Stored>(h, W);
+    if constexpr (std::is_same_v<Operand, Real>)
+      round<Stored>(h, W);
+    else if (width(p) % kGroup<Operand>)
+      h[width(p)] = {};  // of the last group: what x makes of it may be NaN, which 0 does not silence
     for (Index j = 0; j < Cell::kCarried; ++j) round<Stored>(kept_carried[j], W);
     if (arrays_.h) write_panel(h, width(p), arrays_.h + place * problem_.H + p * W);
     if (!arrays_.saved) return;

@@ -19,7 +19,7 @@ from bench.contenders.peers import (
     peer,
     torch_rnn,
 )
-from bench.contenders.registry import WHOLE as PEERS
+from bench.contenders.registry import WHOLE
 from bench.workers.placement import RemoteSubject, place
 
 SHAPE = Workload("awkward", T=5, B=3, I=2, H=7, O=4)
@@ -52,7 +52,7 @@ def check(case, subject):
 )
 def test_same_outputs_and_gradients(peer, phase, dtype, cell, outputs):
     case = case_of(peer, phase, dtype, cell, replace(SHAPE, O=outputs))
-    if reason := PEERS[peer].unavailable("cpu") or PEERS[peer].unsupported(case):
+    if reason := WHOLE[peer].unavailable("cpu") or WHOLE[peer].unsupported(case):
         pytest.skip(reason)
     check(case, BUILDERS[peer](case))
 
@@ -76,7 +76,7 @@ STACK = replace(SHAPE, name="stack", layers=2)
 )
 def test_layers_directions_and_lengths(peer, phase, cell, shape):
     case = case_of(peer, phase, cell=cell, shape=shape)
-    if reason := PEERS[peer].unavailable("cpu") or PEERS[peer].unsupported(case):
+    if reason := WHOLE[peer].unavailable("cpu") or WHOLE[peer].unsupported(case):
         pytest.skip(reason)
     check(case, BUILDERS[peer](case))
 
@@ -124,7 +124,7 @@ def test_what_they_cannot_do_they_say():
     assert jax_cudnn.unsupported(lstm()) is jax_cudnn.unsupported(lstm(dtype="tf32")) is None
     assert jax_cudnn.unavailable("cpu") == "needs an NVIDIA GPU; this is cpu"
     for name in BUILDERS:
-        assert all(PEERS[name].unsupported(case_of(name, cell=cell)) is None for cell in CELLS)
+        assert all(WHOLE[name].unsupported(case_of(name, cell=cell)) is None for cell in CELLS)
 
 
 MODULES = {
@@ -139,12 +139,12 @@ MODULES = {
 @pytest.mark.parametrize("peer", MODULES)
 def test_one_that_is_not_installed_says_so(peer, monkeypatch):
     monkeypatch.setattr(MODULES[peer], "find_spec", lambda name: None)
-    assert PEERS[peer].unavailable("cpu") == f"{peer} is not installed"
+    assert WHOLE[peer].unavailable("cpu") == f"{peer} is not installed"
 
 
 @pytest.mark.parametrize("peer", ["torch", "onnxruntime", "openvino"])
 def test_a_peer_with_threads_is_timed_outside(peer):
-    if reason := PEERS[peer].unavailable("cpu"):
+    if reason := WHOLE[peer].unavailable("cpu"):
         pytest.skip(reason)
     result, subject = place(case_of(peer, cell="lstm"), 300.0)
     assert isinstance(subject, RemoteSubject) and result.status == "ok"

@@ -18,6 +18,11 @@ struct Bfloat16 {
 struct Float16 {
   std::uint16_t bits;
 };
+#if defined(__aarch64__)
+typedef __fp16 CompilersFloat16;
+#elif !defined(__F16C__)
+typedef _Float16 CompilersFloat16;
+#endif
 
 typedef std::uint16_t Halves __attribute__((vector_size(kVectorBytes / 2)));
 typedef std::uint32_t Words __attribute__((vector_size(kVectorBytes)));
@@ -43,7 +48,7 @@ inline Vector<float> load(const Float16* from) {
 #elif defined(__F16C__)
   return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
 #else
-  _Float16 numbers[kLanes<float>];
+  CompilersFloat16 numbers[kLanes<float>];
   std::memcpy(numbers, from, sizeof numbers);
   Vector<float> wide;
   for (Index i = 0; i < kLanes<float>; ++i) wide[i] = numbers[i];
@@ -59,8 +64,8 @@ inline void store(Float16* to, Vector<float> wide) {
   const __m128i halves = _mm256_cvtps_ph(wide, _MM_FROUND_TO_NEAREST_INT);
   std::memcpy(to, &halves, sizeof halves);
 #else
-  _Float16 numbers[kLanes<float>];
-  for (Index i = 0; i < kLanes<float>; ++i) numbers[i] = _Float16(wide[i]);
+  CompilersFloat16 numbers[kLanes<float>];
+  for (Index i = 0; i < kLanes<float>; ++i) numbers[i] = CompilersFloat16(wide[i]);
   std::memcpy(to, numbers, sizeof numbers);
 #endif
 }

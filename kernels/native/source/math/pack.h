@@ -145,7 +145,7 @@ void pack_strips(Strips<Real> from, Index rows, Range panels, Operand* to) {
   constexpr Index W = kPanel<Real>;
   for (Index p = panels.first; p < panels.last; ++p) {
     Operand* group = to + p * whole_groups<Operand>(rows) * W;
-    for (Index row = 0; row < rows; row += 2, group += 2 * W) {
+    for (Index row = 0; row < rows; row += kGroup<Operand>, group += kGroup<Operand> * W) {
       Operand even[W], odd[W] = {};
       convert(from.at(p, row), W, even);
       if (row + 1 < rows) convert(from.at(p, row + 1), W, odd);
@@ -154,7 +154,8 @@ void pack_strips(Strips<Real> from, Index rows, Range panels, Operand* to) {
   }
 }
 
-// A row of N numbers, to be read by rows. What lies behind the last is not read.
+// A row of N numbers, to be read by rows. What lies behind the last is 0, as a group that it fills
+// up has it.
 template <class Stored, class Operand>
 void scatter(const Stored* from, Index N, Rows<Operand> to, Index row) {
   constexpr Index W = kPanel<Stored>;
