@@ -22,7 +22,7 @@ from bench.cases.case import Case
 from bench.cases.dtypes import FORMATS
 from bench.cases.inputs import Inputs, Targets, check_alive, make_inputs
 from kernels import face
-from kernels.contract import Kernel
+from kernels.contract import Kernel, Problem, current_platform
 from kernels.registry import KERNELS
 from reference import CELLS, Params, Readout, gathered, oracle, spread
 
@@ -55,6 +55,13 @@ def functions(case: Case, kernel: str | Kernel) -> Functions:
     return Functions(
         **face.functions(kernel, cell=case.cell, precision=FORMATS[case.dtype].precision)
     )
+
+
+def problem_of(case: Case) -> Problem:
+    """The case as a kernel's predicates see it."""
+    w, kind = case.workload, FORMATS[case.dtype]
+    dtype = jnp.dtype(kind.storage)
+    return Problem(w.T, w.B, w.H, dtype, case.cell, kind.precision, current_platform())
 
 
 def inputs_of(case: Case) -> Inputs:

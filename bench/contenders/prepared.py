@@ -4,12 +4,11 @@ from functools import partial
 
 import kernels
 from bench.cases.case import Case
-from bench.cases.dtypes import FORMATS
-from bench.cases.programs import Program, forward_pairs, functions, inputs_of
+from bench.cases.programs import Program, forward_pairs, functions, inputs_of, problem_of
 from bench.contenders.peers.peer import Peer
 from bench.contenders.subject import Subject, compiled
-from kernels import face
 from kernels.native import KERNEL
+from kernels.registry import why_not
 
 NAME = "native"
 
@@ -18,10 +17,7 @@ def unsupported(case: Case) -> str | None:
     """It infers what the kernel can run."""
     if case.phase != "forward":
         return "prepared params are for inference"
-    w, kind = case.workload, FORMATS[case.dtype]
-    sizes = {"T": w.T, "B": w.B, "H": w.H}
-    options = {"dtype": kind.storage, "cell": case.cell, "precision": kind.precision}
-    return face.why_not(NAME, **sizes, **options)
+    return why_not(NAME, problem_of(case))
 
 
 def prepare(case: Case) -> Subject:

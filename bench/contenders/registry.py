@@ -1,14 +1,11 @@
 """Everything that can be measured, our kernels and their peers, behind the same questions."""
 
-import jax
-
 from bench.cases.case import BASELINE, Case
-from bench.cases.dtypes import FORMATS
-from bench.cases.programs import program
+from bench.cases.programs import problem_of, program
 from bench.contenders import best_scan, limits, names, own
 from bench.contenders.peers.peer import Peer
 from bench.contenders.subject import Subject, compiled
-from kernels.contract import Kernel, Problem, current_platform
+from kernels.contract import Kernel, current_platform
 from kernels.registry import KERNELS, Lazy, why_not
 
 WHOLE: Lazy[Peer] = Lazy(names.PREPARED | names.PEERS)  # those that are no `Kernel`
@@ -66,11 +63,3 @@ def versions(kernels: tuple[str, ...]) -> dict[str, str]:
     here = [name for name in kernels if name in WHOLE and unavailable(name) is None]
     of_peers = {package: v for name in here for package, v in WHOLE[name].versions().items()}
     return of_peers | own.versions(kernels)
-
-
-def problem_of(case: Case) -> Problem:
-    """The case as a kernel's predicates see it."""
-    w = case.workload
-    kind = FORMATS[case.dtype]
-    dtype = jax.numpy.dtype(kind.storage)
-    return Problem(w.T, w.B, w.H, dtype, case.cell, kind.precision, current_platform())

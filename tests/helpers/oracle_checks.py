@@ -9,8 +9,8 @@ import kernels
 from bench.cases.case import Case
 from bench.cases.dtypes import FORMATS
 from bench.cases.inputs import make_inputs
+from bench.cases.programs import problem_of
 from bench.cases.tolerance import deviation, tolerance
-from bench.contenders.registry import problem_of
 from kernels.contract import Problem, current_platform
 from kernels.registry import KERNELS, why_not
 from reference import CELLS, oracle

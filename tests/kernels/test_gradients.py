@@ -13,10 +13,9 @@ import kernels
 import reference
 from bench.cases.case import Case
 from bench.cases.inputs import make_inputs
-from bench.cases.programs import program
+from bench.cases.programs import problem_of, program
 from bench.cases.tolerance import deviation, tolerance
 from bench.cases.workloads import Workload
-from bench.contenders.registry import problem_of
 from bench.contenders.subject import compiled
 from kernels.registry import why_not
 from reference import CELLS

@@ -13,10 +13,9 @@ import pytest
 from helpers.oracle_checks import runnable
 
 from bench.cases.case import Case
-from bench.cases.programs import functions, program
+from bench.cases.programs import functions, problem_of, program
 from bench.cases.tolerance import tolerance
 from bench.cases.workloads import Workload
-from bench.contenders.registry import problem_of
 from bench.contenders.subject import compiled
 from kernels.contract import Steps, Whole, WholeGradients
 from kernels.registry import KERNELS, why_not

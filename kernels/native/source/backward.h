@@ -18,7 +18,8 @@ struct BackwardArrays {
 // The last chunk comes first. Its dh is laid out as strips, in the place of its first slot; each step
 // adds what later steps pass back, and the cell makes of it the derivatives of its slots: the next
 // step's left operands and, where they are or in a copy of 16-bit numbers, the right operand of the
-// weight gradients, which grow by one product a chunk while all this is in cache. What passes to the chunk before lies apart.
+// weight gradients, which grow by one product a chunk while all this is in cache. What passes to the
+// chunk before lies apart.
 template <class Stored, class Cell>
 class Backward final : public Pass<Stored, Cell> {
   using Base = Pass<Stored, Cell>;

@@ -12,6 +12,7 @@
 #include "backward.h"
 #include "forward.h"
 #include "halves.h"
+#include "packed.h"
 #include "threads/pool.h"
 
 namespace {
@@ -343,6 +344,7 @@ int main() {
           Example example(shape, lengths, reverse);
           run_and_check(example, pool, threads, 1s);
           check_halves<Cell>(example, pool, threads);
+          check_packed<Cell>(example, pool, threads);
         }
   // More callers than threads to help them, and no patience: helpers that come in time take part.
   std::vector<std::thread> callers;
