@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from kernels.native import compiler
+
 ROOT = Path(__file__).parent.parent
 LISTS = ROOT / "tests" / "mutants"
 TARGETS = tomllib.loads((LISTS / "targets.toml").read_text())
@@ -31,3 +33,4 @@ def test_a_survivors_line_is_there():
 def test_what_a_fault_replaces_is_there_once(mutant):
     source = (ROOT / "kernels/native/source" / mutant["file"]).read_text()
     assert source.count(mutant["find"]) == 1
+    assert mutant.get("needs") in (None, *compiler.LEVELS)

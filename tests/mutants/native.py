@@ -9,7 +9,8 @@ are compiled with -O1, which takes half the time of -O3 and has the same meaning
 machine's instruction set. What does not end in time counts as killed, and says so.
 
 The exit status is 1 if a fault survived for which native.toml gives no reason, if one with a reason
-was killed, or if one does not compile.
+was killed, or if one does not compile. Faults in code for instructions that this machine lacks are
+left out, and the table names them.
 """
 
 import argparse
@@ -26,6 +27,8 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+
+from kernels.native import compiler
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -87,11 +90,21 @@ class Mutant:
     replace: str
     first: str = ""  # tests among TESTS to try before all others, as pytest -k has them
     survives: str = ""  # why no test can notice it
+    needs: str = ""  # the least of compiler.LEVELS that compiles the line
 
     @property
     def stages(self) -> tuple[Stage, ...]:
         """The stages in order."""
         return (_tests(self.first), *STAGES) if self.first else STAGES
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether this machine has the instructions."""
+        levels = list(compiler.LEVELS)  # best first
+        if not self.needs:
+            return True
+        here = compiler.target()
+        return here in levels and levels.index(here) <= levels.index(self.needs)
 
 
 @dataclass(frozen=True)
@@ -113,14 +126,16 @@ def main() -> int:
     """Run the faults named, or all, and print a table."""
     arguments = _arguments()
     outcomes = []
-    mutants = _chosen(arguments.names)
+    chosen = _chosen(arguments.names)
+    mutants = [mutant for mutant in chosen if mutant.runs_here]
     end = monotonic() + 60 * arguments.minutes
     for mutant in mutants:
         if monotonic() > end:
             break
         outcomes.append(outcome := judge(mutant))
         print(_row(outcome), file=sys.stderr, flush=True)
-    print(*page(outcomes, len(mutants) - len(outcomes)), sep="\n")
+    elsewhere = [mutant for mutant in chosen if not mutant.runs_here]
+    print(*page(outcomes, len(mutants) - len(outcomes), elsewhere), sep="\n")
     return int(not all(outcome.expected for outcome in outcomes))
 
 
@@ -191,7 +206,7 @@ def _status(command: Sequence[str], tree: Path, limit_s: float) -> int | None:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def page(outcomes: Sequence[Outcome], not_run: int) -> Iterator[str]:
+def page(outcomes: Sequence[Outcome], not_run: int, elsewhere: Sequence[Mutant]) -> Iterator[str]:
     """A table in Markdown, the survivors with their reasons."""
     killed = sum(outcome.fate == "killed" for outcome in outcomes)
     yield "# Faults planted in the native kernel's C++"
@@ -202,6 +217,10 @@ def page(outcomes: Sequence[Outcome], not_run: int) -> Iterator[str]:
     yield ""
     if not_run:
         yield f"The time was over before {not_run} more were tried."
+        yield ""
+    if elsewhere:
+        missing = ", ".join(f"{mutant.name} ({mutant.needs})" for mutant in elsewhere)
+        yield f"This machine, {compiler.target()}, lacks the instructions for {missing}."
         yield ""
     yield "| fault | file | fate | seconds |"
     yield "| --- | --- | --- | ---: |"
