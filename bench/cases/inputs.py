@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from bench.cases.dtypes import FORMATS
+from bench.cases.orthogonal import orthogonal
 from bench.cases.workloads import Workload
 
 # By name: a package may load lazily, and a worker puts another tree's in this one's place.
@@ -140,7 +141,7 @@ def _params(w: Workload, cell: Cell, draw: Draw) -> Params:
 
 def _weights(I: int, H: int, cell: Cell, draw: Draw) -> Weights:  # noqa: E741
     w_x = draw((I, cell.from_x * H)) / sqrt(I)
-    w_h = [np.linalg.qr(draw((H, H))).Q for _ in range(cell.from_h)]
+    w_h = [orthogonal(draw((H, H))) for _ in range(cell.from_h)]
     b = draw(len(cell.slots) * H) / 10
     return Weights(w_x, RECURRENT_GAIN * np.concatenate(w_h, axis=1), b)
 

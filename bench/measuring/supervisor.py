@@ -19,6 +19,7 @@ from time import monotonic
 
 import psutil
 
+from bench.cases import orthogonal
 from bench.contenders import answers
 from bench.measuring.steps import Step
 from bench.records import store
@@ -71,13 +72,14 @@ def run(
 
 
 def _shared(scratch: Path) -> dict[str, str]:
-    """What tells the children of a run where they find each other's programs and checks.
+    """What tells the children of a run where they find each other's programs, checks and matrices.
 
     The cache is empty when the run begins, so that its first visit tells what compiling takes.
     """
     shared = {
         "JAX_COMPILATION_CACHE_DIR": scratch / "programs",
         answers.FOLDER: scratch / "answers",
+        orthogonal.FOLDER: scratch / "matrices",
     }
     everything = {
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
