@@ -17,6 +17,7 @@ GPU_KERNEL_TESTS = [
     f"tests/kernels/gpu/test_{name}.py" for name in ("mosaic", "triton", "pallas_gpu")
 ]
 SANITIZED = "tests/kernels/native/test_sanitizers.py"
+AARCH64 = "tests/kernels/native/test_aarch64.py"
 ONNX_TESTS = "tests/kernels/onnx_format"
 PEER_TESTS = ("tests/bench/contenders/test_peers.py", "tests/kernels/convert", ONNX_TESTS)
 HAS_GPU = shutil.which("nvidia-smi") is not None
@@ -74,8 +75,9 @@ def lint(session: nox.Session) -> None:
 
 @shared
 def tests(session: nox.Session) -> None:
-    """Correctness; what the session `sanitize` runs is left to it."""
-    everything = ["-n", "2", "--dist", "worksteal", f"--ignore={SANITIZED}"]
+    """Correctness; what the sessions `sanitize` and `aarch64` run is left to them."""
+    others = (f"--ignore={path}" for path in (SANITIZED, AARCH64))
+    everything = ["-n", "2", "--dist", "worksteal", *others]
     run(session, "pytest", *(session.posargs or everything))
 
 
@@ -149,6 +151,14 @@ def turns(session: nox.Session) -> None:
 def sanitize(session: nox.Session) -> None:
     """The native kernel's C++ under the address, undefined behaviour and thread sanitizers."""
     run(session, "pytest", SANITIZED, *session.posargs)
+
+
+@shared
+def aarch64(session: nox.Session) -> None:
+    """The native kernel's C++ for aarch64, under an emulator: right or wrong, never how fast."""
+    if not (shutil.which("aarch64-linux-gnu-g++") and shutil.which("qemu-aarch64")):
+        session.error("needs Debian's packages g++-aarch64-linux-gnu and qemu-user")
+    run(session, "pytest", AARCH64, *session.posargs)
 
 
 @own

@@ -19,7 +19,8 @@ struct ForwardArrays {
 // of the strips, and what the cell makes of them is both the next step's left operand and, at the
 // end of the chunk, the left operand of y. Between two chunks the state lies apart.
 template <class Stored, class Cell>
-class Forward final : public Pass<Stored, Cell> {
+class Forward : public Pass<Stored, Cell> {
+ protected:
   using Base = Pass<Stored, Cell>;
   using typename Base::Operand, typename Base::Real;
   using Base::active, Base::caller_row, Base::chunk_rows, Base::clear_padding, Base::each_panel,
@@ -41,6 +42,11 @@ class Forward final : public Pass<Stored, Cell> {
     const std::size_t states = std::size_t(problem.T) * problem.B * problem.H * sizeof(Stored);
     if (arrays.h) expect_large_write(arrays.h, states);
     if (arrays.saved) expect_large_write(arrays.saved, kKept * states);
+  }
+
+  // Whether a weight of so many columns is multiplied as the caller holds it, where none come packed.
+  static bool as_given(const Choices& choices, Index columns) {
+    return !kConverts<Stored> && !choices.pack && columns % W == 0;
   }
 
   void run(Index rank) override {
@@ -70,7 +76,7 @@ class Forward final : public Pass<Stored, Cell> {
     }
   }
 
- private:
+ protected:
   Rows<Operand> x() const { return {x_, chunk_rows() * kStride<Operand>}; }
   Rows<Operand> states() const { return {states_, chunk_rows() * kStride<Operand>}; }
   // The state before a chunk's first step.
@@ -103,10 +109,7 @@ class Forward final : public Pass<Stored, Cell> {
     }
   }
 
-  // The caller's matrix needs no packing if it is made of whole panels.
-  bool as_given(Index columns) const {
-    return !kConverts<Stored> && !choices_.pack && columns % W == 0;
-  }
+  bool as_given(Index columns) const { return as_given(choices_, columns); }
 
   // Into memory of this call: that of the slots before this one comes first.
   void pack_weight(Given<const Stored> given, Index slot, Index K, Range panels, Operand* to) {
@@ -167,41 +170,59 @@ class Forward final : public Pass<Stored, Cell> {
   // Rows whose last step this was leave their state.
   void leave(Index rank, Index step, Rows<Operand> after) {
     if (!arrays_.last) return;
-    each_panel(rank, {active(rank, step + 1), active(rank, step)}, [&](Index p, Index i) {
-      const Index b = caller_row(rank, i);
-      write_panel(after.at(i, p * W), width(p), state_panel(arrays_.last, 0, b, p));
-      for (Index j = 0; j < Cell::kCarried; ++j)
-        write_panel(carried(j, rank).at(p, i), width(p), state_panel(arrays_.last, 1 + j, b, p));
-    });
+    each_panel(rank, {active(rank, step + 1), active(rank, step)},
+               [&](Index p, Index i) { leave_panel(rank, after, p, i); });
+  }
+
+  void leave_panel(Index rank, Rows<Operand> after, Index p, Index i) {
+    const Index b = caller_row(rank, i);
+    write_panel(after.at(i, p * W), width(p), state_panel(arrays_.last, 0, b, p));
+    for (Index j = 0; j < Cell::kCarried; ++j)
+      write_panel(carried(j, rank).at(p, i), width(p), state_panel(arrays_.last, 1 + j, b, p));
   }
 
   // Slots that x fills, as the caller projected them; the others' biases.
   void load_given(Index rank, Range chunk, const Index* places) {
-    for (Index i = 0; i < Cell::kFromX; ++i)
-      this->load_chunk(rank, slot_columns(arrays_.pre, i, Cell::kFromX), places, chunk, slot(i));
-    fill_own(rank, my_rows(rank, chunk));
+    each_step(division_->group(rank), chunk,
+              [&](Index, Range rows) { load_slots(rows, my_hidden(rank), places); });
+    fill_own(my_rows(rank, chunk), my_hidden(rank));
     division_->meet_group(rank);
   }
 
-  void fill_own(Index rank, Range rows) {
-    for (Index i = Cell::kFromX; i < S; ++i) fill_strips(bias(i), rows, my_hidden(rank), slot(i));
+  void load_slots(Range rows, Range panels, const Index* places) {
+    for (Index i = 0; i < Cell::kFromX; ++i) {
+      const Given<const Stored> given = slot_columns(arrays_.pre, i, Cell::kFromX);
+      load_strips(Chosen<const Stored>{given, places}, rows, panels, slot(i));
+    }
   }
 
-  // Slots that x fills: x W_x + b.
+  void fill_own(Range rows, Range panels) {
+    for (Index i = Cell::kFromX; i < S; ++i) fill_strips(bias(i), rows, panels, slot(i));
+  }
+
   void project(Index rank, Range chunk, const Index* places) {
+    gather_x(rank, chunk, places);
+    division_->meet_group(rank);
+    project(my_rows(rank, chunk), my_hidden(rank));
+  }
+
+  // A rank's share of the rows of x.
+  void gather_x(Index rank, Range chunk, const Index* places) {
     each_step(division_->group(rank), chunk, [&](Index, Range rows) {
       const Range mine = division_->among_members(rank, rows);
       for (Index row = mine.first; row < mine.last; ++row)
         scatter(problem_.x + places[row] * problem_.I, problem_.I, x(), row);
     });
-    division_->meet_group(rank);
-    const Range rows = my_rows(rank, chunk);
+  }
+
+  // Slots that x fills: x W_x + b.
+  void project(Range rows, Range panels) {
     for (Index i = 0; i < Cell::kFromX; ++i) {
-      fill_strips(bias(i), rows, my_hidden(rank), slot(i));
-      add_product(x().from(rows.first), rows.size(), w_x(i), problem_.I, my_hidden(rank),
+      fill_strips(bias(i), rows, panels, slot(i));
+      add_product(x().from(rows.first), rows.size(), w_x(i), problem_.I, panels,
                   slot(i).from(rows.first));
     }
-    fill_own(rank, rows);
+    fill_own(rows, panels);
   }
 
   // Of a group's rows in one step: where their state and its parts lie, and the caller's rows.
@@ -253,12 +274,16 @@ class Forward final : public Pass<Stored, Cell> {
   }
 
   // y = h W_o + b_o
-  void project_output(Index rank, Range chunk, const Index* places) {
-    const Chosen<Stored> to{{arrays_.y, problem_.O}, places};
-    const Range rows = division_->among_members(rank, my_rows(rank, chunk));
-    fill_strips(b_o_, rows, output(), y());
-    add_product(states().from(rows.first), rows.size(), w_o(), problem_.H, output(),
+  void read_out(Range rows, Range panels) {
+    fill_strips(b_o_, rows, panels, y());
+    add_product(states().from(rows.first), rows.size(), w_o(), problem_.H, panels,
                 y().from(rows.first));
+  }
+
+  void project_output(Index rank, Range chunk, const Index* places) {
+    const Range rows = division_->among_members(rank, my_rows(rank, chunk));
+    read_out(rows, output());
+    const Chosen<Stored> to{{arrays_.y, problem_.O}, places};
     each_step(division_->group(rank), chunk, [&](Index, Range of_step) {
       const Range mine{std::max(rows.first, of_step.first), std::min(rows.last, of_step.last)};
       store_strips(y(), mine, output(), to);

@@ -2,6 +2,7 @@
 // command line includes its header and names it RNN_CELL.
 #include "backward.h"
 #include "forward.h"
+#include "one_step.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace ffi = xla::ffi;
@@ -49,21 +50,39 @@ inline const std::int32_t* given(const Lengths& lengths) {
   return lengths.element_count() ? lengths.typed_data() : nullptr;
 }
 
-// Runs a pass on as many of XLA's threads as it is worth.
-template <class Direction, class Number, class Arrays>
-ffi::Error run(ffi::ThreadPool& pool, const Problem<Number>& problem, const Arrays& arrays) {
+template <class Use>
+ffi::Error unless_out_of_memory(Use&& use) {
   try {
-    Direction pass(problem, arrays);
-    const Effort effort = effort_of<RNN_CELL>(problem, pool.num_threads());
-    run_team(pool, effort.threads, effort.patience, pass);
+    use();
     return ffi::Error::Success();
   } catch (const std::bad_alloc&) {
     return ffi::Error(ffi::ErrorCode::kResourceExhausted, "native kernel: out of memory");
   }
 }
 
-template <ffi::DataType type>
-using ForwardPass = Forward<Stored<type>, RNN_CELL>;
+// Runs a pass on as many of XLA's threads as it is worth.
+template <class Direction, class Number, class Arrays>
+ffi::Error run(ffi::ThreadPool& pool, const Problem<Number>& problem, const Arrays& arrays) {
+  return unless_out_of_memory([&] {
+    Direction pass(problem, arrays);
+    const Effort effort = effort_of<RNN_CELL>(problem, pool.num_threads());
+    run_team(pool, effort.threads, effort.patience, pass);
+  });
+}
+
+template <class Number>
+ffi::Error run_forward(ffi::ThreadPool& pool, const Problem<Number>& problem,
+                       const ForwardArrays<Number>& arrays) {
+  using Single = OneStep<Number, RNN_CELL>;
+  const Index threads = effort_of<RNN_CELL>(problem, pool.num_threads()).threads;
+  if (threads == 1 || !Single::suits(problem, arrays))
+    return run<Forward<Number, RNN_CELL>>(pool, problem, arrays);
+  return unless_out_of_memory([&] {
+    Single pass(problem, arrays, threads);
+    run_crew(pool, threads, pass);
+  });
+}
+
 template <ffi::DataType type>
 using BackwardPass = Backward<Stored<type>, RNN_CELL>;
 
@@ -80,7 +99,7 @@ ffi::Error recurrence_forward(ffi::ThreadPool pool, bool reverse, Input<type, 3>
   ForwardArrays<Stored<type>> arrays{};
   arrays.pre = data(pre), arrays.h = data(h), arrays.last = data(last);
   if (saved->element_count()) arrays.saved = data(saved);
-  return run<ForwardPass<type>>(pool, problem, arrays);
+  return run_forward(pool, problem, arrays);
 }
 
 template <ffi::DataType type>
@@ -127,7 +146,7 @@ ffi::Error run_layer(ffi::ThreadPool& pool, Problem<Stored<type>> problem,
   arrays.last = data(last);
   if (y->element_count()) arrays.y = data(y);
   if (h->element_count()) arrays.h = data(h);
-  return run<ForwardPass<type>>(pool, problem, arrays);
+  return run_forward(pool, problem, arrays);
 }
 
 template <ffi::DataType type>

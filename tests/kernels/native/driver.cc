@@ -12,6 +12,7 @@
 #include "backward.h"
 #include "forward.h"
 #include "halves.h"
+#include "numbers.h"
 #include "packed.h"
 #include "threads/pool.h"
 
@@ -336,6 +337,7 @@ int main() {
                           {4, 50, 20, 32, 0}, {2, 2, 3, 300, 5}, {1, 40, 32, 64, 32},
                           {5, 1, 3, 70, 5},  {5, 1, 3, 300, 5}, {2, 201, 2, 5, 1},
                           {70, 3, 2, 40, 1}, {1, 1, 5000, 70, 1}};
+  check_numbers<rnn::Float16>("float16"), check_numbers<rnn::Bfloat16>("bfloat16");
   Pool pool(3);
   for (const Shape& shape : shapes)
     for (Index threads : {1, 2, 3, 4})
@@ -345,6 +347,7 @@ int main() {
           run_and_check(example, pool, threads, 1s);
           check_halves<Cell>(example, pool, threads);
           check_packed<Cell>(example, pool, threads);
+          check_one_step<Cell>(example, pool, threads);
         }
   // More callers than threads to help them, and no patience: helpers that come in time take part.
   std::vector<std::thread> callers;
@@ -354,12 +357,16 @@ int main() {
         const Shape shape = shapes[(caller + again) % std::size(shapes)];
         Example example(shape, uneven(shape), again % 2);
         run_and_check(example, pool, 4, again * 20us);
+        check_packed<Cell>(example, pool, 4);
       }
     });
   for (auto& caller : callers) caller.join();
   FullPool full;
   Example alone(shapes[1]);
   run_and_check(alone, full, 4, 1ms);
+  Example single({1, 40, 32, 64, 32});
+  run_and_check(single, full, 4, 1ms);
+  check_one_step<Cell>(single, full, 4);
   check_failure_lets_helpers_go(pool);
   check_members_part();
   check_in_child(pool, shapes[1]);
