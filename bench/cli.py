@@ -24,6 +24,7 @@ PUBLISH = f"file under {ROOT}/ instead of {ROOT}/local/"
 BUDGET = "of the whole run, at most (default: what intervals need, then up to 12 a problem)"
 Command = Callable[[argparse.Namespace], int]
 OWN = "kernels of your own: package.module:NAME, each a kernels.contract.Kernel"
+CORES = "of a CPU, one thread each: every problem on each of these numbers (default: all)"
 PATIENCE = "seconds to compile a case, after which it is given up as hanging (300)"
 TRIALS = 6  # of the 18 cases that the suite "gate" has on a CPU: 108 comparisons of equals
 
@@ -122,6 +123,7 @@ def _add_narrowing(parser: argparse.ArgumentParser) -> None:
 def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_selection(parser, "default", NAMES, DEFAULT)
     parser.add_argument("--seconds", type=seconds, help=BUDGET)
+    parser.add_argument("--cores", **SEVERAL, type=count, metavar="N", help=CORES)
     parser.add_argument("--backend", choices=BACKENDS, help="default: every one there is")
     parser.add_argument("--patience", type=seconds, default=300.0, help=PATIENCE)
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
@@ -146,7 +148,7 @@ def _add_regress(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--self-test", action="store_true", help="the gate's own error rates")
     parser.add_argument("--trials", type=count, default=TRIALS, help=f"of a self-test ({TRIALS})")
-    parser.set_defaults(command=commands.regress)
+    parser.set_defaults(command=commands.regress, cores=None)
 
 
 def _add_adding(parser: argparse.ArgumentParser) -> None:

@@ -284,13 +284,14 @@ def _label(arguments: argparse.Namespace) -> str:
     flags = ("xla-flags",) if os.environ.get("XLA_FLAGS") else ()
     cells = _suite(arguments).label(arguments.cells)
     lengths = (arguments.lengths,) if arguments.lengths else ()
-    return "-".join((name, *lengths, *(arguments.dtype or ()), *cells, *flags))
+    counts = ("cores", *map(str, arguments.cores)) if arguments.cores else ()
+    return "-".join((name, *lengths, *(arguments.dtype or ()), *cells, *counts, *flags))
 
 
 def _narrowed(arguments: argparse.Namespace) -> tuple[str, ...]:
     """The options that leave out some of what is measured by default.
 
-    Other shapes, dtypes and cells are not among them: they are filed under another name.
+    Other shapes, dtypes, cells and cores are not among them: they are filed under another name.
     """
     chosen: dict[str, tuple[Sequence[str], Sequence[str]]] = {
         "--kernels": (arguments.kernels, arguments.default_kernels),
@@ -304,7 +305,7 @@ def _narrowed(arguments: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _selected(arguments: argparse.Namespace, backend: str) -> dict[str, object]:
-    """The fields of a `Selection`. Raises ResultError for a --kernel that is none."""
+    """The fields of a `Selection`. Raises ResultError for a --kernel or --cores that are none."""
     from bench.contenders import own
 
     return {
@@ -312,4 +313,19 @@ def _selected(arguments: argparse.Namespace, backend: str) -> dict[str, object]:
         "problems": _suite(arguments).problems(backend, arguments.dtype, arguments.cells),
         "kernels": (*arguments.kernels, *own.registered(arguments.own)),
         "phases": tuple(arguments.phases),
+        "cores": _cores(arguments.cores or (), backend),
     }
+
+
+def _cores(counts: Sequence[int], backend: str) -> tuple[int | None, ...]:
+    """Those of cases; None stands for all that this process may use."""
+    from bench.timing import processor
+
+    if not counts:
+        return (None,)
+    if backend != "cpu":
+        raise ResultError("--cores is for kernels on a CPU; expected --backend cpu")
+    here = processor.cores()
+    if max(counts) > here:
+        raise ResultError(f"--cores is {max(counts)}; expected at most {here}, of this process")
+    return tuple(None if count == processor.threads() else count for count in counts)

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from bench.cases.dtypes import Dtype
 from bench.cases.fields import Name
@@ -14,6 +14,7 @@ from reference import names
 SCOPES = ("recurrence", "model")
 PASSES = ("forward", "backward", "train")
 CELLS = tuple(names.CELLS)
+MOST_CORES = 2**20
 BASELINE = "scan"  # of every speed-up; `bench.contenders.best_scan` says which scan
 
 
@@ -29,6 +30,7 @@ class Case:
     """One kernel on one problem.
 
     `scope` is the recurrence alone (its input projected) or the whole model, `phase` one of PASSES.
+    `cores` of the CPU run it; None: all that the run may use.
     """
 
     workload: Workload
@@ -37,6 +39,12 @@ class Case:
     dtype: Dtype
     cell: Annotated[Name, AfterValidator(_known)]
     kernel: Name
+    cores: Annotated[int, Field(ge=1, le=MOST_CORES)] | None = None
+
+    @property
+    def where(self) -> str:
+        """For example "1 core"; "" for all."""
+        return f"{self.cores} core{'s' if self.cores > 1 else ''}" if self.cores else ""
 
     @property
     def group(self) -> "Case":
@@ -45,7 +53,7 @@ class Case:
 
     def __str__(self) -> str:
         problem = (self.workload.name, self.scope, self.phase, self.dtype, self.cell)
-        return " ".join((*problem, self.kernel))
+        return " ".join((*problem, self.kernel, *(["on", self.where] if self.cores else [])))
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,12 @@ from kernels.registry import KERNELS
 
 
 def cases(
-    problems: Sequence[Problem], kernels: Sequence[str], phases: Sequence[str] = ("forward",)
+    problems: Sequence[Problem],
+    kernels: Sequence[str],
+    phases: Sequence[str] = ("forward",),
+    cores: Sequence[int | None] = (None,),
 ) -> tuple[Case, ...]:
-    """Every combination, the kernels of one group next to each other.
+    """Every combination, the kernels of one group next to each other, then its other cores.
 
     A kernel without a backward half of its own is another kernel's forward pass: left out there.
     A peer is the whole model, and has no backward pass apart: left out where there is one. So is
@@ -19,10 +22,11 @@ def cases(
     Layers, directions and lengths are a model's.
     """
     every = (
-        Case(workload, scope, phase, dtype, cell, kernel)
+        Case(workload, scope, phase, dtype, cell, kernel, count)
         for workload, dtype, cell in problems
         for scope in SCOPES
         for phase in phases
+        for count in cores
         for kernel in kernels
         if scope == "model" or workload.plain
         if _distinct(kernel, scope, phase)

@@ -61,7 +61,7 @@ def _too_long(case: Case) -> str | None:
     flops = cost.checked_flops(case.workload, case.cell, case.scope, case.phase)
     return (
         f"needs {flops / 1e12:,.3g} TFLOP and {case.workload.T:,} steps with its check, perhaps "
-        f"{seconds / 60:,.0f} minutes on {processor.threads()} threads; at most "
+        f"{seconds / 60:,.0f} minutes on {_threads(case)} threads; at most "
         f"{LONGEST_S // 60} may pass without a result"
     )
 
@@ -70,4 +70,8 @@ def expected_seconds(case: Case) -> float:
     """Of the case's inputs, one call and its check, on slow cores."""
     flops = cost.checked_flops(case.workload, case.cell, case.scope, case.phase)
     slots = cost.checked_slots(case.workload, case.cell, case.phase)
-    return flops / (SLOW_FLOPS * processor.threads()) + slots * cost.SLOW_SLOT_S
+    return flops / (SLOW_FLOPS * _threads(case)) + slots * cost.SLOW_SLOT_S
+
+
+def _threads(case: Case) -> int:
+    return case.cores or processor.threads()

@@ -44,7 +44,7 @@ def sections(rows: Sequence[Row]) -> list[Section]:
     if not rows:
         return []
     frame = pd.DataFrame(map(_row, rows))
-    columns = {name: (name, str) for name in tables.GROUP} | COLUMNS
+    columns = tables.filled(frame, tables.GROUP) | COLUMNS
     untimed = [plain(remark) for row in frame.itertuples() if (remark := _remark(row))]
     return [Section("Verdicts", [listed(untimed)] if untimed else [], table=Table(frame, columns))]
 

@@ -27,8 +27,14 @@ def merged(first: Ceilings, second: Ceilings) -> Ceilings:
     )
 
 
-def nearest(ceilings: Ceilings, case: Case) -> Nearest | None:
+def of_cores(ceilings: Ceilings, cores: int | None) -> Ceilings:
+    """Those of so many cores; None: of all that the run may use."""
+    return tuple(each for each in ceilings if each.cores == cores)
+
+
+def nearest(every: Ceilings, case: Case) -> Nearest | None:
     """The ceiling that leaves the case the most time; None where none was measured for it."""
+    ceilings = of_cores(every, case.cores)
     itemsize = FORMATS[case.dtype].itemsize
     cost_key = (case.workload, case.cell, case.scope, case.phase, itemsize)
     moved = cost.compulsory_bytes(*cost_key)

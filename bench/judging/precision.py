@@ -53,6 +53,12 @@ def log_ratios(result: CaseResult, other: CaseResult) -> list[float]:
     return [_log_ratio(*both) for both in visits]
 
 
+def between(result: CaseResult, other: CaseResult) -> Interval:
+    """The logarithm of one kernel's time over another's of two groups, visit by visit."""
+    visits = zip(log_times(result), log_times(other), strict=False)
+    return paired([one - another for one, another in visits], ERROR)
+
+
 def mean_ratio(pairs: Iterable[tuple[CaseResult, CaseResult]]) -> Interval:
     """Of one kernel's times over another's in several problems: their geometric mean's logarithm.
 

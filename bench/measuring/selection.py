@@ -17,12 +17,13 @@ class Selection:
     problems: tuple[Problem, ...]
     kernels: tuple[str, ...]
     phases: tuple[str, ...]
+    cores: tuple[int | None, ...] = (None,)
 
     @property
     def cases(self) -> tuple[Case, ...]:
         """Every selected case, of the kernels that this machine has."""
         here = [name for name in self.kernels if registry.unavailable(name) is None]
-        return cases(self.problems, here, self.phases)
+        return cases(self.problems, here, self.phases, self.cores)
 
     @property
     def unavailable(self) -> dict[str, str]:

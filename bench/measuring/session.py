@@ -19,13 +19,12 @@ from bench.measuring.effort import efforts
 from bench.measuring.steps import Begin, Step
 from bench.measuring.turns import Announce, turns
 from bench.records import store
-from bench.records.facts import Conditions, DeviceTime
+from bench.records.facts import Ceilings, Conditions, DeviceTime
 from bench.records.run import FEWEST_VISITS, CaseResult, Run, Visit
 from bench.timing import clock, conditions, free_cores, gpu_trace
-from bench.timing.ceilings import measure
 from bench.timing.conditions import Moment
 from bench.timing.interrupts import Interrupt, raise_if
-from bench.workers.placement import RemoteSubject, place
+from bench.workers.placement import RemoteSubject, ceilings, place
 from kernels.contract import current_platform
 
 
@@ -177,9 +176,12 @@ class Session:
 
     def _measure_ceilings(self) -> None:
         """Now, beside those that an earlier process measured."""
-        measured = (case for case in self._cases if not registry.unsupported(case))
-        self._begin(Step("ceilings"))
-        now, before = measure(sorted({case.dtype for case in measured})), self.run.ceilings
+        measured = [case for case in self._cases if not registry.unsupported(case)]
+        now: Ceilings = ()
+        for cores in dict.fromkeys(case.cores for case in measured):
+            self._begin(Step("ceilings"))
+            now += ceilings(sorted({case.dtype for case in measured}), cores)
+        before = self.run.ceilings
         self.run = replace(self.run, ceilings=merged(before, now) if before else now)
 
     @pytest.fixture

@@ -79,6 +79,7 @@ class Ceiling:
     kind: "arithmetic" in FLOP/s, "bandwidth" in bytes/s, "serial" in dependent steps/s.
     dtype: whose products it limits; "" those of all, because any may be computed in float32.
     footprint: bytes that the program goes over again and again; only of a bandwidth.
+    cores: that it ran on; None: all that the run may use.
     """
 
     kind: Kind
@@ -86,6 +87,7 @@ class Ceiling:
     rounds: Annotated[tuple[Rate, ...], Field(min_length=1)]
     dtype: Text = ""
     footprint: Count = 0
+    cores: Count | None = None
 
     @property
     def best(self) -> float:

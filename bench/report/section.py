@@ -46,7 +46,7 @@ class Table:
             yield "", self
             return
         for values, part in self.rows.groupby(list(self.split), sort=False):
-            yield ", ".join(map(str, values)), replace(self, rows=part, split=())
+            yield ", ".join(filter(None, map(str, values))), replace(self, rows=part, split=())
 
     def starts(self) -> list[bool]:
         """For every row, whether `split` differs from the row before; never without `split`."""

@@ -1,6 +1,6 @@
 """Result files as data frames: one row a case, every derived number in one place."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from bench.report.terminal import empty_table
 from bench.report.units import digits, integer, mebibytes, percent, plus_minus, seconds
 
 STRUCTURE = ["layers", "directions", "lengths"]  # of a workload, beside its sizes
-GROUP = ["workload", "scope", "pass", "dtype", "cell"]
+GROUP = ["workload", "scope", "pass", "dtype", "cell", "cores"]
 CORRECT = ("ok", "emulated")
 ON_A_GPU = {"span", "busy", "launches"}
 # A terminal has 80 columns.
@@ -61,19 +61,28 @@ def frame(run: Run) -> pd.DataFrame:
     its own ends, from turns beside each other (`bench.judging.precision`). `share` is the time that
     the nearest ceiling needs over the case's; `impossible` says that even its slowest visit
     is faster, by more than the ceiling's own spread. `result` is the case's `CaseResult`, and
-    `baseline` that of its problem's baseline, None where either was not timed.
+    `baseline` that of its problem's baseline, None where either was not timed. `cores` is "" in a
+    run that has all of them throughout.
     """
     baselines = {
         result.case.group: result
         for result in run.cases
         if result.case.kernel == BASELINE and result.visits
     }
-    return pd.DataFrame(
+    rows = pd.DataFrame(
         [
             _row(result, run.ceilings) | _speedup(result, baselines.get(result.case.group))
             for result in run.cases
         ]
     )
+    if len(rows) and (rows.cores != "").any():
+        rows["cores"] = rows.cores.replace("", run.machine.cpu.in_use)
+    return rows
+
+
+def filled(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, tuple[str, Callable[[Any], str]]]:
+    """Columns of text for those of the names that any row has something under; of no rows, all."""
+    return {name: (name, str) for name in names if rows.empty or (rows[name] != "").any()}
 
 
 def _speedup(result: CaseResult, baseline: CaseResult | None) -> dict[str, object]:
@@ -113,7 +122,7 @@ def names(case: Case) -> dict[str, object]:
     row |= {"layers": w.layers, "directions": w.ways, "lengths": w.lengths, "padding": w.padding}
     row |= {"structure": w.structure}
     row |= {"scope": case.scope, "pass": case.phase, "dtype": case.dtype}
-    return row | {"cell": case.cell, "kernel": case.kernel}
+    return row | {"cell": case.cell, "cores": case.where, "kernel": case.kernel}
 
 
 def _trust(result: CaseResult, time: Interval, ceiling: Nearest | None) -> dict[str, object]:
@@ -192,7 +201,7 @@ def _always(rows: pd.DataFrame) -> dict[str, str]:
 def _described(rows: pd.DataFrame, names: list[str]) -> str:
     """The values of these columns in the first row, a workload's with its sizes."""
     first = rows.iloc[0]
-    words = [str(first[name]) for name in names]
+    words = [str(first[name]) for name in names if first[name] != ""]
     if "workload" in names:
         sizes = ", ".join(f"{axis} {first[axis]}" for axis in "TBIHO")
         sizes += f", {first.structure}" if first.structure else ""

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager
 from pathlib import Path
 
 import archspec.cpu
@@ -21,6 +22,31 @@ def threads() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def cores() -> int:
+    """How many the process may use: with SMT fewer than its threads."""
+    return len(_first_of_each())
+
+
+@contextmanager
+def starting_on(cores: int | None) -> Iterator[None]:
+    """Processes started meanwhile by this thread run on as many cores, a thread each; None: on all.
+
+    Every library asks the system for how many it has.
+    """
+    before = os.sched_getaffinity(0)
+    if cores is not None:
+        os.sched_setaffinity(0, _first_of_each()[:cores])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _first_of_each() -> list[int]:
+    """One usable hardware thread of each core."""
+    return list({_siblings(cpu): cpu for cpu in reversed(_usable())}.values())[::-1]
+
+
 def describe() -> Cpu:
     """The processor, and the part of it that this process may use."""
     facts, closest = _facts(), archspec.cpu.host()
@@ -36,7 +62,7 @@ def describe() -> Cpu:
         microarchitecture=closest.name if known else None,
         features=tuple(sorted(features)),
         cache_bytes=dict(_caches()),
-        cores=len(set(map(_siblings, _usable()))),
+        cores=cores(),
         threads=threads(),
     )
 

@@ -13,6 +13,7 @@ from threading import Event, Timer
 from types import TracebackType
 
 from bench.records.store import ResultError
+from bench.timing import processor
 from bench.workers.messages import Answer, Request, Start, receive, send
 
 HARNESS = Path(__file__).parents[2]  # `bench` is always this tree's: it times every revision
@@ -22,7 +23,7 @@ SEARCH_PATH = {
 }
 # To answer. A native kernel may be built before a case is prepared.
 START_LIMIT_S = 300
-LIMITS_S = {"prepare": 900, "warm": 300, "turn": 300, "check": 900, "forget": 60}
+LIMITS_S = {"prepare": 900, "warm": 300, "turn": 300, "check": 900, "forget": 60, "ceilings": 60}
 
 
 class WorkerDied(ResultError):
@@ -36,17 +37,24 @@ class Client:
     spinning between calls, which would slow down the next turn.
     """
 
-    def __init__(self, name: str, start: Start, environment: Mapping[str, str] | None = None):
+    def __init__(
+        self,
+        name: str,
+        start: Start,
+        environment: Mapping[str, str] | None = None,
+        cores: int | None = None,
+    ):
         self.name = name
         self._errors = TemporaryFile()  # noqa: SIM115 - closed by `end`
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "bench.workers.worker"],
-            env={**os.environ, **SEARCH_PATH, **(environment or {})},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            start_new_session=True,  # Ctrl-C is for the parent, which then ends its workers
-        )
+        with processor.starting_on(cores):
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "bench.workers.worker"],
+                env={**os.environ, **SEARCH_PATH, **(environment or {})},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                start_new_session=True,  # Ctrl-C is for the parent, which then ends its workers
+            )
         self._limits = deque([START_LIMIT_S])
         self._send(start)
 

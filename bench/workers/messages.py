@@ -8,6 +8,7 @@ from typing import IO, Literal
 from pydantic import ConfigDict, with_config
 
 from bench.cases.case import Case
+from bench.records.facts import Ceilings
 from bench.records.run import CaseResult, Error
 from bench.records.store import adapter
 
@@ -37,19 +38,22 @@ class Start:
 
 @dataclass(frozen=True)
 class Request:
-    """What to do with an item.
+    """What to do with an item, or to measure "ceilings" for `dtypes`.
 
     "prepare" compiles and checks it, "warm" calls it until it is steady, "turn" times it for about
     `turn_s` seconds after `warm_s`, "check" holds the last turn's outputs against the oracle again,
     "forget" frees its memory.
-    `free_cores`: a turn on a CPU waits for them.
+    `free_cores`: a turn on a CPU waits for them. `variant`: the baseline is the one of this name,
+    "" the fastest; None: it is the plain one.
     """
 
-    what: Literal["prepare", "warm", "turn", "check", "forget"]
-    item: Item
+    what: Literal["prepare", "warm", "turn", "check", "forget", "ceilings"]
+    item: Item | None = None
     turn_s: float = 0.0
     warm_s: float = 0.0
     free_cores: bool = False
+    variant: str | None = None
+    dtypes: tuple[str, ...] = ()
 
 
 @with_config(ConfigDict(ser_json_inf_nan="strings"))
@@ -58,7 +62,7 @@ class Answer:
     """Statuses are those of a `CaseResult`, or "absent".
 
     seconds: per call, the samples of a turn. calls: of "warm". result: of "prepare". error: of
-    "check".
+    "check". ceilings: of "ceilings".
     """
 
     status: Literal["ok", "wrong", "emulated", "unsupported", "failed", "absent"]
@@ -67,6 +71,7 @@ class Answer:
     calls: int = 0
     result: CaseResult | None = None
     error: Error | None = None
+    ceilings: Ceilings = ()
 
 
 def die_with_parent() -> None:

@@ -1,18 +1,22 @@
 """Where a contender runs: a peer with threads of its own in its own process, all others here.
 
-So does a kernel of another tree (`bench.workers.unpacked`). The baseline is always this tree's: it
-is what the others are held against, and must be one program.
+So does whatever has fewer cores than the run, for a library asks once how many there are, and a
+kernel of another tree (`bench.workers.unpacked`). The baseline is always this tree's: it is what
+the others are held against, and must be one program.
 """
 
 import atexit
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from bench.cases.case import BASELINE, Case
 from bench.contenders import registry
 from bench.contenders.checking import checked
 from bench.contenders.subject import Samples, Subject
+from bench.records.facts import Ceilings
 from bench.records.run import CaseResult
+from bench.timing.ceilings import measure
 from bench.timing.clock import WARM_S
 from bench.workers import unpacked
 from bench.workers.client import Client
@@ -61,13 +65,14 @@ def place(
     Raises WorkerDied.
     """
     root = _root(case.kernel)
-    if not root and (current_platform() != "cpu" or not registry.has_threads(case.kernel)):
+    if not (root or case.cores or _disturbs_others(case.kernel)):
         return checked(case, partial(registry.prepare_best, variant=variant))
     if not root and (reason := registry.unsupported(case)):
         return CaseResult(case, "unsupported", reason), None
-    client, item = _client(case.kernel, root), Item(case)
+    client, item = _client(case.kernel, root, case.cores), Item(case)
     _forget(client)
-    client.ask(Request("prepare", item), PART_OF_LIMIT * limit_s)
+    request = Request("prepare", item, variant=variant if case.cores else None)
+    client.ask(request, PART_OF_LIMIT * limit_s)
     answer = client.answer()
     if answer.result is None:
         status = "unsupported" if answer.status == "absent" else "failed"
@@ -78,7 +83,21 @@ def place(
     return answer.result, RemoteSubject(client, item)
 
 
-_clients: dict[str, Client] = {}
+def ceilings(dtypes: Sequence[str], cores: int | None) -> Ceilings:
+    """What so many cores reach; None: this process. Raises WorkerDied."""
+    if cores is None:
+        return measure(dtypes)
+    with Client("ceilings", Start("cpu"), cores=cores) as client:
+        client.answer()
+        found = _answered(client, Request("ceilings", dtypes=tuple(dtypes))).ceilings
+    return tuple(replace(ceiling, cores=cores) for ceiling in found)
+
+
+def _disturbs_others(kernel: str) -> bool:
+    return current_platform() == "cpu" and registry.has_threads(kernel)
+
+
+_clients: dict[tuple[str, int | None], Client] = {}
 _held: dict[Client, Item] = {}
 
 
@@ -88,16 +107,17 @@ def _root(kernel: str) -> str:
     return other.root if other and kernel in KERNELS and kernel != BASELINE else ""
 
 
-def _client(kernel: str, root: str) -> Client:
+def _client(kernel: str, root: str, cores: int | None) -> Client:
     """The worker that a peer has to itself; a dead one is replaced."""
-    if kernel in _clients and not _clients[kernel].alive:
-        _held.pop(_clients[kernel], None)
-        _clients.pop(kernel).end()
-    if kernel not in _clients:
-        client = _clients[kernel] = Client(kernel, Start("cpu", root))
+    place = kernel, cores
+    if place in _clients and not _clients[place].alive:
+        _held.pop(_clients[place], None)
+        _clients.pop(place).end()
+    if place not in _clients:
+        client = _clients[place] = Client(kernel, Start("cpu", root), cores=cores)
         atexit.register(client.end)
         client.answer()
-    return _clients[kernel]
+    return _clients[place]
 
 
 def _forget(client: Client) -> None:

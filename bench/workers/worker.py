@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -16,7 +17,7 @@ from bench.contenders import registry
 from bench.contenders.checking import Contenders, checked, judged
 from bench.contenders.subject import Subject
 from bench.records.run import CaseResult
-from bench.timing import clock, free_cores
+from bench.timing import ceilings, clock, free_cores
 from bench.timing.slowdown import slowed
 from bench.workers import own_kernels
 from bench.workers.messages import Answer, Item, Request, Start, die_with_parent, receive, send
@@ -63,15 +64,17 @@ class Worker:
         item, kernel = request.item, request.item.case.kernel
         if not self._contenders.known(kernel):
             return Answer("absent", f"there is no kernel {kernel!r}")
-        result, subject = self._open(item.case)
+        result, subject = self._open(item.case, request.variant)
         if subject is not None:
             self._prepared[item] = Prepared(result, subject, Program(subject))
         return Answer(result.status, result.reason, result=result)
 
-    def _open(self, case: Case) -> tuple[CaseResult, Subject | None]:
+    def _open(self, case: Case, variant: str | None) -> tuple[CaseResult, Subject | None]:
         """Items of one case share its program."""
         if case not in self._opened:
-            self._opened[case] = checked(case, contenders=self._contenders)
+            best = partial(registry.prepare_best, variant=variant)
+            prepare = None if variant is None else best
+            self._opened[case] = checked(case, prepare, self._contenders)
         return self._opened[case]
 
     def _warm(self, request: Request) -> Answer:
@@ -99,6 +102,9 @@ class Worker:
         error = item.subject.error(item.program.outputs)
         after = judged(item.result, error)
         return Answer(after.status, after.reason, error=error)
+
+    def _ceilings(self, request: Request) -> Answer:
+        return Answer("ok", ceilings=ceilings.measure(request.dtypes))
 
     def _forget(self, request: Request) -> Answer:
         self._opened.pop(request.item.case, None)

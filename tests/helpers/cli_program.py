@@ -7,7 +7,7 @@ CHILD = """
 import sys
 from bench.measuring import session
 from bench.records.facts import Ceiling
-session.measure = lambda dtypes: {ceilings}
+session.ceilings = lambda dtypes, cores: {ceilings}
 {code}
 from bench.child import main
 sys.exit(main(sys.argv[1:]))
@@ -35,8 +35,9 @@ QUICK = program()
 SMALL_CEILINGS = program(
     """
 from bench.timing import ceilings, probes
+from bench.workers import placement
 probes.DOT_SIZES, probes.FOOTPRINTS, probes.TRAFFIC = (64,), (2**12,), 2**14
 ceilings.ROUND_S = 0.001
-session.measure = ceilings.measure
+session.ceilings = placement.ceilings
 """
 )

@@ -112,11 +112,11 @@ def _times(found: Comparison) -> Table:
         | {f"{run} ×": _speedup(found.all_cases, case, run) for run in labels}
         for case, results in found.cases.items()
     ]
-    columns = {name: (name, str) for name in CASE}
+    frame = pd.DataFrame(rows, columns=[*CASE, *labels, *(f"{run} ×" for run in labels)])
+    columns = tables.filled(frame, CASE)
     columns |= {label: (run, seconds) for run, label in labels.items()}
     columns |= {f"{label}, × {BASELINE}": (f"{run} ×", digits) for run, label in labels.items()}
-    known = [name for name, _ in columns.values()]
-    return Table(pd.DataFrame(rows, columns=known), columns)
+    return Table(frame, columns)
 
 
 def _verdicts(found: Comparison) -> Table:
@@ -130,7 +130,8 @@ def _verdicts(found: Comparison) -> Table:
         tables.names(case) | {label: _in_short(of.get(case)) for label, of in judged.items()}
         for case in found.cases
     ]
-    return Table(pd.DataFrame(rows), {name: (name, str) for name in (*CASE, *judged)})
+    frame = pd.DataFrame(rows)
+    return Table(frame, tables.filled(frame, CASE) | {name: (name, str) for name in judged})
 
 
 def _in_short(found: Change | None) -> str:

@@ -6,7 +6,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from bench.report.figures.axes import ticks
-from bench.report.figures.speed import file_name, in_order, legend, look
+from bench.report.figures.panels import grid
+from bench.report.figures.speed import file_name, in_order, look
 from bench.report.figures.svg import literal, svg
 from bench.report.section import Drawing
 from bench.report.units import seconds
@@ -21,17 +22,7 @@ def draw(rows: pd.DataFrame, suite: str) -> Drawing:
 
 
 def _figure(rows: pd.DataFrame) -> Figure:
-    parts = list(rows.groupby(PANEL, sort=False))
-    lines = -(-len(parts) // 2)
-    figure = Figure(figsize=(9, 2.8 * lines + 0.3), layout="constrained")
-    axes = figure.subplots(lines, 2, squeeze=False).ravel()
-    for ax in axes[len(parts) :]:
-        ax.set_axis_off()
-    for ax, (names, part) in zip(axes, parts, strict=False):
-        _panel(ax, part, rows)
-        ax.set_title(literal(", ".join(names)), fontsize="medium")
-    legend(figure)
-    return figure
+    return grid(rows, PANEL, lambda ax, part: _panel(ax, part, rows))
 
 
 def _panel(ax: Axes, part: pd.DataFrame, every: pd.DataFrame) -> None:
@@ -47,4 +38,3 @@ def _panel(ax: Axes, part: pd.DataFrame, every: pd.DataFrame) -> None:
     ax.set_yticks(ticks(*ax.get_ylim()))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: seconds(value)))
-    ax.grid(alpha=0.2)

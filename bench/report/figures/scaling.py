@@ -15,14 +15,13 @@ from scipy import optimize, stats
 from bench.judging.precision import CONFIDENCE
 from bench.records.run import Run
 from bench.report.section import Section, Table
-from bench.report.tables import GROUP, STRUCTURE, frame
+from bench.report.tables import GROUP, STRUCTURE, filled, frame
 from bench.report.units import percent, seconds
 
 FEWEST = 3  # different T: through two, every line is perfect
 SHOWN = ["kernel", *(name for name in GROUP if name != "workload"), "B", "I", "H", "O"]
 FIT_KEYS = [*SHOWN, *STRUCTURE]
 COLUMNS = {
-    **{name: (name, str) for name in SHOWN},
     "fixed": ("fixed_s", seconds),
     "fixed, 95 %": ("fixed", str),
     "a step": ("step_s", seconds),
@@ -40,7 +39,7 @@ def sections(run: Run) -> list[Section]:
     found = fits(frame(run))
     if found.empty:
         return []
-    table = Table(found, COLUMNS, main=MAIN)
+    table = Table(found, filled(found, SHOWN) | COLUMNS, main=MAIN)
     return [Section(f"Time against T in suite {run.suite}", [PROSE], table=table)]
 
 

@@ -96,10 +96,11 @@ def _steps(entries: Sequence[Entry], found: Sequence[Finding]) -> Table:
         | {"commit": named(entries, each), "subject": entries[each.at].subject}
         for each in found
     ]
-    columns = {name: (name, str) for name in CASE}
+    frame = pd.DataFrame(rows)
+    columns = tables.filled(frame, CASE)
     columns |= {"change": ("change", change), "commit": ("commit", str)}
     columns |= {"95 % interval": ("ends", str), "of": ("of", str), "subject": ("subject", str)}
-    return Table(pd.DataFrame(rows), columns)
+    return Table(frame, columns)
 
 
 def named(entries: Sequence[Entry], finding: Finding) -> str:

@@ -30,7 +30,8 @@ def lines(run: Run) -> Iterator[str]:
 
 def _sentence(best: pd.Series, contested: int) -> str:
     """Of the best kernel, which comes first among the scores, over problems with two at least."""
-    field = f"{best['cell']}, {best['pass']}, {best['dtype']}"
+    names = best["cell"], best["pass"], best["dtype"], best["cores"]
+    field = ", ".join(filter(None, names))
     if not contested:
         return f"{field}: only one kernel was timed"
     tied = f" and ties in {best.tied}" if best.tied else ""

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from bench.records.facts import Ceiling
+from bench.records.machine import Cpu
 from bench.records.run import Run
 from bench.report.section import Section, Table
 from bench.report.units import digits, percent
@@ -33,11 +34,13 @@ kernel is wrong."""
 
 def section(run: Run) -> Section:
     """Every program and what it reached."""
-    rows = pd.DataFrame([_row(ceiling) for ceiling in run.ceilings])
-    return Section(f"Ceilings in suite {run.suite}", [PROSE], table=Table(rows, COLUMNS))
+    rows = pd.DataFrame([_row(ceiling, run.machine.cpu) for ceiling in run.ceilings])
+    several = len({ceiling.cores for ceiling in run.ceilings}) > 1
+    columns = COLUMNS | ({"cores": ("cores", str)} if several else {})
+    return Section(f"Ceilings in suite {run.suite}", [PROSE], table=Table(rows, columns))
 
 
-def _row(ceiling: Ceiling) -> dict[str, object]:
+def _row(ceiling: Ceiling, cpu: Cpu) -> dict[str, object]:
     unit, scale = UNITS[ceiling.kind]
     return {
         "kind": ceiling.kind,
@@ -46,4 +49,5 @@ def _row(ceiling: Ceiling) -> dict[str, object]:
         "best": ceiling.best / scale,
         "unit": unit,
         "spread": ceiling.spread,
+        "cores": ceiling.cores or cpu.cores,
     }

@@ -34,7 +34,7 @@ def _matrix(key: tuple[str, ...], problems: pd.DataFrame, rows: pd.DataFrame) ->
     )
     order = led.groupby("kernel", sort=False).led.mean().sort_values(ascending=False, kind="stable")
     names = dict(_rows(here, list(order.index)))
-    return Matrix(", ".join(key), "problem", list(order.index), names)
+    return Matrix(", ".join(filter(None, key)), "problem", list(order.index), names)
 
 
 def _rows(here: pd.DataFrame, kernels: list[str]) -> Iterator[tuple[str, list[Cell]]]:

@@ -11,6 +11,7 @@ from bench.records.run import Run
 from bench.report import tables
 from bench.report.figures import roofline, speed
 from bench.report.pages.markup import link, plain
+from bench.report.parts import cores
 from bench.report.parts.origins import not_whole
 from bench.report.parts.summary import constant_columns
 from bench.report.section import Drawing, Section, Table
@@ -29,10 +30,11 @@ def pictures(suites: Sequence[Suite]) -> Iterator[Section]:
     """Each kind of figure of all suites; no section where none can be drawn."""
     timed = [each for each in suites if not each.rows.empty]
     drawn: dict[str, list[Drawing]] = {"Speed-up": [], "Time of a step": [], "Roofline": []}
-    for run, _, rows in timed:
+    for run, _, every in timed:
+        rows, ceilings = cores.on_most(run, every)
         drawn["Speed-up"] += speed.speedups(rows, run.suite)
         drawn["Time of a step"] += speed.sweeps(rows, run.suite)
-        drawn["Roofline"] += roofline.draw(rows, run.ceilings, run.suite)
+        drawn["Roofline"] += roofline.draw(rows, ceilings, run.suite)
     yield from (Section(title, drawings=each) for title, each in drawn.items() if each)
 
 
@@ -55,7 +57,7 @@ def doubtful(suite: Suite) -> Iterator[Section]:
     rows = suite.rows
     found = rows[rows.doubt != ""] if len(rows) else rows
     if len(found):
-        columns = {name: (name, str) for name in (*tables.GROUP, "kernel", "doubt")}
+        columns = tables.filled(found, (*tables.GROUP, "kernel", "doubt"))
         yield Section(f"In doubt in suite {suite.run.suite}", table=Table(found, columns))
 
 

@@ -9,11 +9,12 @@ import pandas as pd
 from bench.judging import precision
 from bench.report.pages.markup import listed, plain
 from bench.report.section import Section, Table
-from bench.report.tables import BASELINE, CORRECT, GROUP
+from bench.report.tables import BASELINE, CORRECT, GROUP, filled
 from bench.report.units import digits, percent, plus_minus, seconds
 
 PROBLEM = ["suite", *GROUP]
-FIELD = ["suite", "cell", "pass", "dtype"]  # kernels are counted against each other within one
+# Kernels are counted against each other within one.
+FIELD = ["suite", "cell", "pass", "dtype", "cores"]
 BEST = ["best", "leaders", "outcome", "time_s", "speedup", "lead", "correct"]
 
 
@@ -30,7 +31,11 @@ def sections(rows: pd.DataFrame) -> list[Section]:
 
 def constant_columns(rows: pd.DataFrame, names: Sequence[str]) -> list[str]:
     """A paragraph saying what these columns hold, of those that hold one value throughout."""
-    same = [f"{name} {plain(rows[name].iloc[0])}" for name in names if rows[name].nunique() == 1]
+    same = [
+        f"{name} {plain(rows[name].iloc[0])}"
+        for name in filled(rows, names)
+        if rows[name].nunique() == 1
+    ]
     return [f"Throughout: {', '.join(same)}."] if same else []
 
 
@@ -147,7 +152,7 @@ def _headlines(problems: pd.DataFrame) -> Iterator[str]:
     """A sentence or two on every field."""
     named = [name for name in FIELD if name in ("cell", "pass") or problems[name].nunique() > 1]
     for field, part in problems.groupby(named, sort=False):
-        yield f"**{plain(', '.join(field))}**: {_score(part)} {_gain(part)}".rstrip()
+        yield f"**{plain(', '.join(filter(None, field)))}**: {_score(part)} {_gain(part)}".rstrip()
 
 
 def _score(part: pd.DataFrame) -> str:

@@ -68,15 +68,21 @@ def auto(run: Run, part: pd.DataFrame) -> str:
 
 
 def _problems(runs: Mapping[str, Run], rows: pd.DataFrame) -> Iterator[Measured]:
+    differ = bool((rows.cores != "").any())
     for best in winners(rows).to_dict("records"):
         if best["outcome"] != "none":
             here = (rows[PROBLEM] == [best[name] for name in PROBLEM]).all(axis=1)
-            yield _problem(runs[best["suite"]], rows[here], best["best"], best["leaders"])
+            ends = best["best"], best["leaders"]
+            yield _problem(runs[best["suite"]], rows[here], *ends, differ=differ)
 
 
-def _problem(run: Run, part: pd.DataFrame, best: str, leaders: Sequence[str]) -> Measured:
+def _problem(
+    run: Run, part: pd.DataFrame, best: str, leaders: Sequence[str], *, differ: bool
+) -> Measured:
+    """Where numbers of cores `differ` from problem to problem, its own is an option."""
     case = part.result.iloc[0].case
     options = {"cell": case.cell, "scope": case.scope, "pass": case.phase, "dtype": case.dtype}
+    options |= {"cores": part.cores.iloc[0] or run.machine.cpu.in_use} if differ else {}
     results = _results(part, best, leaders)
     return Measured(
         name=case.workload.name,

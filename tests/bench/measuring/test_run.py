@@ -14,7 +14,7 @@ from bench import cli, commands
 from bench.contenders import limits
 from bench.measuring.steps import Step
 from bench.records import store
-from bench.timing import host
+from bench.timing import host, processor
 
 SHAPE = ("--shape", "T=2,B=2,I=3,H=4,O=2", "--backend", "cpu")
 # Three broken kernels, on a machine that is said to take a second for every dependent step.
@@ -153,6 +153,20 @@ def test_nothing_to_measure_is_one_sentence(tmp_path, monkeypatch, capsys):
     assert measured("run", "--kernels", "mosaic", "--backend", "cpu") == 2
     assert "nothing to measure: mosaic: written for" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_cores_are_a_dimension(monkeypatch, capsys):
+    monkeypatch.setattr(processor, "cores", lambda: 4)
+    monkeypatch.setattr(processor, "threads", lambda: 4)
+    one = ("run", *SHAPE, "--list", "--kernels", "native", "--pass", "forward")
+    assert cli.main([*one, "--cores", "1", "4"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"T2-B2-I3-H4-O2 {scope} forward float32 relu native{where}"
+        for scope in ("recurrence", "model")
+        for where in (" on 1 core", "")
+    ]
+    assert cli.main([*one, "--cores", "5"]) == 2
+    assert "--cores is 5; expected at most 4, of this process" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def test_others_are_counted_from_the_groups_first_turn(a_session, monkeypatch):
 
 def test_ceilings_are_measured_in_the_dtypes_of_cases_that_run_here(a_session, monkeypatch):
     measured = []
-    monkeypatch.setattr(session, "measure", lambda dtypes: measured.append(dtypes) or ())
+    monkeypatch.setattr(session, "ceilings", lambda dtypes, _: measured.append(dtypes) or ())
     monkeypatch.setattr(free_cores, "waiting", lambda: lambda: 0.0)
     no_tf32 = {"tf32": "needs a GPU"}
     monkeypatch.setattr(registry, "unsupported", lambda case: no_tf32.get(case.dtype))
@@ -169,7 +169,7 @@ def test_ceilings_are_measured_in_the_dtypes_of_cases_that_run_here(a_session, m
 @pytest.mark.parametrize(("visits", "again"), [(1, 0), (FEWEST_VISITS - 1, 1), (FEWEST_VISITS, 0)])
 def test_ceilings_are_measured_again_before_the_last_visit(a_session, monkeypatch, visits, again):
     measured = []
-    monkeypatch.setattr(session, "measure", lambda dtypes: measured.append(dtypes) or ())
+    monkeypatch.setattr(session, "ceilings", lambda dtypes, _: measured.append(dtypes) or ())
     monkeypatch.setattr(free_cores, "waiting", lambda: lambda: 0.0)
     a_session.run = replace(a_session.run, visits_s=(1.0,) * visits)
     next(a_session.pytest_runtestloop())

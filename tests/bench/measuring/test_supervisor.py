@@ -111,12 +111,12 @@ def test_a_process_that_dies_before_any_case_is_not_started_again(tmp_path):
 IMMOVABLE = """
 import signal
 import bench.measuring.session
-def measure(dtypes):
+def ceilings(dtypes, cores):
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     print("immovable", flush=True)
     while True:
         signal.pause()
-bench.measuring.session.measure = measure
+bench.measuring.session.ceilings = ceilings
 """
 
 

@@ -93,3 +93,19 @@ def test_what_linux_does_not_say_is_left_out(linux, monkeypatch, tmp_path):
     monkeypatch.setattr(processor, "CPUS", tmp_path / "nowhere")
     cpu = processor.describe()
     assert cpu.cache_bytes == {} and cpu.cores == 2
+
+
+@pytest.mark.parametrize(
+    ("usable", "smt", "first"),
+    [((0, 1, 2, 3), False, [0, 1, 2]), ((0, 1, 2, 3), True, [0, 2]), ((1, 2, 3), True, [1, 2])],
+)
+def test_what_is_started_on_some_cores_has_a_thread_of_each(linux, monkeypatch, usable, smt, first):
+    linux(X86.format(features=ZEN4), "zen4", usable, smt)
+    assert processor.cores() == (2 if smt else len(usable))
+    moves = []
+    monkeypatch.setattr(os, "sched_setaffinity", lambda pid, cpus: moves.append(sorted(cpus)))
+    with processor.starting_on(3):
+        assert moves == [first]
+    assert moves == [first, sorted(usable)]
+    with processor.starting_on(None):
+        assert moves[2:] == []

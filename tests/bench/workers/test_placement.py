@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -43,7 +44,7 @@ def process_of(client):
 
 def test_a_case_is_checked_and_timed_there_and_stopped_in_between(outside):
     result, subject = placement.place(case_of("scan"), LIMIT_S)
-    process = process_of(outside["scan"])
+    process = process_of(outside["scan", None])
     assert result.status == "ok" and 0 < result.error <= result.tolerance
     assert result.compile_s > 0 and process.pid != os.getpid()
     assert process.status() == psutil.STATUS_STOPPED
@@ -61,6 +62,37 @@ def test_one_case_at_a_time(outside):
     assert second.sample(0.01)
     with pytest.raises(placement.RemoteError, match="KeyError"):
         first.sample(0.01)
+
+
+@pytest.fixture
+def inside(outside, monkeypatch):
+    """A kernel has a process of its own only where something asks for it."""
+    monkeypatch.setattr(registry, "has_threads", lambda name: False)
+    return outside
+
+
+def test_fewer_cores_are_another_process_that_has_no_more(inside):
+    case = replace(case_of("scan"), cores=1)
+    result, subject = placement.place(case, LIMIT_S, "hoisted, unroll 1")
+    assert (result.status, result.variant) == ("ok", "hoisted, unroll 1")
+    assert result.case.cores == 1 and subject.sample(0.01)
+    assert len(process_of(inside["scan", 1]).cpu_affinity()) == 1
+    assert len(os.sched_getaffinity(0)) == len(psutil.Process().cpu_affinity())
+    assert placement.place(case_of("scan"), LIMIT_S)[0].status == "ok" and len(inside) == 1
+
+
+def test_the_best_scan_is_looked_for_on_as_many_cores(inside):
+    result, _ = placement.place(replace(case_of("scan"), cores=1), LIMIT_S)
+    assert result.status == "ok" and "unroll" in result.variant
+
+
+def test_ceilings_of_fewer_cores_are_measured_there(monkeypatch):
+    asked = []
+    monkeypatch.setattr(placement, "measure", lambda dtypes: asked.append(dtypes) or ())
+    assert placement.ceilings(["float32"], None) == () and asked == [["float32"]]
+    found = placement.ceilings(["float32"], 1)
+    assert {ceiling.kind for ceiling in found} == {"arithmetic", "bandwidth", "serial"}
+    assert {ceiling.cores for ceiling in found} == {1} and len(asked) == 1
 
 
 def test_what_cannot_run_starts_no_process(outside):
@@ -111,7 +143,7 @@ def test_kernels_of_another_tree_run_outside_and_the_baseline_here(tmp_path, mon
         assert result.variant == "hoisted, unroll 1"
         assert not isinstance(subject, placement.RemoteSubject)
         (tmp_path / "kernels" / "names.py").write_text("KERNELS = {}")
-        clients.pop("unrolled-full").end()
+        clients.pop(("unrolled-full", None)).end()
         result, subject = placement.place(case_of("unrolled-full"), LIMIT_S)
         assert (result.status, subject) == ("unsupported", None)
         assert result.reason == "there is no kernel 'unrolled-full'"
@@ -142,7 +174,7 @@ def test_how_a_process_ended_is_said(script, how, tmp_path, monkeypatch):
 def test_a_late_answer_ends_the_process(outside):
     with pytest.raises(WorkerDied, match=r"scan: no answer within 0\.009"):
         placement.place(case_of("scan"), 0.01)
-    assert outside["scan"]._process.wait() == -signal.SIGKILL
+    assert outside["scan", None]._process.wait() == -signal.SIGKILL
 
 
 STARTING = (

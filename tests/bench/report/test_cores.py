@@ -1,0 +1,78 @@
+"""What each further core is worth: one problem on several numbers of cores beside each other."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.sample_runs import TYPICAL, run, timed
+
+from bench.cases.workloads import mission
+from bench.records.facts import Ceiling
+from bench.report import build, tables
+from bench.report.pages import html, markdown
+from bench.report.parts import answer, cores
+
+
+def on(count, kernel, millis, cell="relu"):
+    result = timed(mission(10), kernel, millis, cell=cell)
+    return replace(result, case=replace(result.case, cores=count))
+
+
+SLOW = Ceiling("arithmetic", "a product", (1e10,), "float32", cores=1)
+FAST = Ceiling("arithmetic", "a product", (4e10,), "float32")
+BOTH = run(
+    on(1, "scan", 8.0),
+    on(1, "native", 7.0),
+    on(None, "scan", 6.0),
+    on(None, "native", 3.5),
+    on(None, "torch", 5.0),
+    ceilings=(SLOW, FAST),
+)
+
+
+def test_a_gain_is_over_the_same_kernel_on_the_fewest_cores():
+    found = cores.compared(BOTH, tables.frame(BOTH))
+    assert list(zip(found.kernel, found.cores, strict=True)) == [
+        ("scan", "1 core"),
+        ("scan", "2 cores"),
+        ("native", "1 core"),
+        ("native", "2 cores"),
+    ]
+    assert found.gain.tolist() == pytest.approx([np.nan, 8 / 6, np.nan, 2.0], nan_ok=True)
+    assert found.worth.tolist() == pytest.approx([np.nan, 4 / 6, np.nan, 1.0], nan_ok=True)
+
+
+def test_speed_ups_winners_and_ceilings_are_those_of_as_many_cores():
+    rows = tables.frame(BOTH).assign(suite="default").set_index(["kernel", "cores"])
+    assert rows.speedup["native", "1 core"] == pytest.approx(8 / 7)
+    assert rows.speedup["native", "2 cores"] == pytest.approx(6 / 3.5)
+    shares = rows.share["scan", "1 core"], rows.share["scan", "2 cores"]
+    assert shares[0] == pytest.approx(shares[1] * 4 * 6 / 8)
+    said = list(answer.lines(BOTH))
+    assert said[0].startswith("relu, forward, float32, 1 core: native is fastest in 1 of 1")
+    assert said[1].startswith("relu, forward, float32, 2 cores: native is fastest in 1 of 1")
+
+
+def test_pictures_show_the_most_cores_and_their_ceilings():
+    rows, ceilings = cores.on_most(BOTH, tables.frame(BOTH))
+    assert set(rows.cores) == {"2 cores"} and ceilings == (FAST,)
+    alone = run(on(1, "scan", 8.0), ceilings=(SLOW,))
+    rows, ceilings = cores.on_most(alone, tables.frame(alone))
+    assert len(rows) == 1 and ceilings == (SLOW,)
+
+
+def test_the_report_has_a_section_and_says_where():
+    parts = list(build.sections([(BOTH, Path("run.json"))]))
+    page = markdown.page("Some CPU", parts)
+    assert "## What each further core is worth in suite default" in page
+    assert "### mission-T10, model, forward, float32, relu, 1 core\n" in page
+    assert "| native   | 2 cores | 3.50 ms |       2.00 |" in page
+    assert "<option" in html.page("Some CPU", parts) and ">1 core</option>" in html.page("", parts)
+
+
+def test_a_run_on_all_cores_says_nothing_of_cores():
+    parts = list(build.sections([(TYPICAL, Path("run.json"))]))
+    assert not any(part.title.startswith("What each further core") for part in parts)
+    tables_shown = [part.table for part in parts if part.table is not None]
+    assert not any("cores" in table.whole().columns for table in tables_shown)
