@@ -5,7 +5,8 @@ The columns, in this order:
 - `file`, `suite`, `started`, `commit`, `dirty`: the run.
 - `machine`, `fingerprint`, `backend`, `jax`: what it ran on.
 - `workload`, `T`, `B`, `I`, `H`, `O`, `layers`, `directions`, `lengths`, `padding` (a share),
-  `scope`, `pass`, `dtype`, `cell`, `cores`, `kernel`, `variant`: the case, by the names of the report.
+  `scope`, `pass`, `dtype`, `cell`, `cores`, `kernel`, `variant`: the case, by the names of the
+  report.
 - `visit`, `turn`: counted from 0. Turns of one problem with the same two numbers are beside each
   other: their ratio spares the machine's drift.
 - `rounds`: that were timed in the turn, each the mean of as many calls as a clock needs.

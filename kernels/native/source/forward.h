@@ -44,11 +44,6 @@ class Forward : public Pass<Stored, Cell> {
     if (arrays.saved) expect_large_write(arrays.saved, kKept * states);
   }
 
-  // Whether a weight of so many columns is multiplied as the caller holds it, where none come packed.
-  static bool as_given(const Choices& choices, Index columns) {
-    return !kConverts<Stored> && !choices.pack && columns % W == 0;
-  }
-
   void run(Index rank) override {
     pack_weights(rank);
     clear_padding(rank, arrays_.h, problem_.H);
@@ -109,7 +104,10 @@ class Forward : public Pass<Stored, Cell> {
     }
   }
 
-  bool as_given(Index columns) const { return as_given(choices_, columns); }
+  // The caller's matrix needs no packing if it is made of whole panels.
+  bool as_given(Index columns) const {
+    return !kConverts<Stored> && !choices_.pack && columns % W == 0;
+  }
 
   // Into memory of this call: that of the slots before this one comes first.
   void pack_weight(Given<const Stored> given, Index slot, Index K, Range panels, Operand* to) {
@@ -127,22 +125,26 @@ class Forward : public Pass<Stored, Cell> {
 
   void pack_weights(Index rank) {
     const Range mine = division_->among_all(rank, hidden());
-    for (Index i = 0; i < Cell::kFromH; ++i) {
-      pack_weight(given_w_h(i), i, problem_.H, mine, w_h_);
-      recurrent_.inspect(w_h(i), mine);
-    }
+    pack_hidden(mine);
+    for (Index i = 0; i < Cell::kFromH; ++i) recurrent_.inspect(w_h(i), mine);
+    if (arrays_.y) pack_output(division_->among_all(rank, output()));
+  }
+
+  // What these panels of hidden units take, and those of y.
+  void pack_hidden(Range panels) {
+    for (Index i = 0; i < Cell::kFromH; ++i) pack_weight(given_w_h(i), i, problem_.H, panels, w_h_);
     for (Index i = 0; i < kOwn; ++i)
-      pack(Given(problem_.b_h + i * problem_.H, problem_.H), 1, mine, bias(Cell::kFromX + i));
-    if (!arrays_.pre)
-      for (Index i = 0; i < Cell::kFromX; ++i) {
-        pack_weight(given_w_x(i), i, problem_.I, mine, w_x_);
-        pack(Given(problem_.b_x + i * problem_.H, problem_.H), 1, mine, bias(i));
-      }
-    if (arrays_.y) {
-      const Range share = division_->among_all(rank, output());
-      pack_weight(given_w_o(), 0, problem_.H, share, w_o_);
-      pack(Given(problem_.b_o, problem_.O), 1, share, b_o_);
+      pack(Given(problem_.b_h + i * problem_.H, problem_.H), 1, panels, bias(Cell::kFromX + i));
+    if (arrays_.pre) return;
+    for (Index i = 0; i < Cell::kFromX; ++i) {
+      pack_weight(given_w_x(i), i, problem_.I, panels, w_x_);
+      pack(Given(problem_.b_x + i * problem_.H, problem_.H), 1, panels, bias(i));
     }
+  }
+
+  void pack_output(Range panels) {
+    pack_weight(given_w_o(), 0, problem_.H, panels, w_o_);
+    pack(Given(problem_.b_o, problem_.O), 1, panels, b_o_);
   }
 
   Given<const Stored> given_w_x(Index i) const { return slot_columns(problem_.w_x, i, Cell::kFromX); }

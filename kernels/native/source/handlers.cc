@@ -75,7 +75,7 @@ ffi::Error run_forward(ffi::ThreadPool& pool, const Problem<Number>& problem,
                        const ForwardArrays<Number>& arrays) {
   using Single = OneStep<Number, RNN_CELL>;
   const Index threads = effort_of<RNN_CELL>(problem, pool.num_threads()).threads;
-  if (threads == 1 || !Single::suits(problem, arrays))
+  if (threads == 1 || !Single::suits(problem))
     return run<Forward<Number, RNN_CELL>>(pool, problem, arrays);
   return unless_out_of_memory([&] {
     Single pass(problem, arrays, threads);

@@ -64,7 +64,7 @@ void check_packed(const Example& e, Pool& pool, rnn::Index threads) {
   rnn::run_team(pool, threads, std::chrono::seconds(1), forward);
   whole.hold("where weights came packed");
   Written<Example> parts{e};
-  if (!rnn::OneStep<float, Cell>::suits(layer, arrays_of(parts))) return;
+  if (!rnn::OneStep<float, Cell>::suits(layer)) return;
   rnn::OneStep<float, Cell> step(layer, arrays_of(parts), threads);
   rnn::run_crew(pool, threads, step);
   parts.hold("where one step went in parts");
@@ -75,7 +75,7 @@ template <class Cell, class Example, class Pool>
 void check_one_step(const Example& e, Pool& pool, rnn::Index threads) {
   using Step = rnn::OneStep<float, Cell>;
   Written<Example> written{e};
-  if (!Step::suits(e.layer(), written.arrays())) return;
+  if (!Step::suits(e.layer())) return;
   Step step(e.layer(), written.arrays(), threads);
   rnn::run_crew(pool, threads, step);
   written.hold("where one step went in parts, from weights as they lie");

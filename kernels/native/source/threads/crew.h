@@ -5,11 +5,12 @@
 // passes whose threads meet again and again.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <thread>
 #include <vector>
 
-#include "threads/barrier.h"
+#include "math/product.h"
 #include "threads/members.h"
 
 namespace rnn {
@@ -22,55 +23,75 @@ class Staged {
   virtual void run(Index stage, Index part) = 0;
 };
 
-// Shared with helpers, and outlives the call if one of them starts too late.
+// Shared with helpers, and outlives the call if one of them starts too late. Each of up to `most`
+// threads has parts of its own, which lie beside each other, and then takes from the others'.
 class Crew {
  public:
-  explicit Crew(Staged& work) : work_(work), stages_(work.parts().size()) {
-    const std::vector<Index> parts = work.parts();
-    for (std::size_t s = 0; s < parts.size(); ++s) stages_[s].parts = parts[s];
+  Crew(Staged& work, Index most) : work_(work), most_(most) {
+    for (const Index parts : work.parts()) stages_.emplace_back(parts, most);
   }
 
   // What a helper does: take parts while there are some.
   void help() {
     Index rank;
     if (!members_.join(&rank)) return;
-    take_parts();
+    if (const int here = current_core(); here == core_) leave_core(here);
+    take_parts(rank);
     members_.leave();
   }
 
-  // What the caller does, until all is done.
+  // What the caller does, until all is done. A system may have woken a helper on the caller's core,
+  // where it could not run before the caller is through: it is let by, and moves on.
   void lead() {
-    take_parts();
+    std::this_thread::yield();
+    take_parts(0);
     members_.wait_for(members_.close());
   }
 
  private:
+  struct Share {
+    alignas(64) std::atomic<Index> next;
+    Index end;
+  };
   struct Stage {
-    Index parts = 0;
-    alignas(64) std::atomic<Index> next{0};
+    Stage(Index parts, Index most) : parts(parts), shares(most) {
+      for (Index i = 0; i < most; ++i) {
+        const Range share = part({0, parts}, i, most);
+        shares[i].next = share.first, shares[i].end = share.last;
+      }
+    }
+
+    const Index parts;
+    std::vector<Share> shares;
     alignas(64) std::atomic<Index> done{0};
   };
 
-  void take_parts() {
-    for (std::size_t s = 0; s < stages_.size(); ++s) {
-      Stage& stage = stages_[s];
-      for (Index part; (part = stage.next.fetch_add(1)) < stage.parts;) {
-        work_.run(Index(s), part);
-        stage.done.fetch_add(1, std::memory_order_release);
+  void take_parts(Index rank) {
+    Index s = 0;
+    for (Stage& stage : stages_) {
+      for (Index i = 0; i < most_; ++i) {
+        Share& share = stage.shares[(rank + i) % most_];
+        for (Index part; (part = share.next.fetch_add(1)) < share.end;) {
+          work_.run(s, part);
+          stage.done.fetch_add(1, std::memory_order_release);
+        }
       }
       wait_until([&] { return stage.done.load(std::memory_order_acquire) == stage.parts; });
+      ++s;
     }
   }
 
   Staged& work_;
-  std::vector<Stage> stages_;
+  const int core_ = current_core();
+  const Index most_;
+  std::deque<Stage> stages_;
   Members members_;
 };
 
 // Runs `work` on up to `most` threads of a pool (anything with Schedule), the caller among them.
 template <class Pool>
 void run_crew(Pool& pool, Index most, Staged& work) {
-  auto crew = std::make_shared<Crew>(work);
+  auto crew = std::make_shared<Crew>(work, most);
   for (Index i = 1; i < most; ++i) pool.Schedule([crew] { crew->help(); });
   crew->lead();
 }
