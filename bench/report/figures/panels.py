@@ -22,7 +22,7 @@ def grid(
         ax.set_axis_off()
     for ax, (names, part) in zip(axes, parts, strict=False):
         draw(ax, part)
-        ax.set_title(literal(", ".join(names)), fontsize="medium")
+        ax.set_title(literal(", ".join(names)), fontsize="small")
         ax.grid(alpha=0.2)
     legend(figure)
     return figure
