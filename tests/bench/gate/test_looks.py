@@ -203,7 +203,7 @@ def test_outputs_that_went_wrong_in_the_turns_are_found(monkeypatch):
     given = [right]
     subject = Subject(lambda: given[0], lambda outputs: [(outputs, right, 1.0)])
     result = CaseResult(SCAN.case, "ok", error=0.0, tolerance=0.1)
-    monkeypatch.setattr(worker, "checked", lambda case, contenders: (result, subject))
+    monkeypatch.setattr(worker, "checked", lambda case, prepare, contenders: (result, subject))
     answering = worker.Worker(registry)
     assert answering.answer(Request("prepare", SCAN)).status == "ok"
     for outputs, status in ((right, "ok"), (right + 1, "wrong")):
@@ -217,7 +217,7 @@ def test_a_turn_waits_for_cores_where_asked_and_only_extra_work_slows_it(extra, 
     subject = Subject(lambda: None, lambda outputs: [])
     result = CaseResult(SCAN.case, "ok", error=0.0, tolerance=0.1)
     waited, slower = [], []
-    monkeypatch.setattr(worker, "checked", lambda case, contenders: (result, subject))
+    monkeypatch.setattr(worker, "checked", lambda case, prepare, contenders: (result, subject))
     monkeypatch.setattr(worker.free_cores, "waiting", lambda: lambda: waited.append(None))
     monkeypatch.setattr(worker, "slowed", lambda call, share: slower.append(share) or call)
     answering, item = worker.Worker(registry), replace(SCAN, extra=extra)
@@ -228,7 +228,7 @@ def test_a_turn_waits_for_cores_where_asked_and_only_extra_work_slows_it(extra, 
 
 
 def test_what_a_program_raises_is_an_answer(monkeypatch):
-    def checked(case, contenders):
+    def checked(case, prepare, contenders):
         raise ValueError("no luck")
 
     monkeypatch.setattr(worker, "checked", checked)
