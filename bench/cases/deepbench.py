@@ -7,7 +7,7 @@ code/nvidia/rnn_bench.cu), so what it times is the recurrence scope here.
 
 from bench.cases.workloads import Workload
 
-SHORT_FLOPS = 2e10  # forward: a tenth of a second on two cores, of which training takes six
+SHORT_FLOPS = 2e10  # forward: a tenth of a second on two cores, or two
 
 
 def _training(H: int, B: int, T: int) -> Workload:

@@ -2,7 +2,7 @@
 //
 // It is over in about the time that a thread takes to wake up, so nobody waits for one: the caller
 // begins, and who comes later takes what is left. Parts are panels of hidden units, from their weights
-// to the state, then panels of y. With more rows a step is not faster in parts.
+// to the state, then panels of y. With more rows only some cells gain by it, and lstm loses.
 #pragma once
 
 #include "forward.h"

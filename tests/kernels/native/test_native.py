@@ -110,6 +110,20 @@ def test_gradients_of_what_several_threads_convert(cell):
     hold_equal(*gradients(SHAPES[1], "bfloat16", cell), allowed)
 
 
+@pytest.mark.parametrize("B", [1, 3])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_step_that_several_threads_take_in_parts(cell, dtype, B):
+    """Of few rows, and work enough for threads; hidden units and outputs fill no panel."""
+    shape = Workload("step", T=1, B=B, I=700, H=1030, O=300)
+    inputs = make_inputs(shape, dtype, cell)
+    run = face.functions("native", cell=cell, precision="full")["rnn"]
+    got = run(inputs.params, inputs.x, inputs.initial)
+    want = oracle.forward(CELLS[cell], inputs.params, inputs.x, inputs.initial)
+    outputs = jax.tree.leaves(got), jax.tree.leaves((want.y, want.last))
+    hold_equal(*outputs, tolerance(shape, dtype, cell))
+
+
 @pytest.mark.parametrize("place", ["x", "w_h"])
 @pytest.mark.parametrize("poison", [np.nan, np.inf])
 def test_one_row_skips_no_nan(place, poison):

@@ -1,5 +1,5 @@
-// Work in parts that whoever comes takes one after the other: nobody waits for a thread that starts
-// late, and one that does finds what is left.
+// Work in parts that threads take one after the other. Nobody waits for a thread that starts late: it
+// takes what is left.
 //
 // It suits a pass that is over in about the time that a thread takes to wake up. `team.h` is for
 // passes whose threads meet again and again.
@@ -40,8 +40,8 @@ class Crew {
     members_.leave();
   }
 
-  // What the caller does, until all is done. A system may have woken a helper on the caller's core,
-  // where it could not run before the caller is through: it is let by, and moves on.
+  // What the caller does, until all is done. The system may have put a helper on the caller's core,
+  // where it would wait for the caller to end: so the caller yields once, and the helper moves away.
   void lead() {
     std::this_thread::yield();
     take_parts(0);
