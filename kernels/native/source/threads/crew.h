@@ -5,13 +5,14 @@
 // passes whose threads meet again and again.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <thread>
 #include <vector>
 
 #include "math/product.h"
-#include "threads/members.h"
+#include "threads/barrier.h"
 
 namespace rnn {
 
@@ -23,8 +24,9 @@ class Staged {
   virtual void run(Index stage, Index part) = 0;
 };
 
-// Shared with helpers, and outlives the call if one of them starts too late. Each of up to `most`
-// threads has parts of its own, which lie beside each other, and then takes from the others'.
+// Shared with helpers, and outlives the call if one of them starts too late: it then finds no part, and
+// does not touch the work. Each of up to `most` threads has parts of its own, which lie beside each
+// other, and then takes from the others'.
 class Crew {
  public:
   Crew(Staged& work, Index most) : work_(work), most_(most) {
@@ -33,11 +35,8 @@ class Crew {
 
   // What a helper does: take parts while there are some.
   void help() {
-    Index rank;
-    if (!members_.join(&rank)) return;
     if (const int here = current_core(); here == core_) leave_core(here);
-    take_parts(rank);
-    members_.leave();
+    take_parts(helpers_.fetch_add(1) + 1);
   }
 
   // What the caller does, until all is done. The system may have put a helper on the caller's core,
@@ -45,7 +44,6 @@ class Crew {
   void lead() {
     std::this_thread::yield();
     take_parts(0);
-    members_.wait_for(members_.close());
   }
 
  private:
@@ -85,7 +83,7 @@ class Crew {
   const int core_ = current_core();
   const Index most_;
   std::deque<Stage> stages_;
-  Members members_;
+  std::atomic<Index> helpers_{0};
 };
 
 // Runs `work` on up to `most` threads of a pool (anything with Schedule), the caller among them.

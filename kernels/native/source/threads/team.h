@@ -11,9 +11,9 @@
 #include <chrono>
 #include <exception>
 #include <memory>
+#include <thread>
 
 #include "threads/barrier.h"
-#include "threads/members.h"
 
 namespace rnn {
 
@@ -28,13 +28,19 @@ class Work {
 // Shared with helpers, and outlives the call if one of them starts too late.
 class Team {
  public:
+  Team() : caller_(std::this_thread::get_id()) {}
+
   // What a helper does: join unless closed, wait for the start, work.
   void help() {
-    Index rank;
-    if (!members_.join(&rank)) return;
+    // A pool that cannot queue a task runs it here and now, in the caller: no helper.
+    if (std::this_thread::get_id() == caller_) return;
+    Index seen = joined_.load();
+    do
+      if (seen < 0) return;
+    while (!joined_.compare_exchange_weak(seen, seen + 1));
     wait_until([&] { return started_.load(std::memory_order_acquire); });
-    if (work_) work_->run(rank);
-    members_.leave();
+    if (work_) work_->run(seen + 1);
+    left_.fetch_add(1, std::memory_order_release);
   }
 
   // What the caller does: wait a while for helpers, work, wait for those who joined. Passes on what
@@ -42,9 +48,9 @@ class Team {
   void lead(Work& work, Index helpers, std::chrono::nanoseconds patience) {
     const auto deadline = std::chrono::steady_clock::now() + patience;
     wait_until([&] {
-      return members_.joined() == helpers || std::chrono::steady_clock::now() > deadline;
+      return joined_.load() == helpers || std::chrono::steady_clock::now() > deadline;
     });
-    const Index joined = members_.close();
+    const Index joined = joined_.exchange(-1);
     std::exception_ptr failure;
     try {
       work.prepare(joined + 1);
@@ -54,14 +60,16 @@ class Team {
     }
     started_.store(true, std::memory_order_release);
     if (!failure) work.run(0);
-    members_.wait_for(joined);
+    wait_until([&] { return left_.load(std::memory_order_acquire) == joined; });
     if (failure) std::rethrow_exception(failure);
   }
 
  private:
-  Members members_;
+  const std::thread::id caller_;
   Work* work_ = nullptr;
+  std::atomic<Index> joined_{0};  // -1: closed
   std::atomic<bool> started_{false};
+  std::atomic<Index> left_{0};
 };
 
 // Runs `work` on up to `most` threads of a pool (anything with Schedule), the caller among them.
