@@ -110,6 +110,14 @@ def bench(session: nox.Session) -> None:
     run(session, "python", "-m", "bench", "run", *session.posargs)
 
 
+@own
+def fleet(session: nox.Session) -> None:
+    """Time a suite on every kind of machine of a Ray cluster; without an address, on this one."""
+    extras = "[cuda,fleet]" if HAS_GPU else "[fleet]"
+    session.install("-e", f".{extras}")
+    session.run("python", "-m", "bench", "fleet", *session.posargs)
+
+
 @shared
 def repeat(session: nox.Session) -> None:
     """Run a suite three times on this tree; the report then says how far the runs agree."""

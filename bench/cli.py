@@ -25,6 +25,10 @@ BUDGET = "of the whole run, at most (default: what intervals need, then up to 12
 Command = Callable[[argparse.Namespace], int]
 OWN = "kernels of your own: package.module:NAME, each a kernels.contract.Kernel"
 CORES = "of a CPU, one thread each: every problem on each of these numbers (default: all)"
+ADDRESS = "of a Ray cluster to join (default: one that is this machine)"
+BUDGET_OF_A_TASK = "of the problems that a node takes at once, at most (default: what they need)"
+FLEETS_FOLDER = "default: a new one under fleet/ of the results; with --resume the newest"
+GROUPS = "only these problems, named as fleet --list prints them"
 PATIENCE = "seconds to compile a case, after which it is given up as hanging (300)"
 TRIALS = 6  # of the 18 cases that the suite "gate" has on a CPU: 108 comparisons of equals
 
@@ -51,10 +55,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.split("\n")[0])
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(parsers.add_parser("run", help="check and time kernels on this machine"))
+    _add_fleet(parsers.add_parser("fleet", help="a suite on every kind of machine of a cluster"))
     _add_regress(parsers.add_parser("regress", help="this tree against a revision, with verdicts"))
     _add_adding(parsers.add_parser("adding", help="train the adding problem with every kernel"))
     _add_ladder(parsers.add_parser("ladder", help="the native kernel, one idea after the other"))
     _add_parts(parsers.add_parser("parts", help="what a step of the native kernel is made of"))
+    _add_dealing(parsers.add_parser("dealing", help="how a fleet's dealing grows with it"))
     _add_turns(parsers.add_parser("turns", help="what makes one turn longer than the next"))
     _add_compare(parsers.add_parser("compare", help="what changed between runs"))
     _add_history(parsers.add_parser("history", help="times over the commits, steps marked"))
@@ -126,8 +132,24 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cores", **SEVERAL, type=count, metavar="N", help=CORES)
     parser.add_argument("--backend", choices=BACKENDS, help="default: every one there is")
     parser.add_argument("--patience", type=seconds, default=300.0, help=PATIENCE)
-    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    where.add_argument("--out", type=Path, metavar="FILE", help="write this file, and no report")
+    parser.add_argument(
+        "--group", **SEVERAL, dest="groups", default=(), metavar="NAME", help=GROUPS
+    )
     parser.set_defaults(command=commands.run)
+
+
+def _add_fleet(parser: argparse.ArgumentParser) -> None:
+    _add_selection(parser, "default", NAMES, DEFAULT)
+    parser.add_argument("--address", help=ADDRESS)
+    parser.add_argument("--seconds", type=seconds, help=BUDGET_OF_A_TASK)
+    parser.add_argument("--backend", choices=BACKENDS, help="default: every one that a node has")
+    parser.add_argument("--patience", type=seconds, default=300.0, help=PATIENCE)
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help=FLEETS_FOLDER)
+    parser.add_argument("--resume", action="store_true", help="go on where a fleet was cut short")
+    parser.set_defaults(command=commands.fleet, cores=None, groups=())
 
 
 def _add_regress(parser: argparse.ArgumentParser) -> None:
@@ -148,7 +170,7 @@ def _add_regress(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--self-test", action="store_true", help="the gate's own error rates")
     parser.add_argument("--trials", type=count, default=TRIALS, help=f"of a self-test ({TRIALS})")
-    parser.set_defaults(command=commands.regress, cores=None)
+    parser.set_defaults(command=commands.regress, cores=None, groups=())
 
 
 def _add_adding(parser: argparse.ArgumentParser) -> None:
@@ -164,6 +186,11 @@ def _add_ladder(parser: argparse.ArgumentParser) -> None:
 def _add_parts(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--publish", action="store_true", help=PUBLISH)
     parser.set_defaults(command=commands.parts)
+
+
+def _add_dealing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--publish", action="store_true", help=PUBLISH)
+    parser.set_defaults(command=commands.dealing)
 
 
 def _add_turns(parser: argparse.ArgumentParser) -> None:

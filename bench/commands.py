@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from bench.cases.case import BASELINE, Wanted
+from bench.cases.case import BASELINE, Case, Wanted
 from bench.cases.suites import SUITES, Suite
 from bench.contenders.names import NAMES
 from bench.measuring.steps import Begin, Step
+from bench.records.machine import PLATFORMS
 from bench.records.run import Origin
 from bench.records.store import ResultError
 
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from bench.measuring.selection import Selection
     from bench.report.kinds import Kind
 
-PLATFORMS = {"cpu": "cpu", "gpu": "cuda"}
 WIDTH_OF_A_LOG = 120
+# What a node spends on a case: to compile it and call it briefly, and calls as long as its check.
+SECONDS_A_CASE, CALLS_A_CASE = 10.0, 20
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -34,8 +36,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.list:
         return _list(_selection(arguments, arguments.backend or host.backends()[-1]))
     backends = [arguments.backend] if arguments.backend else host.backends()
-    if arguments.resume and len(backends) > 1:
-        raise ResultError(f"--resume needs --backend here; expected one of {', '.join(backends)}")
+    for option, given in (("--resume", arguments.resume), ("--out", arguments.out)):
+        if given and len(backends) > 1:
+            raise ResultError(
+                f"{option} needs --backend here; expected one of {', '.join(backends)}"
+            )
     status, interrupt = 0, Interrupt()
     for backend in backends:  # a process each: a backend started is never wholly left
         named = () if arguments.backend else ("--backend", backend)
@@ -60,9 +65,61 @@ def measure(arguments: argparse.Namespace, begin: Begin, resumed: str = "") -> S
         narrowed=_narrowed(arguments),
         resume=arguments.resume,
         resumed=resumed,
+        out=arguments.out,
     )
     console = _console()
     return run(request, console, partial(_renew, console), begin)
+
+
+def fleet(arguments: argparse.Namespace) -> int:
+    """Measure a suite on every kind of machine of a cluster."""
+    from bench.fleet import command
+    from bench.fleet.nodes import engine
+    from bench.fleet.request import Request
+
+    if arguments.own:
+        raise ResultError("fleet measures --kernels of this project; not --kernel")
+    groups = {backend: _groups(arguments, backend) for backend in PLATFORMS}
+    if arguments.list:
+        print(*(group.problem for group in groups[arguments.backend or "cpu"]), sep="\n")
+        return 0
+    request = Request(
+        suite=_label(arguments),
+        groups=groups,
+        kernels=tuple(arguments.kernels),
+        words=_words_for_nodes(arguments.argv),
+        backend=arguments.backend,
+        command=_command_line(arguments.argv),
+        narrowed=_narrowed(arguments),
+        publish=arguments.publish,
+        out=arguments.out,
+        resume=arguments.resume,
+    )
+    with engine.connected(arguments.address):
+        return command.main(request, engine.RayEngine(request.words), _console())
+
+
+def _groups(arguments: argparse.Namespace, backend: str) -> dict[Case, float]:
+    """Every problem, and about how many seconds all its kernels take, in every visit."""
+    from bench.contenders.combinations import cases
+    from bench.contenders.limits import expected_seconds
+
+    problems = _suite(arguments).problems(backend, arguments.dtype, arguments.cells)
+    found: dict[Case, float] = {}
+    for case in cases(problems, arguments.kernels, arguments.phases):
+        expected_s = SECONDS_A_CASE + CALLS_A_CASE * expected_seconds(case, threads=1)
+        found[case.group] = found.get(case.group, 0.0) + expected_s
+    return found
+
+
+def _words_for_nodes(argv: Sequence[str]) -> tuple[str, ...]:
+    """A fleet's command line without what is for its driver."""
+    drivers = argparse.ArgumentParser(add_help=False)
+    for option in ("--address", "--backend", "--out"):
+        drivers.add_argument(option)
+    for option in ("--publish", "--resume"):
+        drivers.add_argument(option, action="store_true")
+    return tuple(drivers.parse_known_args(argv)[1][1:])
 
 
 def regress(arguments: argparse.Namespace) -> int:
@@ -125,6 +182,13 @@ def ladder(arguments: argparse.Namespace) -> int:
 def parts(arguments: argparse.Namespace) -> int:
     """Measure what a training step of the native kernel is made of, for every cell."""
     from bench.studies.parts import cli
+
+    return _study(cli.main, arguments)
+
+
+def dealing(arguments: argparse.Namespace) -> int:
+    """How dealing to the nodes of a fleet grows with them."""
+    from bench.studies.dealing import cli
 
     return _study(cli.main, arguments)
 
@@ -224,12 +288,14 @@ def kinds() -> "tuple[Kind, ...]":
     """What a report shows beside runs. To add a study's section, add its kind here."""
     from bench.gate import section as gate
     from bench.studies.adding import section as adding
+    from bench.studies.dealing import section as dealing
     from bench.studies.ladder import section as ladder
     from bench.studies.parts import section as parts
     from bench.studies.turns import cold_section as cold
     from bench.studies.turns import disturbed_section as disturbed
 
-    return adding.KIND, ladder.KIND, parts.KIND, gate.KIND, cold.KIND, disturbed.KIND
+    native = ladder.KIND, parts.KIND
+    return adding.KIND, *native, gate.KIND, cold.KIND, disturbed.KIND, dealing.KIND
 
 
 def _renew(console: Console, folder: Path) -> None:
@@ -297,11 +363,12 @@ def _narrowed(arguments: argparse.Namespace) -> tuple[str, ...]:
         "--kernels": (arguments.kernels, arguments.default_kernels),
         "--pass": (arguments.phases, arguments.default_phases),
     }
-    return tuple(
+    less = [
         f"{option} {' '.join(given)}"
         for option, (given, default) in chosen.items()
         if not set(default) <= set(given)
-    )
+    ]
+    return (*less, *([f"--group with {len(arguments.groups)}"] if arguments.groups else []))
 
 
 def _selected(arguments: argparse.Namespace, backend: str) -> dict[str, object]:
@@ -314,6 +381,7 @@ def _selected(arguments: argparse.Namespace, backend: str) -> dict[str, object]:
         "kernels": (*arguments.kernels, *own.registered(arguments.own)),
         "phases": tuple(arguments.phases),
         "cores": _cores(arguments.cores or (), backend),
+        "groups": tuple(arguments.groups),
     }
 
 

@@ -51,9 +51,17 @@ class Case:
         """The problem without the kernel: cases of one group compare with each other."""
         return replace(self, kernel="")
 
+    @property
+    def problem(self) -> str:
+        """The name of its group, of which a selection has no two alike."""
+        return self._in_words()
+
     def __str__(self) -> str:
+        return self._in_words(self.kernel)
+
+    def _in_words(self, *kernel: str) -> str:
         problem = (self.workload.name, self.scope, self.phase, self.dtype, self.cell)
-        return " ".join((*problem, self.kernel, *(["on", self.where] if self.cores else [])))
+        return " ".join((*problem, *kernel, *(["on", self.where] if self.cores else [])))
 
 
 @dataclass(frozen=True)

@@ -66,11 +66,11 @@ def _too_long(case: Case) -> str | None:
     )
 
 
-def expected_seconds(case: Case) -> float:
-    """Of the case's inputs, one call and its check, on slow cores."""
+def expected_seconds(case: Case, threads: int = 0) -> float:
+    """Of the case's inputs, one call and its check, on slow cores: the case's, or so many."""
     flops = cost.checked_flops(case.workload, case.cell, case.scope, case.phase)
     slots = cost.checked_slots(case.workload, case.cell, case.phase)
-    return flops / (SLOW_FLOPS * _threads(case)) + slots * cost.SLOW_SLOT_S
+    return flops / (SLOW_FLOPS * (threads or _threads(case))) + slots * cost.SLOW_SLOT_S
 
 
 def _threads(case: Case) -> int:

@@ -20,11 +20,11 @@ class Nearest:
 
 def merged(first: Ceilings, second: Ceilings) -> Ceilings:
     """Two measurements by the same programs as one: the rounds of both."""
-    later = {replace(ceiling, rounds=()): ceiling.rounds for ceiling in second}
-    return tuple(
-        replace(each, rounds=each.rounds + later.get(replace(each, rounds=()), ()))
-        for each in first
-    )
+    rounds: dict[Ceiling, tuple[float, ...]] = {}
+    for each in (*first, *second):
+        program = replace(each, rounds=())
+        rounds[program] = rounds.get(program, ()) + each.rounds
+    return tuple(replace(program, rounds=of_both) for program, of_both in rounds.items())
 
 
 def of_cores(ceilings: Ceilings, cores: int | None) -> Ceilings:

@@ -20,6 +20,8 @@ def opened(request: Request) -> tuple[Run, Path]:
     run = _new(request)
     if request.resume:
         return _interrupted(run, request)
+    if request.out:
+        return run, store.create_at(request.out, run)
     kind = store.FILLED if run.harness else ""
     return run, store.create(run, publish=request.publish, kind=kind)
 

@@ -58,11 +58,17 @@ def run(request: Request, console: Console, report: Report, begin: Begin) -> Ste
             return Step("done", more=True)
     begin(Step("conclude", limit_s=300.0))
     with counted(session.interrupted, *ENDING):  # it concludes all the same
-        return Step("done", status=_conclude(session, status, console, report))
+        own_file = request.out is not None
+        return Step("done", status=_conclude(session, status, console, report, own_file=own_file))
 
 
 def _conclude(
-    session: Session, status: int | pytest.ExitCode, console: Console, report: Report
+    session: Session,
+    status: int | pytest.ExitCode,
+    console: Console,
+    report: Report,
+    *,
+    own_file: bool,
 ) -> int:
     """Print what there is: all that was measured, even if it could not be saved."""
     console.print(*tables.for_terminal(session.run), sep="\n")
@@ -73,7 +79,7 @@ def _conclude(
     for sentence in advice(session.run):
         console.print(f"For steadier times: {sentence}", markup=False)
     console.print(f"Samples: {session.path}")
-    if session.run.harness is None:  # a report is of this tree
+    if session.run.harness is None and not own_file:  # a report is of this tree
         report(session.path.parent)
     if not session.run.complete:
         interrupted = session.interrupted

@@ -1,6 +1,7 @@
 """What a run measures."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.cases.case import Case
 from bench.cases.suites import Problem
@@ -18,12 +19,24 @@ class Selection:
     kernels: tuple[str, ...]
     phases: tuple[str, ...]
     cores: tuple[int | None, ...] = (None,)
+    groups: tuple[str, ...] = ()  # only these, by `Case.problem`
 
     @property
     def cases(self) -> tuple[Case, ...]:
         """Every selected case, of the kernels that this machine has."""
         here = [name for name in self.kernels if registry.unavailable(name) is None]
-        return cases(self.problems, here, self.phases, self.cores)
+        every = cases(self.problems, here, self.phases, self.cores)
+        return tuple(case for case in every if not self.groups or case.problem in self.groups)
+
+    def require_groups(self) -> None:
+        """Raise ResultError for a group that is none of the selection."""
+        known = {
+            each.problem for each in cases(self.problems, self.kernels, self.phases, self.cores)
+        }
+        if unknown := [name for name in self.groups if name not in known]:
+            raise ResultError(
+                f"--group is {unknown[0]!r}; expected some of what fleet --list prints"
+            )
 
     @property
     def unavailable(self) -> dict[str, str]:
@@ -33,6 +46,7 @@ class Selection:
 
     def require_cases(self) -> None:
         """Raise ResultError if there is nothing to measure."""
+        self.require_groups()
         kernels: dict[str | None, dict[str, None]] = {}  # by the reason against them
         for case in self.cases:
             kernels.setdefault(registry.unsupported(case), {})[case.kernel] = None
@@ -55,3 +69,4 @@ class Request(Selection):
     narrowed: tuple[str, ...]  # options by which it is less than the whole suite
     resume: bool  # go on with the newest run that was interrupted
     resumed: str = ""  # the file to go on with, where that is known
+    out: Path | None = None  # the new file to write, without a report; None: under results/

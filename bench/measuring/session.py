@@ -182,7 +182,7 @@ class Session:
             self._begin(Step("ceilings"))
             now += ceilings(sorted({case.dtype for case in measured}), cores)
         before = self.run.ceilings
-        self.run = replace(self.run, ceilings=merged(before, now) if before else now)
+        self.run = replace(self.run, ceilings=merged(before, now))
 
     @pytest.fixture
     def session(self) -> "Session":

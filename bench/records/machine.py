@@ -12,6 +12,7 @@ from pydantic import Field
 from bench.cases.fields import Count, Quantity, Text
 
 GIB = 2**30
+PLATFORMS = {"cpu": "cpu", "gpu": "cuda"}  # backends, as JAX names them
 VENDORS = {"AuthenticAMD": "amd", "GenuineIntel": "intel"}  # as a folder's name has them
 DIGITS_OF_FOLDER = 6  # of the fingerprint: enough to keep apart what one person measures on
 

@@ -33,31 +33,37 @@ class _Header:
 adapter = lru_cache(TypeAdapter)
 
 
-def load[Kind: Origin](path: Path, kind: type[Kind] = Run) -> Kind:
+def load[Record](path: Path, kind: type[Record] = Run) -> Record:
     """Read and check a result file. Raises ResultError, naming the file, for anything invalid."""
     try:
         with path.open("rb") as file:
             text = file.read(LARGEST_FILE + 1)
-        if len(text) > LARGEST_FILE:
-            raise ResultError(f"{path}: larger than any result file ({LARGEST_FILE} bytes)")
+    except OSError as error:
+        raise ResultError(f"{path}: {error.strerror}") from error
+    return parsed(text, kind, str(path))
+
+
+def parsed[Record](text: bytes, kind: type[Record], name: str) -> Record:
+    """Check the text of a result file. Raises ResultError, which begins with the name."""
+    if len(text) > LARGEST_FILE:
+        raise ResultError(f"{name}: larger than any result file ({LARGEST_FILE} bytes)")
+    try:
         schema = adapter(_Header).validate_json(text).schema
         if schema != SCHEMA:
             raise ResultError(
-                f"{path}: schema {schema}; this version reads schema {SCHEMA}: measure again, or "
+                f"{name}: schema {schema}; this version reads schema {SCHEMA}: measure again, or "
                 "move the file away"
             )
         return adapter(kind).validate_json(text)
-    except OSError as error:
-        raise ResultError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = CONTROL.sub("�", ".".join(map(str, first["loc"])))[:LONGEST_PLACE] or "the file"
-        raise ResultError(f"{path}: not a result file: {where}: {first['msg']}") from error
+        raise ResultError(f"{name}: not a result file: {where}: {first['msg']}") from error
 
 
-def save(run: Origin, path: Path) -> None:
-    """Replace the file by this run, whole or not at all."""
-    write_atomically(path, _dump(run))
+def save(record: object, path: Path) -> None:
+    """Replace the file by this record, whole or not at all."""
+    write_atomically(path, _dump(record))
 
 
 def root(*, publish: bool) -> Path:
@@ -87,8 +93,17 @@ def create(run: Origin, *, publish: bool, folder: str = "", kind: str = "") -> P
     raise ResultError(f"{folder}: a thousand runs named {stem} are there already")
 
 
-def _dump(run: Origin) -> str:
-    return adapter(type(run)).dump_json(run, indent=1).decode()
+def create_at(path: Path, run: Origin) -> Path:
+    """File a new run where the user wants it. Raises ResultError if something is there."""
+    try:
+        write_atomically(path, _dump(run), replace=False)
+    except FileExistsError:
+        raise ResultError(f"--out is {path}, which is there already; expected a new file") from None
+    return path
+
+
+def _dump(record: object) -> str:
+    return adapter(type(record)).dump_json(record, indent=1).decode()
 
 
 @contextmanager

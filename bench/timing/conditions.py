@@ -82,6 +82,15 @@ def _gpu(call: Callable[[], object]) -> GpuConditions | None:
     return parse(query.stdout.read())
 
 
+def processes_on_gpu() -> int:
+    """How many compute there now; 0 where there is no GPU."""
+    command = ("nvidia-smi", "--query-compute-apps=pid", "--format=csv,noheader", "--id=0")
+    try:
+        return len(subprocess.run(command, capture_output=True, text=True).stdout.split())
+    except OSError:
+        return 0
+
+
 def parse(line: str) -> GpuConditions | None:
     """The tool's answer, "1980 MHz, 2619 MHz, 0x0000000000000004"; None if it is none."""
     clocks, _, mask = line.strip().rpartition(", ")

@@ -1,0 +1,70 @@
+"""What runs on a node: commands in processes of their own, which end with the task."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.records.store import LARGEST_FILE
+from bench.timing import host, quiet
+from bench.workers.messages import die_with_parent
+
+SET_BY_RAY = ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")  # one thread, no GPU
+LONGEST_REASON = 300  # characters
+
+
+class TaskError(Exception):
+    """A command that gave no result; the message is its last line."""
+
+
+def described(name: str) -> list[bytes]:
+    """The node on each of its backends, as JSON."""
+    return [_output("bench.fleet.nodes.describe", name, backend) for backend in host.backends()]
+
+
+def measured(module: str, argv: Sequence[str], groups: Sequence[str]) -> bytes:
+    """The text of the result file of these groups, measured while nothing else is here.
+
+    `module` is what Python runs, with the words of `bench run`.
+    """
+    with quiet.alone(), TemporaryDirectory(prefix="bench-fleet-") as folder:
+        quiet.wait()
+        out = Path(folder) / "run.json"
+        said = _run(module, "run", *argv, "--group", *groups, "--out", str(out)).stderr
+        if not out.exists():
+            raise TaskError(_last_line(said))
+        if out.stat().st_size > LARGEST_FILE:
+            raise TaskError(f"its file is larger than any result file ({LARGEST_FILE} bytes)")
+        return out.read_bytes()
+
+
+def _output(*words: str) -> bytes:
+    done = _run(*words)
+    if done.returncode:
+        raise TaskError(_last_line(done.stderr))
+    return done.stdout
+
+
+def _run(module: str, *words: str) -> subprocess.CompletedProcess[bytes]:
+    """Whatever ends this process ends that one, which ends those that it has started."""
+    return subprocess.run(
+        [sys.executable, "-P", "-m", module, *words],
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        preexec_fn=die_with_parent,
+    )
+
+
+def _environment() -> dict[str, str]:
+    """This worker's, with the packages that were sent to it and without what Ray set for it."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    others = {name: value for name, value in own.items() if name not in SET_BY_RAY}
+    return others | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def _last_line(said: bytes) -> str:
+    lines = said.decode(errors="replace").strip().splitlines()
+    return (lines[-1] if lines else "it said nothing")[-LONGEST_REASON:]

@@ -1,0 +1,86 @@
+"""What a fleet begins with: a folder, a record, and nodes whose times can stand side by side."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.fleet.nodes.node import Node
+from bench.fleet.request import Request
+from bench.fleet.results import folder as filing
+from bench.fleet.results.record import Fleet
+from bench.records import store
+from bench.records.run import SCHEMA
+from bench.records.store import ResultError
+from bench.timing import host
+
+FOLDER = "fleet"  # of results
+
+
+def place(request: Request) -> Path:
+    """The folder. Raises ResultError for a --resume without one to go on with."""
+    root = store.root(publish=request.publish) / FOLDER
+    if request.out:
+        return request.out
+    if request.resume:
+        return filing.newest(root)
+    return root / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{request.suite}"
+
+
+def record(request: Request, folder: Path) -> Fleet:
+    """A new record, filed, or that of the fleet to go on with.
+
+    Raises ResultError if the folder has one already, or one that does not fit.
+    """
+    new = Fleet(
+        schema=SCHEMA,
+        suite=request.suite,
+        command=request.command,
+        words=request.words,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=host.versions(),
+        source=host.source(),
+        narrowed=request.narrowed,
+    )
+    path = folder / filing.RECORD
+    if not request.resume:
+        store.create_at(path, new)
+        return new
+    before = store.load(path, Fleet)
+    if not before.source.is_known or _known(before) != _known(new):
+        raise ResultError(
+            f"--resume cannot go on with {folder}: it was measured with other options, other "
+            "versions or another commit, or with local changes"
+        )
+    return before
+
+
+def _known(fleet: Fleet) -> tuple[object, ...]:
+    return fleet.words, fleet.versions, fleet.source
+
+
+def usable(request: Request, nodes: Sequence[Node], fleet: Fleet) -> list[Node]:
+    """The nodes that have the backend. Raises ResultError where none has, or one cannot measure."""
+    wanted = [node for node in nodes if request.backend in (None, node.machine.backend)]
+    if not wanted:
+        raise ResultError(f"--backend is {request.backend}, which no node of the cluster has")
+    for node in wanted:
+        _check_versions(node, fleet)
+        _check_compiler(node, request.kernels)
+    return wanted
+
+
+def _check_versions(node: Node, fleet: Fleet) -> None:
+    for package, here in fleet.versions.items():
+        if (there := node.versions.get(package, "none")) != here:
+            raise ResultError(
+                f"node {node.name} has {package} {there}, this driver {here}; install the same"
+            )
+
+
+def _check_compiler(node: Node, kernels: Sequence[str]) -> None:
+    reason = node.unavailable.get("native", "")
+    if "native" in kernels and "compiler" in reason:
+        raise ResultError(
+            f"node {node.name} cannot build the kernel native: {reason}; install g++ there, or "
+            "leave native out of --kernels"
+        )

@@ -1,0 +1,1 @@
+"""How dealing grows: many problems, many nodes, some of them lost, without a cluster."""
