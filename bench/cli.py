@@ -26,6 +26,7 @@ Command = Callable[[argparse.Namespace], int]
 OWN = "kernels of your own: package.module:NAME, each a kernels.contract.Kernel"
 CORES = "of a CPU, one thread each: every problem on each of these numbers (default: all)"
 ADDRESS = "of a Ray cluster to join (default: one that is this machine)"
+VERSIONS = "of JAX, two or more: measured on this machine in turn, and compared"
 BUDGET_OF_A_TASK = "of the problems that a node takes at once, at most (default: what they need)"
 FLEETS_FOLDER = "default: a new one under fleet/ of the results; with --resume the newest"
 GROUPS = "only these problems, named as fleet --list prints them"
@@ -143,7 +144,9 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 def _add_fleet(parser: argparse.ArgumentParser) -> None:
     _add_selection(parser, "default", NAMES, DEFAULT)
-    parser.add_argument("--address", help=ADDRESS)
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--address", help=ADDRESS)
+    where.add_argument("--jax", **SEVERAL, metavar="VERSION", default=(), help=VERSIONS)
     parser.add_argument("--seconds", type=seconds, help=BUDGET_OF_A_TASK)
     parser.add_argument("--backend", choices=BACKENDS, help="default: every one that a node has")
     parser.add_argument("--patience", type=seconds, default=300.0, help=PATIENCE)

@@ -79,6 +79,8 @@ def fleet(arguments: argparse.Namespace) -> int:
 
     if arguments.own:
         raise ResultError("fleet measures --kernels of this project; not --kernel")
+    if arguments.jax:
+        return _versions(arguments)
     groups = {backend: _groups(arguments, backend) for backend in PLATFORMS}
     if arguments.list:
         print(*(group.problem for group in groups[arguments.backend or "cpu"]), sep="\n")
@@ -99,6 +101,19 @@ def fleet(arguments: argparse.Namespace) -> int:
         return command.main(request, engine.RayEngine(request.words), _console())
 
 
+def _versions(arguments: argparse.Namespace) -> int:
+    """The same suite under several versions of JAX on this machine."""
+    from bench.fleet.versions import command
+    from bench.timing import host
+
+    for option, given in (("--resume", arguments.resume), ("--out", arguments.out)):
+        if given:
+            raise ResultError(f"--jax files its runs among this machine's; not {option}")
+    backend = arguments.backend or host.backends()[-1]
+    words = (*_words_for_nodes(arguments.argv), "--backend", backend)
+    return command.main(arguments.jax, words, _console(), publish=arguments.publish)
+
+
 def _groups(arguments: argparse.Namespace, backend: str) -> dict[Case, float]:
     """Every problem, and about how many seconds all its kernels take, in every visit."""
     from bench.contenders.combinations import cases
@@ -117,6 +132,7 @@ def _words_for_nodes(argv: Sequence[str]) -> tuple[str, ...]:
     drivers = argparse.ArgumentParser(add_help=False)
     for option in ("--address", "--backend", "--out"):
         drivers.add_argument(option)
+    drivers.add_argument("--jax", nargs="+")
     for option in ("--publish", "--resume"):
         drivers.add_argument(option, action="store_true")
     return tuple(drivers.parse_known_args(argv)[1][1:])
@@ -208,13 +224,14 @@ def _study(main: Callable[..., int], arguments: argparse.Namespace) -> int:
 def compare(arguments: argparse.Namespace) -> int:
     """What changed between runs."""
     from bench.judging.verdicts import Verdict
+    from bench.records import store
     from bench.report.compare import command, files
     from bench.timing import host
 
     paths = files.chosen(arguments.runs, lambda: host.machine().folder)
     fail_on = Verdict.SLOWER if arguments.fail_on else None
-    options = {"fail_on": fail_on, "publish": arguments.publish}
-    return command.main(paths, _console(), _wanted(arguments), **options)
+    folder = store.root(publish=arguments.publish) / command.PAGES.name
+    return command.main(paths, _console(), _wanted(arguments), fail_on=fail_on, folder=folder)
 
 
 def history(arguments: argparse.Namespace) -> int:

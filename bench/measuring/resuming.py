@@ -9,7 +9,7 @@ from bench.records import store
 from bench.records.facts import Source
 from bench.records.run import SUITE, UNKNOWN, Run
 from bench.timing import host
-from bench.workers import unpacked
+from bench.workers import together, unpacked
 
 
 def opened(request: Request) -> tuple[Run, Path]:
@@ -39,6 +39,7 @@ def _new(request: Request) -> Run:
     return Run(
         **origin,
         harness=harness,
+        together=together.name(),
         narrowed=request.narrowed,
         unavailable=request.unavailable,
         seconds=0.0,

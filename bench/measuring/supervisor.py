@@ -11,8 +11,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -27,7 +27,7 @@ from bench.records.run import CaseResult
 from bench.records.store import adapter
 from bench.timing.interrupts import ENDING, Interrupt, counted
 
-CHILD = (sys.executable, "-m", "bench.child")
+CHILD = ("-m", "bench.child")
 START = Step("start", limit_s=300.0)
 GRACE_S = 60  # to conclude, once interrupted
 POLL_S = 0.1
@@ -45,6 +45,15 @@ class Ending:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class Command:
+    """The words of a run, with variables and the Python that its children are to have."""
+
+    words: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    python: str = sys.executable
+
+
 def run(
     argv: Sequence[str], interrupt: Interrupt, environment: Mapping[str, str] | None = None
 ) -> int:
@@ -52,23 +61,56 @@ def run(
 
     After an interrupt no further child is started. `environment`: variables more for each.
     """
-    with counted(interrupt, *ENDING), TemporaryDirectory(prefix="bench-") as scratch:
-        resumed = ""
-        while True:
-            variables = _shared(Path(scratch)) | dict(environment or {})
-            ending = _Child(argv, resumed, variables, interrupt).watched()
-            if ending.reason:
-                _say(f"the measuring process {ending.reason}", ending)
-            if interrupt:
-                return interrupt.status
-            resumed = ending.path
-            if ending.more:
-                continue
-            if not ending.reason:
-                return ending.status
-            if not _filed(ending):
-                return 1
-            _say("the run goes on without it", ending)
+    return interleaved([Command(argv, environment or {})], interrupt)
+
+
+def interleaved(commands: Sequence[Command], interrupt: Interrupt) -> int:
+    """Runs that take turns, a visit each, every other time in the opposite order.
+
+    So a drift of the machine is in all of them. Returns the highest exit status.
+    """
+    with counted(interrupt, *ENDING), ExitStack() as scratch:
+        folders = (scratch.enter_context(TemporaryDirectory(prefix="bench-")) for _ in commands)
+        runs = [_Run(*each) for each in zip(commands, map(Path, folders), strict=True)]
+        while left := [each for each in runs if each.status is None]:
+            for each in left:
+                each.visit(interrupt)
+                if interrupt:
+                    return interrupt.status
+            runs.reverse()
+        return max(each.status for each in runs)
+
+
+@dataclass
+class _Run:
+    """A run so far: the file it goes on with, and its exit status once it has ended."""
+
+    command: Command
+    scratch: Path
+    resumed: str = ""
+    status: int | None = None
+
+    def visit(self, interrupt: Interrupt) -> None:
+        """One child more."""
+        variables = _shared(self.scratch) | dict(self.command.environment)
+        child = _Child(self.command, self.resumed, variables, interrupt)
+        ending = child.watched()
+        if ending.reason:
+            _say(f"the measuring process {ending.reason}", ending)
+        if interrupt:
+            return
+        self.resumed = ending.path
+        if not ending.more:
+            self.status = self._ended(ending)
+
+    def _ended(self, ending: Ending) -> int | None:
+        """None if the run goes on without what the child died of."""
+        if not ending.reason:
+            return ending.status
+        if not _filed(ending):
+            return 1
+        _say("the run goes on without it", ending)
+        return None
 
 
 def _shared(scratch: Path) -> dict[str, str]:
@@ -114,7 +156,7 @@ class _Child:
 
     def __init__(
         self,
-        argv: Sequence[str],
+        command: Command,
         resumed: str,
         environment: Mapping[str, str],
         interrupt: Interrupt,
@@ -122,7 +164,7 @@ class _Child:
         self._interrupt, self._seen = interrupt, interrupt.count
         self._steps, theirs = os.pipe()
         self._process = subprocess.Popen(
-            [*CHILD, str(theirs), resumed, *argv],
+            [command.python, *CHILD, str(theirs), resumed, *command.words],
             pass_fds=[theirs],
             process_group=0,
             env=os.environ | environment,

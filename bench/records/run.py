@@ -101,7 +101,8 @@ class Run(Origin):
     """One run of the benchmark on one backend of one machine.
 
     visits_s: how long each visit took, which is a process's turns of every case. harness: the tree
-    that measured, and whose the baseline is, where that is not `source`.
+    that measured, and whose the baseline is, where that is not `source`. together: a name that runs
+    have whose visits took turns.
     """
 
     unavailable: dict[Text, Message]  # kernels that this machine lacks, and why
@@ -111,6 +112,7 @@ class Run(Origin):
     ceilings: Ceilings = ()
     cases: tuple[CaseResult, ...] = ()
     harness: Source | None = None
+    together: Text = ""
 
     @property
     def whole(self) -> bool:

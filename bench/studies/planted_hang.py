@@ -15,7 +15,7 @@ from bench.timing.interrupts import Interrupt
 from kernels.registry import KERNELS
 
 HANGING = "unrolled"
-SELF = (sys.executable, "-m", "bench.studies.planted_hang")
+SELF = ("-m", "bench.studies.planted_hang")
 
 
 def main(argv: Sequence[str]) -> int:

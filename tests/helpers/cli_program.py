@@ -15,7 +15,7 @@ sys.exit(main(sys.argv[1:]))
 PARENT = """
 import sys
 from bench.measuring import supervisor
-supervisor.CHILD = (sys.executable, "-c", {child!r})
+supervisor.CHILD = ("-c", {child!r})
 {code}
 from bench.cli import main
 sys.exit(main())

@@ -7,13 +7,13 @@ twice that of the gate, which alternates the two sides.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import mean
 
 from bench.cases.case import BASELINE, Case
 from bench.judging import precision
-from bench.judging.verdicts import UNPAIRED_ERROR, Interval, Verdict, unpaired, verdict
+from bench.judging.verdicts import UNPAIRED_ERROR, Interval, Verdict, paired, unpaired, verdict
 from bench.records.run import SUITE, UNKNOWN, CaseResult, Run
 
 MARGIN = 0.10  # a change that two runs can tell from one between hours
@@ -23,16 +23,20 @@ Results = Mapping[Case, CaseResult]
 
 @dataclass(frozen=True)
 class Change:
-    """Of a case: of its time, or of its ratio to the baseline; a logarithm a visit of each run."""
+    """Of a case: of its time, or of its ratio to the baseline; a logarithm a visit of each run.
+
+    paired: visits took turns, so that what they share of a drift is in neither.
+    """
 
     first: tuple[float, ...]
     other: tuple[float, ...]
     by_ratio: bool
+    paired: bool
 
     @property
     def interval(self) -> Interval:
         """Of the logarithm of the other run's over the first's."""
-        return unpaired(self.first, self.other, UNPAIRED_ERROR)
+        return _interval(self.first, self.other, self.paired)
 
     @property
     def verdict(self) -> Verdict:
@@ -66,12 +70,16 @@ def changes(first: Run, other: Run) -> dict[Case, Change]:
     one, another = _timed(first), _timed(other)
     both = [case for case in one if case in another]
     fixed: set[Case] = set()
+    took_turns = first.together == other.together != ""
     if first.compiler == other.compiler:
         suite = first.versions.get(SUITE)
         same_suite = suite == other.versions.get(SUITE) != UNKNOWN
         same_code = same_suite and first.source.is_known and first.source == other.source
         fixed = {case.group for case in both if _is_fixed(case, one, another, same_code)}
-    return {case: _change(case, one, another, case.group in fixed) for case in both}
+    return {
+        case: replace(_change(case, one, another, case.group in fixed), paired=took_turns)
+        for case in both
+    }
 
 
 def _timed(run: Run) -> Results:
@@ -88,7 +96,8 @@ def _is_fixed(case: Case, one: Results, another: Results, same_code: bool) -> bo
 
 def _change(case: Case, one: Results, another: Results, fixed: bool) -> Change:
     by_ratio = fixed and case.kernel != BASELINE
-    return Change(_levels(one, case, by_ratio), _levels(another, case, by_ratio), by_ratio)
+    levels = (_levels(results, case, by_ratio) for results in (one, another))
+    return Change(*levels, by_ratio, paired=False)
 
 
 def _levels(results: Results, case: Case, by_ratio: bool) -> tuple[float, ...]:
@@ -113,4 +122,12 @@ def summaries(found: Mapping[Case, Change]) -> list[Summary]:
 def _mean(part: list[Change]) -> Interval:
     """What a visit has seen of all cases counts as one."""
     sides = ([each.first for each in part], [each.other for each in part])
-    return unpaired(*(list(map(mean, zip(*side, strict=False))) for side in sides), UNPAIRED_ERROR)
+    levels = (list(map(mean, zip(*side, strict=False))) for side in sides)
+    return _interval(*levels, part[0].paired)
+
+
+def _interval(first: Sequence[float], other: Sequence[float], took_turns: bool) -> Interval:
+    if not took_turns:
+        return unpaired(first, other, UNPAIRED_ERROR)
+    visits = zip(first, other, strict=False)
+    return paired([after - before for before, after in visits], UNPAIRED_ERROR)

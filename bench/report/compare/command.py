@@ -27,7 +27,7 @@ from bench.report.terminal import empty_table
 from bench.report.units import change, seconds
 from bench.report.units import changes as both_ends
 
-PAGES = "compare"  # the folder of the newest comparison's pages
+PAGES = store.root(publish=False) / "compare"  # the newest comparison's
 
 
 def main(
@@ -36,9 +36,9 @@ def main(
     wanted: Wanted = EVERYTHING,
     *,
     fail_on: Verdict | None = None,
-    publish: bool = False,
+    folder: Path = PAGES,
 ) -> int:
-    """Print what changed in the wanted cases, and write it as a page.
+    """Print what changed in the wanted cases, and write it as a page into the folder.
 
     With `fail_on` the exit status is 1 if a case has that verdict, or lost its time. Raises
     ResultError for files that do not compare, have no wanted case, or, with `fail_on`, none with a
@@ -48,7 +48,7 @@ def main(
     console.print(*found.introductions, sep="\n", markup=False)
     console.print(*_shown(found), sep="\n")
     try:
-        path = page.write(store.root(publish=publish) / PAGES, found)
+        path = page.write(folder, found)
         console.print(f"Page: {path}", markup=False)
     except OSError as error:  # the verdicts stand without it
         console.print(f"No page: {error}", markup=False)

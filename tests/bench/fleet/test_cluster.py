@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from time import monotonic
@@ -43,9 +44,9 @@ class Driver:
     def __init__(self, cluster, tmp_path, *words):
         self.out, self.log = tmp_path / "fleet", tmp_path / "log"
         with self.log.open("a") as log:
+            where = ("--address", cluster.address, "--out", str(self.out))
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "helpers.pretended_fleet", "fleet", *SUITE]
-                + ["--address", cluster.address, "--out", str(self.out), *words],
+                [sys.executable, "-m", "helpers.pretended_fleet", "fleet", *SUITE, *where, *words],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=tmp_path,
@@ -124,7 +125,7 @@ def test_every_problem_comes_once_though_tasks_crash_and_a_node_dies(cluster, tm
     assert run.complete and len(run.cases) == 2 * len(expected())
     assert "lost" in driver.log.read_text()
     spans = sorted((begin, end) for begin, end, _ in pretended(tmp_path))
-    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False)), (
+    assert all(before[1] <= after[0] for before, after in pairwise(spans)), (
         "two measured at once on one machine"
     )
 

@@ -175,9 +175,9 @@ def test_resuming_refuses_other_options_and_local_changes(tmp_path, committed, m
 
 
 def test_two_drivers_do_not_share_a_folder(tmp_path):
-    with filing.held(tmp_path), pytest.raises(ResultError, match="another driver"):
-        with filing.held(tmp_path):
-            pass
+    second = filing.held(tmp_path)
+    with filing.held(tmp_path), pytest.raises(ResultError, match="another driver"), second:
+        pass
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,9 @@ def test_the_safe_choice_is_timed_everywhere_and_is_best_at_its_worst():
     ((field, scores),) = choice.scores([one]).items()
     assert [score.kernel for score in scores] == ["native", "scan", "torch"]
     native, scan, torch = scores
-    assert native.worst == pytest.approx(1.3 / 0.9, rel=0.02) and native.where == "mission-T1, model"
+    assert (
+        native.worst == pytest.approx(1.3 / 0.9, rel=0.02) and native.where == "mission-T1, model"
+    )
     assert native.mean == pytest.approx(exp(sum_log(native) / 2), rel=0.02)
     assert scan.worst == pytest.approx(3.0, rel=0.02)
     assert (torch.timed, torch.of, torch.worst) == (1, 2, 1.0)

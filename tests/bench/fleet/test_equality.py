@@ -19,7 +19,9 @@ def node(factor=1.0, drift=0.0):
     results = [sample_runs.timed(each, "native", 4.0 * factor) for each in PROBES]
     for number, result in enumerate(results):
         visits = [
-            replace(visit, samples_s=tuple((s[0] * (1 + drift * (i % 2)),) for s in visit.samples_s))
+            replace(
+                visit, samples_s=tuple((s[0] * (1 + drift * (i % 2)),) for s in visit.samples_s)
+            )
             for i, visit in enumerate(result.visits)
         ]
         results[number] = replace(result, visits=tuple(visits))

@@ -1,0 +1,1 @@
+"""A fleet of one machine, whose nodes are versions of JAX, an environment each."""
