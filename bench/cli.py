@@ -25,6 +25,7 @@ BUDGET = "of the whole run, at most (default: what intervals need, then up to 12
 Command = Callable[[argparse.Namespace], int]
 OWN = "kernels of your own: package.module:NAME, each a kernels.contract.Kernel"
 CORES = "of a CPU, one thread each: every problem on each of these numbers (default: all)"
+FLEET = "play rounds on the nodes of a cluster, of the kind of machine of which it has most"
 ADDRESS = "of a Ray cluster to join (default: one that is this machine)"
 VERSIONS = "of JAX, two or more: measured on this machine in turn, and compared"
 BUDGET_OF_A_TASK = "of the problems that a node takes at once, at most (default: what they need)"
@@ -172,6 +173,8 @@ def _add_regress(parser: argparse.ArgumentParser) -> None:
         "--bisect", action="store_true", help="name the first commit that is slower"
     )
     parser.add_argument("--self-test", action="store_true", help="the gate's own error rates")
+    parser.add_argument("--fleet", action="store_true", help=FLEET)
+    parser.add_argument("--address", help=ADDRESS)
     parser.add_argument("--trials", type=count, default=TRIALS, help=f"of a self-test ({TRIALS})")
     parser.set_defaults(command=commands.regress, cores=None, groups=())
 

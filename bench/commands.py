@@ -19,6 +19,7 @@ from bench.records.run import Origin
 from bench.records.store import ResultError
 
 if TYPE_CHECKING:
+    from bench.gate.spread.rounds import Spread
     from bench.measuring.selection import Selection
     from bench.report.kinds import Kind
 
@@ -74,7 +75,7 @@ def measure(arguments: argparse.Namespace, begin: Begin, resumed: str = "") -> S
 def fleet(arguments: argparse.Namespace) -> int:
     """Measure a suite on every kind of machine of a cluster."""
     from bench.fleet import command
-    from bench.fleet.nodes import engine
+    from bench.fleet.nodes import engine, task
     from bench.fleet.request import Request
 
     if arguments.own:
@@ -98,7 +99,9 @@ def fleet(arguments: argparse.Namespace) -> int:
         resume=arguments.resume,
     )
     with engine.connected(arguments.address):
-        return command.main(request, engine.RayEngine(request.words), _console())
+        return command.main(
+            request, engine.RayEngine(task.measured, "bench", request.words), _console()
+        )
 
 
 def _versions(arguments: argparse.Namespace) -> int:
@@ -167,9 +170,29 @@ def regress(arguments: argparse.Namespace) -> int:
         narrowed=_narrowed(arguments),
     )
     console = _console()
-    if arguments.self_test:
-        return self_test.main(request, arguments.trials, console, partial(_renew, console))
-    return gate.main(request, console)
+
+    def compare(spread: "Spread | None" = None) -> int:
+        if arguments.self_test:
+            renew = partial(_renew, console)
+            return self_test.main(request, arguments.trials, console, renew, spread)
+        return gate.main(request, console, spread)
+
+    return _on_fleet(arguments, backend, compare) if arguments.fleet else compare()
+
+
+def _on_fleet(
+    arguments: argparse.Namespace, backend: str, compare: "Callable[[Spread], int]"
+) -> int:
+    """Compare on the nodes of a cluster. Raises ResultError for what only one machine can do."""
+    from bench.fleet.nodes import engine
+    from bench.gate.spread import node
+    from bench.gate.spread.rounds import on_largest_kind
+
+    for option, given in (("--bisect", arguments.bisect), ("--kernel", arguments.own)):
+        if given:
+            raise ResultError(f"--fleet compares --kernels with one revision; not {option}")
+    with engine.connected(arguments.address):
+        return compare(on_largest_kind(engine.RayEngine(node.played), backend))
 
 
 def _leave_others_out(arguments: argparse.Namespace) -> None:

@@ -10,10 +10,11 @@ from time import monotonic
 
 from rich.console import Console
 
-from bench.gate import bisect, looks, revision, rounds, table
+from bench.gate import bisect, looks, playing, revision, table
 from bench.gate.record import Regression
 from bench.gate.request import SEED, Request, counts
 from bench.gate.rounds import Setup
+from bench.gate.spread.rounds import Spread
 from bench.judging.verdicts import Verdict
 from bench.records import store
 from bench.report.pages import ci_summary
@@ -22,8 +23,10 @@ from bench.timing.interrupts import ENDING, Interrupt, raise_if, remembered
 from bench.workers.messages import Item
 
 
-def main(request: Request, console: Console) -> int:
+def main(request: Request, console: Console, spread: Spread | None = None) -> int:
     """Compare the working tree with the base: 1 if anything is slower, wrong or failed.
+
+    With `spread` rounds are played on its nodes, otherwise here.
 
     Raises ResultError for a base that is no revision, or a harness that cannot start its kernels.
     """
@@ -33,9 +36,9 @@ def main(request: Request, console: Console) -> int:
     commit = revision.commit(tree.repository, request.base)
     interrupted = Interrupt()
     with remembered(interrupted, *ENDING), revision.unpacked(tree, commit) as base:
-        empty = _empty(request, commit)
+        empty = _empty(request, commit, spread)
         path = store.create(empty, publish=request.publish, kind="regress-")
-        found = _compare(request, empty, base, path, console, interrupted)
+        found = _compare(request, empty, base, path, console, interrupted, spread)
         _show(found, f"The working tree against {request.base} ({commit[:12]})", console)
         console.print(f"Times: {path}")
         if not found.complete:
@@ -51,8 +54,10 @@ def main(request: Request, console: Console) -> int:
     return int(looks.failed(found.rows, strict=request.strict))
 
 
-def _empty(request: Request, base: str) -> Regression:
+def _empty(request: Request, base: str, spread: Spread | None) -> Regression:
     origin = host.origin(request.suite, request.command)
+    if spread:
+        origin["machine"] = spread.nodes[0].machine
     origin["source"] = host.source(request.tree.file)
     return Regression(**origin, base=base, seconds=0.0, complete=False, rows=())
 
@@ -76,6 +81,7 @@ def _compare(
     path: Path,
     console: Console,
     interrupted: Interrupt,
+    spread: Spread | None,
 ) -> Regression:
     """The record, saved after every look; not complete if Ctrl-C or SIGTERM cut it short."""
     found, begin = empty, monotonic()
@@ -85,11 +91,8 @@ def _compare(
         with TemporaryDirectory(prefix="bench-regress-") as caches:
             tree = request.tree
             setup = Setup(base, tree.root, Path(caches), request.platform, tree.own)
-            for rows in looks.interim_results(
-                *(items, request.margins, request.budget_s),
-                play=partial(rounds.play, setup, Random(SEED)),
-                announce=partial(_announce, console, interrupted),
-            ):
+            announce = partial(_announce, console, interrupted)
+            for rows in playing.results(request, items, setup, Random(SEED), announce, spread):
                 found = replace(found, rows=rows, seconds=monotonic() - begin)
                 store.save(found, path)
                 console.print(f"{found.seconds:.0f} s: {counts(rows)}")

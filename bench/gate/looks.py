@@ -21,6 +21,9 @@ from bench.workers.messages import Item
 LOOKS = (8, 16, 24)  # rounds
 FAILING = ("SLOWER", "WRONG", "FAILED")
 Announce = Callable[[int, int], None]  # the round that begins, of how many
+# Plays those after one number up to another, fewer if time is out. The items are those still active,
+# of which there may be fewer after each round.
+Rounds = Callable[[Sequence[Item], int, int], Iterator[Found]]
 
 
 @dataclass(frozen=True)
@@ -42,22 +45,35 @@ def interim_results(
     play: Callable[[Sequence[Item]], Found],
     announce: Announce,
 ) -> Iterator[tuple[Row, ...]]:
-    """The rows after every look, of rounds as `play` plays them.
+    """The rows after every look, of rounds that `play` plays one after the other.
 
     Only what is still ambiguous is timed any further. Past the budget no round begins.
     """
+    begin = monotonic()
+
+    def rounds(active: Sequence[Item], played: int, look: int) -> Iterator[Found]:
+        for number in range(played + 1, look + 1):
+            if not active or monotonic() - begin >= budget_s:
+                return
+            announce(number, look)
+            yield play(list(active))
+
+    return rows_of(items, margins, rounds)
+
+
+def rows_of(items: Sequence[Item], margins: Margins, rounds: Rounds) -> Iterator[tuple[Row, ...]]:
+    """The rows after every look, of rounds that come from anywhere."""
     history: dict[Item, list[Times | Obstacle]] = {item: [] for item in items}
-    active, begin, played = list(items), monotonic(), 0
+    active, played = list(items), 0
     for look in LOOKS:
-        while played < look and active and monotonic() - begin < budget_s:
+        for found in rounds(active, played, look):
             played += 1
-            announce(played, look)
-            for item, found in play(active).items():
-                history[item].append(found)
-            active = [item for item in active if isinstance(history[item][-1], Times)]
+            for item, outcome in found.items():
+                history[item].append(outcome)
+            active[:] = [item for item in active if isinstance(history[item][-1], Times)]
         rows = tuple(row(item, margins.of(item.case), found) for item, found in history.items())
         yield rows
-        active = [each.item for each in rows if each.outcome == Verdict.AMBIGUOUS]
+        active[:] = [each.item for each in rows if each.outcome == Verdict.AMBIGUOUS]
         if played < look or not active:
             return
 

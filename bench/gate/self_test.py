@@ -19,10 +19,11 @@ from rich.console import Console
 from rich.status import Status
 
 from bench.cases.case import Case
-from bench.gate import error_rates, looks, revision
+from bench.gate import error_rates, playing, revision
 from bench.gate.record import SelfTest
 from bench.gate.request import SEED, Request, counts
-from bench.gate.rounds import Setup, play
+from bench.gate.rounds import Setup
+from bench.gate.spread.rounds import Spread
 from bench.records import store
 from bench.report import tables
 from bench.timing import host
@@ -34,13 +35,20 @@ from bench.workers.messages import Item
 PLANTED = (0.10, 0.02, 0.10, 0.05, 0.10, 0.20)
 
 
-def main(request: Request, trials: int, console: Console, report: Callable[[Path], None]) -> int:
+def main(
+    request: Request,
+    trials: int,
+    console: Console,
+    report: Callable[[Path], None],
+    spread: Spread | None = None,
+) -> int:
     """Run the trials and show the rates: 1 if the gate does not keep what it promises.
 
-    `report` renews the report of a machine's folder.
+    `report` renews the report of a machine's folder. With `spread` rounds are played on its nodes.
     """
+    where = f"-on-{len(spread.nodes)}-nodes" if spread else ""
     empty = SelfTest(
-        **host.origin(f"self-test-{request.suite}", request.command),
+        **host.origin(f"self-test-{request.suite}{where}", request.command),
         seconds=0.0,
         complete=False,
         narrowed=request.narrowed,
@@ -49,7 +57,7 @@ def main(request: Request, trials: int, console: Console, report: Callable[[Path
     path = store.create(empty, publish=request.publish, folder="gate")
     interrupted = Interrupt()
     with remembered(interrupted, *ENDING), revision.copied(HARNESS) as base:
-        found = _run(request, trials, base, empty, path, console, interrupted)
+        found = _run(request, trials, base, empty, path, console, interrupted, spread)
     if not found.trials:
         console.print("Cut short before the first trial was finished.")
         return interrupted.status
@@ -84,6 +92,7 @@ def _run(
     path: Path,
     console: Console,
     interrupted: Interrupt,
+    spread: Spread | None,
 ) -> SelfTest:
     """The record, saved after every trial; not complete if Ctrl-C or SIGTERM cut it short."""
     found, begin, random = empty, monotonic(), Random(SEED)
@@ -94,10 +103,9 @@ def _run(
         setup = Setup(base, HARNESS, Path(caches), request.platform)
         try:
             for trial in range(trials):
-                *_, rows = looks.interim_results(
-                    *(items(request.cases, trial), request.margins, request.budget_s),
-                    play=partial(play, setup, random),
-                    announce=partial(_show, status, trial + 1, interrupted),
+                announce = partial(_show, status, trial + 1, interrupted)
+                *_, rows = playing.results(
+                    request, items(request.cases, trial), setup, random, announce, spread
                 )
                 raise_if(interrupted)
                 seconds = monotonic() - begin

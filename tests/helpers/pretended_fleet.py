@@ -1,7 +1,6 @@
 """`python -m bench` whose fleets have their nodes only pretend to measure."""
 
 import sys
-from functools import partial
 
 from bench.cli import main
 from bench.fleet.nodes import engine
@@ -9,7 +8,8 @@ from bench.records.facts import Source
 from bench.timing import host
 
 host.source = lambda: Source("0123abc", dirty=False)  # a fleet with local changes has no --resume
-engine.RayEngine = partial(engine.RayEngine, module="helpers.pretended_run")
+real = engine.RayEngine
+engine.RayEngine = lambda function, _, words: real(function, "helpers.pretended_run", words)
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

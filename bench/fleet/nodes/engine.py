@@ -5,8 +5,9 @@ of its own does, of which every node has one.
 """
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -60,18 +61,25 @@ def connected(address: str | None) -> Iterator[None]:
 
 
 class RayEngine:
-    """The nodes that the cluster had at first; `words` are what `bench run` measures with.
+    """The nodes that the cluster had at first.
 
-    `module` is run on the nodes with them.
+    A task is a call of `function` there, with `arguments`, a backend and the groups.
     """
 
-    def __init__(self, words: Sequence[str], module: str = "bench"):
+    def __init__(self, function: Callable[..., bytes], *arguments: object):
         import ray
 
-        self._ray, self._words, self._module = ray, words, module
+        self._ray = ray
+        self._function, self._arguments = function, tuple(map(ray.put, arguments))
         self._names = dict(_named(ray.nodes()))  # and ids
         self._places: dict[str, tuple[str, str]] = {}  # ids, and backends
         self._under_way: dict[Any, str] = {}  # where each task is
+
+    def doing(self, *arguments: object) -> "RayEngine":
+        """The same nodes, with other arguments for the function."""
+        other = copy(self)
+        other._arguments, other._under_way = tuple(map(self._ray.put, arguments)), {}
+        return other
 
     def described(self) -> list[Node]:
         """Every node on each of its backends. Raises ResultError for one that cannot be asked."""
@@ -114,8 +122,8 @@ class RayEngine:
     def start(self, node: str, groups: Sequence[str]) -> Any:
         """Begin to measure groups on a node, as soon as it has no other measuring task."""
         id, backend = self._places[node]
-        words = (*self._words, "--backend", backend)
-        ticket = self._on(id, task.measured, {ALONE: 1}, self._module, words, tuple(groups))
+        arguments = (*self._arguments, backend, tuple(groups))
+        ticket = self._on(id, self._function, {ALONE: 1}, *arguments)
         self._under_way[ticket] = node
         return ticket
 

@@ -21,18 +21,19 @@ class TaskError(Exception):
 
 def described(name: str) -> list[bytes]:
     """The node on each of its backends, as JSON."""
-    return [_output("bench.fleet.nodes.describe", name, backend) for backend in host.backends()]
+    return [output("bench.fleet.nodes.describe", name, backend) for backend in host.backends()]
 
 
-def measured(module: str, argv: Sequence[str], groups: Sequence[str]) -> bytes:
+def measured(module: str, words: Sequence[str], backend: str, groups: Sequence[str]) -> bytes:
     """The text of the result file of these groups, measured while nothing else is here.
 
-    `module` is what Python runs, with the words of `bench run`.
+    `module` is what Python runs, with `words` of `bench run`.
     """
     with quiet.alone(), TemporaryDirectory(prefix="bench-fleet-") as folder:
         quiet.wait()
         out = Path(folder) / "run.json"
-        said = _run(module, "run", *argv, "--group", *groups, "--out", str(out)).stderr
+        which = ("--backend", backend, "--group", *groups, "--out", str(out))
+        said = _run(module, "run", *words, *which).stderr
         if not out.exists():
             raise TaskError(_last_line(said))
         if out.stat().st_size > LARGEST_FILE:
@@ -40,19 +41,20 @@ def measured(module: str, argv: Sequence[str], groups: Sequence[str]) -> bytes:
         return out.read_bytes()
 
 
-def _output(*words: str) -> bytes:
-    done = _run(*words)
+def output(module: str, *words: str, given: bytes = b"") -> bytes:
+    """What a module prints that is `given` this on standard input. Raises TaskError if it fails."""
+    done = _run(module, *words, given=given)
     if done.returncode:
         raise TaskError(_last_line(done.stderr))
     return done.stdout
 
 
-def _run(module: str, *words: str) -> subprocess.CompletedProcess[bytes]:
+def _run(module: str, *words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     """Whatever ends this process ends that one, which ends those that it has started."""
     return subprocess.run(
         [sys.executable, "-P", "-m", module, *words],
         env=_environment(),
-        stdin=subprocess.DEVNULL,
+        input=given,
         capture_output=True,
         preexec_fn=die_with_parent,
     )

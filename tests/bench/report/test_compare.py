@@ -45,6 +45,31 @@ def scaled(factor):
     return dataclasses.replace(timed(mission(50), "scan", 4.0), visits=visits)
 
 
+def test_what_runs_that_took_turns_share_is_in_no_change():
+    """The machine is up to a fifth slower in some visits, for both; one is always 2 % slower."""
+    drifts = [1.0, 1.2, 1.05, 1.15] * 2
+    runs = [
+        run(
+            dataclasses.replace(
+                timed(mission(50), "scan", 4.0),
+                visits=tuple(visit((4e-3 * own * drift,)) for drift in drifts),
+            ),
+            together="them",
+        )
+        for own in (1.0, 1.02)
+    ]
+    (change,) = changes.changes(*runs).values()
+    assert change.verdict == Verdict.SAME
+    assert change.interval.low == change.interval.high == pytest.approx(log(1.02))
+    (summary,) = changes.summaries({SCAN: change})
+    assert summary.interval == change.interval
+    apart = [
+        dataclasses.replace(each, together=name) for each, name in zip(runs, "ab", strict=True)
+    ]
+    (change,) = changes.changes(*apart).values()
+    assert change.verdict == Verdict.AMBIGUOUS
+
+
 @pytest.mark.parametrize(
     ("factor", "expected"), [(1.2, "SLOWER"), (0.8, "FASTER"), (1.06, "SAME"), (1.1, "AMBIGUOUS")]
 )
