@@ -21,8 +21,8 @@ from bench.workers.messages import Item
 LOOKS = (8, 16, 24)  # rounds
 FAILING = ("SLOWER", "WRONG", "FAILED")
 Announce = Callable[[int, int], None]  # the round that begins, of how many
-# Plays those after one number up to another, fewer if time is out. The items are those that are still
-# active: there may be fewer after each round.
+# Plays the rounds after one number up to another, fewer if time is out, of the items that are still
+# active: after each round there may be fewer.
 Rounds = Callable[[Sequence[Item], int, int], Iterator[Found]]
 
 
