@@ -93,10 +93,10 @@ def create(run: Origin, *, publish: bool, folder: str = "", kind: str = "") -> P
     raise ResultError(f"{folder}: a thousand runs named {stem} are there already")
 
 
-def create_at(path: Path, run: Origin) -> Path:
-    """File a new run where the user wants it. Raises ResultError if something is there."""
+def create_at(path: Path, record: object) -> Path:
+    """File a new record where the user wants it. Raises ResultError if something is there."""
     try:
-        write_atomically(path, _dump(run), replace=False)
+        write_atomically(path, _dump(record), replace=False)
     except FileExistsError:
         raise ResultError(f"--out is {path}, which is there already; expected a new file") from None
     return path

@@ -3,13 +3,11 @@
 from dataclasses import replace
 from math import exp
 
-from bench import commands
 from bench.cases.case import Case
 from bench.cases.workloads import Workload, mission
 from bench.records.facts import Conditions, Source
 from bench.records.machine import Cpu, Machine
 from bench.records.run import SCHEMA, CaseResult, Run, Visit
-from bench.report import build
 
 CPU = Cpu(
     name="Some CPU (TM)",
@@ -110,4 +108,7 @@ TYPICAL = run(
 
 def report_of(folder):
     """The paths of a machine's report, written anew with every kind of result."""
+    from bench import commands  # not every process that makes up runs draws figures
+    from bench.report import build
+
     return build.write(folder, commands.kinds())

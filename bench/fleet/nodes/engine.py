@@ -5,10 +5,10 @@ of its own does, of which every node has one.
 """
 
 import os
+import socket
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -18,13 +18,14 @@ from bench.fleet.dealing import Lost, Measured
 from bench.fleet.nodes import task
 from bench.fleet.nodes.node import Node
 from bench.records.store import ResultError, adapter
+from bench.workers.client import HARNESS
 
 ALONE = "measuring"  # the resource
+ANSWER_S = 10.0  # that the head of a cluster may take
 POLL_S = 0.5  # between which Python sees signals
 EXTRA = "pip install 'recurrent-kernels[fleet]'"
-ROOT = Path(__file__).parents[2]
 # Sent to every node: its own tree may be another.
-SENT = [str(ROOT / package) for package in ("bench", "kernels", "reference")]
+SENT = [str(HARNESS / package) for package in ("bench", "kernels", "reference")]
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to anyone
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -38,6 +39,8 @@ def connected(address: str | None) -> Iterator[None]:
 
     Raises ResultError where there is no Ray, no such cluster, or one of other versions.
     """
+    if address:
+        _check_listens(address)
     os.environ |= QUIET | ({} if address else LOOPBACK)
     try:
         import ray
@@ -53,11 +56,23 @@ def connected(address: str | None) -> Iterator[None]:
             **own,
         )
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        raise ResultError(f"--address is {address!r}: {_first_line(error)}") from error
+        where = f"--address is {address!r}" if address else "Ray does not start here"
+        raise ResultError(f"{where}: {_first_line(error)}") from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _check_listens(address: str) -> None:
+    """Ray itself tries for minutes."""
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdecimal()):
+        raise ResultError(f"--address is {address!r}; expected HOST:PORT of a Ray cluster")
+    try:
+        socket.create_connection((host, int(port)), timeout=ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise ResultError(f"--address is {address!r}, where no cluster listens: {error}") from error
 
 
 class RayEngine:

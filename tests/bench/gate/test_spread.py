@@ -96,7 +96,7 @@ def test_verdicts_are_those_of_the_rounds_whatever_is_lost(losing):
 
 
 def test_only_what_is_undecided_is_played_further():
-    cluster = Cluster({1: 1.0, 50: 1.05, 100: None}, [node("a"), node("b"), node("c")])
+    cluster = Cluster({1: 1.0, 50: 1.049, 100: None}, [node("a"), node("b"), node("c")])
     found = rows(cluster)
     assert (found[1].outcome, found[100].outcome) == (Verdict.SAME, "WRONG")
     assert found[50].outcome == Verdict.AMBIGUOUS
