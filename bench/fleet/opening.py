@@ -66,6 +66,7 @@ def usable(request: Request, nodes: Sequence[Node], fleet: Fleet) -> list[Node]:
     for node in wanted:
         _check_versions(node, fleet)
         _check_compiler(node, request.kernels)
+        _check_niceness(node)
     return wanted
 
 
@@ -83,4 +84,13 @@ def _check_compiler(node: Node, kernels: Sequence[str]) -> None:
         raise ResultError(
             f"node {node.name} cannot build the kernel native: {reason}; install g++ there, or "
             "leave native out of --kernels"
+        )
+
+
+def _check_niceness(node: Node) -> None:
+    """Ray makes its tasks give way to all other processes, unless a node was started otherwise."""
+    if node.niceness > 0:
+        raise ResultError(
+            f"node {node.name} runs its tasks with niceness {node.niceness}, so others disturb them; "
+            "start it with RAY_worker_niceness=0 ray start"
         )

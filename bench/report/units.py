@@ -37,7 +37,7 @@ def mebibytes(value: int | float) -> str:
     return "" if isnan(value) else f"{digits(value / 2**20)}"
 
 
-def integer(value: float) -> str:
+def integer(value: int | float) -> str:
     """A count; "" for NaN."""
     return "" if isnan(value) else f"{int(value):,}"
 

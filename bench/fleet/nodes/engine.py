@@ -30,7 +30,10 @@ QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to anyone
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # then Ray listens on 127.0.0.1 alone
+OWN_CLUSTER = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # then Ray listens on 127.0.0.1 alone
+    "RAY_worker_niceness": "0",  # else tasks give way to all other processes
+}
 
 
 @contextmanager
@@ -41,7 +44,7 @@ def connected(address: str | None) -> Iterator[None]:
     """
     if address:
         _check_listens(address)
-    os.environ |= QUIET | ({} if address else LOOPBACK)
+    os.environ |= QUIET | ({} if address else OWN_CLUSTER)
     try:
         import ray
     except ImportError:

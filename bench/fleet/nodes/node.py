@@ -1,5 +1,6 @@
 """What a node of a cluster is: its machine, and what is installed there."""
 
+import os
 from dataclasses import dataclass
 
 from bench.cases.fields import Message, Name, Text
@@ -11,13 +12,14 @@ class Node:
     """One node, on one of its backends.
 
     name: its host's, with a number where several nodes are on one. unavailable: contenders that it
-    lacks, and why.
+    lacks, and why. niceness: of the processes of its tasks.
     """
 
     name: Name
     machine: Machine
     versions: dict[Text, Text]
     unavailable: dict[Text, Message]
+    niceness: int = 0
 
     @property
     def place(self) -> str:
@@ -36,4 +38,5 @@ def here(name: str) -> Node:
         host.machine(),
         host.versions(),
         {kernel: reason for kernel, reason in reasons.items() if reason},
+        os.nice(0),
     )

@@ -31,7 +31,8 @@ def cluster(tmp_path, monkeypatch):
 
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
     monkeypatch.setenv("PRETENDED", str(tmp_path / "pretended"))
-    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    for name, value in engine.OWN_CLUSTER.items():
+        monkeypatch.setenv(name, value)
     (tmp_path / "pretended").mkdir()
     node = {"num_cpus": 1, "resources": {"measuring": 1}, "object_store_memory": 80 * 2**20}
     nodes = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})

@@ -187,6 +187,7 @@ def test_two_drivers_do_not_share_a_folder(tmp_path):
         ([node("a", python="3.9.1")], {}, r"node a has python 3\.9\.1, this driver"),
         ([node("a")], {"backend": "gpu"}, "--backend is gpu, which no node"),
         ([], {}, "no node"),
+        ([replace(node("a"), niceness=15)], {}, r"node a .* niceness 15.*RAY_worker_niceness=0"),
         (
             [replace(node("a"), unavailable={"native": "no C++ compiler found (looked for g++)"})],
             {},

@@ -95,7 +95,7 @@ def test_a_self_test_keeps_its_rows_and_draws_its_curve(tmp_path, monkeypatch, c
         return {item: Times(1.0, 1.0 + item.extra) for item in items}
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(self_test, "play", play)
+    monkeypatch.setattr("bench.gate.rounds.play", play)
     shown, update = [], Status.update
     monkeypatch.setattr(
         Status, "update", lambda self, text: (shown.append(text), update(self, text))
@@ -152,7 +152,7 @@ def test_an_interrupted_self_test_keeps_what_was_finished(
         return {item: Times(1.0, 1.0) for item in items}
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(self_test, "play", play)
+    monkeypatch.setattr("bench.gate.rounds.play", play)
     arguments = ("regress", "--self-test", "--trials", "3", *SHAPE, "--backend", "cpu")
     assert main([*arguments, "--kernels", "scan"]) == 128 + signal.SIGINT
     assert said in capsys.readouterr().out

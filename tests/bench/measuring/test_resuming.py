@@ -13,6 +13,7 @@ from bench.records import store
 from bench.records.facts import Source
 from bench.records.store import ResultError
 from bench.timing import host
+from bench.workers.together import TOGETHER
 from bench.workers.unpacked import Unpacked
 
 TINY = Workload("tiny", T=2, B=2, I=2, H=2, O=2)
@@ -122,3 +123,9 @@ def test_a_run_of_a_users_own_kernels_is_one_of_their_commit(tmp_path, monkeypat
     monkeypatch.setattr(resuming.own, "files", lambda names: {"mine": tmp_path})
     run, _ = resuming.opened(request())
     assert run.source == theirs and run.versions["recurrent-kernels"] == COMMIT.commit
+
+
+def test_a_run_that_takes_turns_with_others_says_so(monkeypatch):
+    assert resuming.opened(request())[0].together == ""
+    monkeypatch.setenv(TOGETHER, "these")
+    assert resuming.opened(request())[0].together == "these"

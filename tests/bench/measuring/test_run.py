@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers.cli_program import CHILD, QUICK, SMALL_CEILINGS, program
+from helpers.cli_program import QUICK, SMALL_CEILINGS, program
 
 from bench import cli, commands
 from bench.contenders import limits
@@ -117,34 +117,6 @@ def test_some_groups_into_a_file_of_their_own(tmp_path):
     assert again.returncode == 2 and "--out is part.json, which is there already" in again.stderr
     unknown = bench(*words, "--group", "no such", program=("-c", QUICK), cwd=tmp_path)
     assert unknown.returncode == 2 and "--group is 'no such'" in unknown.stderr
-
-
-def test_runs_take_turns(tmp_path):
-    """A visit of each, every other time in the opposite order, and both know that they do."""
-    program = f"""
-import sys
-from bench.measuring import supervisor
-from bench.measuring.supervisor import Command
-from bench.timing.interrupts import Interrupt
-supervisor.CHILD = ("-c", {CHILD.format(ceilings="()", code="")!r})
-words = {("run", *SHAPE, "--pass", "forward", "--kernels", "unrolled-full")!r}
-commands = [
-    Command((*words, "--out", f"{{name}}.json"), {{"BENCH_TOGETHER": "ab"}}) for name in "ab"
-]
-visit = supervisor._Run.visit
-def noted(self, interrupt):
-    visit(self, interrupt)
-    print("visit", self.command.words[-1], flush=True)
-supervisor._Run.visit = noted
-sys.exit(supervisor.interleaved(commands, Interrupt()))
-"""
-    done = bench(program=("-c", program), cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    order = "".join(line[6] for line in done.stdout.splitlines() if line.startswith("visit"))
-    assert order[:16] == "abba" * 4
-    for name in "ab":
-        run = store.load(tmp_path / f"{name}.json")
-        assert run.complete and run.visits >= 8 and run.together == "ab"
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

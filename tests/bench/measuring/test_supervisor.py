@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from helpers.cli_program import program
 
+from bench.measuring import supervisor
 from bench.records import store
+from bench.timing.interrupts import Interrupt
 
 SHAPE = ("--shape", "T=1,B=2,I=3,H=4,O=2", "--backend", "cpu", "--pass", "forward")
 # What a kernel may do, planted under the names of others; only the recurrence is measured.
@@ -162,3 +164,42 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path):
     assert second.complete and len(second.cases) == 4
     assert second.cases[:2] == first.cases
     assert second.started == first.started and second.seconds > first.seconds
+
+
+VISITING = """
+import json, os, sys
+from pathlib import Path
+descriptor, resumed, *words = sys.argv[1:]
+name, visits = words
+with Path("order").open("a") as file:
+    print(name, resumed, os.environ["OF"], file=file)
+done = Path("order").read_text().count(f"{name} ") == int(visits)
+step = {"what": "done", "path": f"{name}.json", "more": not done, "status": int(name == "b")}
+os.write(int(descriptor), json.dumps(step).encode() + bytes([10]))
+"""
+
+
+def test_runs_take_turns_and_each_goes_on_with_its_own_file(tmp_path, monkeypatch):
+    """A visit each, every other time in the opposite order; one that has ended has no more."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(supervisor, "CHILD", ("-c", VISITING))
+    commands = [
+        supervisor.Command((name, visits), {"OF": name.upper()})
+        for name, visits in (("a", "3"), ("b", "2"), ("c", "4"))
+    ]
+    assert supervisor.interleaved(commands, Interrupt()) == 1, "the highest status"
+    visits = [line.split(" ") for line in (tmp_path / "order").read_text().splitlines()]
+    assert "".join(name for name, *_ in visits) == "abccbaacc"
+    seen = set()
+    for name, resumed, variable in visits:
+        assert resumed == (f"{name}.json" if name in seen else "") and variable == name.upper()
+        seen.add(name)
+
+
+def test_an_interrupt_ends_all_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(supervisor, "CHILD", ("-c", VISITING))
+    interrupt = Interrupt(signal.SIGINT)
+    commands = [supervisor.Command((name, "3"), {"OF": ""}) for name in "ab"]
+    assert supervisor.interleaved(commands, interrupt) == 130
+    assert len((tmp_path / "order").read_text().splitlines()) == 1
