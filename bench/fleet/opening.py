@@ -91,6 +91,6 @@ def _check_niceness(node: Node) -> None:
     """Ray makes its tasks give way to all other processes, unless a node was started otherwise."""
     if node.niceness > 0:
         raise ResultError(
-            f"node {node.name} runs its tasks with niceness {node.niceness}, so others disturb them; "
+            f"node {node.name} runs its tasks with niceness {node.niceness}, below others; "
             "start it with RAY_worker_niceness=0 ray start"
         )
