@@ -25,7 +25,7 @@ class Score:
     """One kernel on all machines: how it does against the fastest of each problem.
 
     leads: problems in which it is fastest or level. timed, of: how many it was timed in, and how
-    many there are. mean, worst: times the fastest; `where` it is worst.
+    many there are. mean, worst: times the fastest; `where` it is worst, "" for one that leads.
     """
 
     kernel: str
@@ -129,7 +129,7 @@ def _scores(problems: Sequence[Problem]) -> Iterator[Score]:
             of=len(problems),
             mean=exp(mean(map(log, own.values()))),
             worst=own[worst],
-            where=_name(groups[worst]),
+            where=_name(groups[worst]) if own[worst] > 1 else "",
         )
 
 

@@ -28,7 +28,7 @@ def main(versions: Sequence[str], words: Sequence[str], console: Console, *, pub
     pythons = [environments.python(version) for version in versions]
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-versions"
     folder = store.root(publish=publish) / FOLDER / name
-    files = [(folder / f"jax-{version}.json").absolute() for version in versions]
+    files = [folder / f"jax-{version}.json" for version in versions]
     commands = [
         Command(("run", *words, "--out", str(file)), {**SEARCH_PATH, TOGETHER: name}, python)
         for file, python in zip(files, pythons, strict=True)
