@@ -3,15 +3,16 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from bench.cases.case import BASELINE, Case, Wanted
-from bench.cases.suites import SUITES, Suite
+from bench import selecting
+from bench.cases.case import BASELINE, Wanted
+from bench.cases.suites import SUITES
 from bench.contenders.names import NAMES
 from bench.measuring.steps import Begin, Step
 from bench.records.machine import PLATFORMS
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from bench.report.kinds import Kind
 
 WIDTH_OF_A_LOG = 120
-# What a node spends on a case: to compile it and call it briefly, and calls as long as its check.
-SECONDS_A_CASE, CALLS_A_CASE = 10.0, 20
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -58,12 +57,12 @@ def measure(arguments: argparse.Namespace, begin: Begin, resumed: str = "") -> S
 
     _use(arguments.backend)
     request = Request(
-        **_selected(arguments, arguments.backend),
+        **selecting.fields(arguments, arguments.backend),
         budget_s=arguments.seconds,
         patience_s=arguments.patience,
         publish=arguments.publish,
-        command=_command_line(arguments.argv),
-        narrowed=_narrowed(arguments),
+        command=selecting.command_line(arguments.argv),
+        narrowed=selecting.narrowed(arguments),
         resume=arguments.resume,
         resumed=resumed,
         out=arguments.out,
@@ -82,18 +81,18 @@ def fleet(arguments: argparse.Namespace) -> int:
         raise ResultError("fleet measures --kernels of this project; not --kernel")
     if arguments.jax:
         return _versions(arguments)
-    groups = {backend: _groups(arguments, backend) for backend in PLATFORMS}
+    groups = {backend: selecting.expected_seconds(arguments, backend) for backend in PLATFORMS}
     if arguments.list:
         print(*(group.problem for group in groups[arguments.backend or "cpu"]), sep="\n")
         return 0
     request = Request(
-        suite=_label(arguments),
+        suite=selecting.label(arguments),
         groups=groups,
         kernels=tuple(arguments.kernels),
-        words=_words_for_nodes(arguments.argv),
+        words=selecting.words_for_nodes(arguments.argv),
         backend=arguments.backend,
-        command=_command_line(arguments.argv),
-        narrowed=_narrowed(arguments),
+        command=selecting.command_line(arguments.argv),
+        narrowed=selecting.narrowed(arguments),
         publish=arguments.publish,
         out=arguments.out,
         resume=arguments.resume,
@@ -113,32 +112,8 @@ def _versions(arguments: argparse.Namespace) -> int:
         if given:
             raise ResultError(f"--jax files its runs among this machine's; not {option}")
     backend = arguments.backend or host.backends()[-1]
-    words = (*_words_for_nodes(arguments.argv), "--backend", backend)
+    words = (*selecting.words_for_nodes(arguments.argv), "--backend", backend)
     return command.main(arguments.jax, words, _console(), publish=arguments.publish)
-
-
-def _groups(arguments: argparse.Namespace, backend: str) -> dict[Case, float]:
-    """Every problem, and about how many seconds all its kernels take, in every visit."""
-    from bench.contenders.combinations import cases
-    from bench.contenders.limits import expected_seconds
-
-    problems = _suite(arguments).problems(backend, arguments.dtype, arguments.cells)
-    found: dict[Case, float] = {}
-    for case in cases(problems, arguments.kernels, arguments.phases):
-        expected_s = SECONDS_A_CASE + CALLS_A_CASE * expected_seconds(case, threads=1)
-        found[case.group] = found.get(case.group, 0.0) + expected_s
-    return found
-
-
-def _words_for_nodes(argv: Sequence[str]) -> tuple[str, ...]:
-    """A fleet's command line without what is for its driver."""
-    drivers = argparse.ArgumentParser(add_help=False)
-    for option in ("--address", "--backend", "--out"):
-        drivers.add_argument(option)
-    drivers.add_argument("--jax", nargs="+")
-    for option in ("--publish", "--resume"):
-        drivers.add_argument(option, action="store_true")
-    return tuple(drivers.parse_known_args(argv)[1][1:])
 
 
 def regress(arguments: argparse.Namespace) -> int:
@@ -166,8 +141,8 @@ def regress(arguments: argparse.Namespace) -> int:
         strict=arguments.strict,
         bisect=arguments.bisect,
         publish=arguments.publish,
-        command=_command_line(arguments.argv),
-        narrowed=_narrowed(arguments),
+        command=selecting.command_line(arguments.argv),
+        narrowed=selecting.narrowed(arguments),
     )
     console = _console()
 
@@ -241,7 +216,7 @@ def turns(arguments: argparse.Namespace) -> int:
 
 def _study(main: Callable[..., int], arguments: argparse.Namespace) -> int:
     report = partial(_renew, Console(markup=False))
-    return main(_command_line(arguments.argv), report, publish=arguments.publish)
+    return main(selecting.command_line(arguments.argv), report, publish=arguments.publish)
 
 
 def compare(arguments: argparse.Namespace) -> int:
@@ -267,7 +242,7 @@ def history(arguments: argparse.Namespace) -> int:
         from bench.gate import fill
 
         words = _filling(arguments, machine.backend)
-        now = Origin(**host.origin(arguments.suite, _command_line(words)))
+        now = Origin(**host.origin(arguments.suite, selecting.command_line(words)))
         if status := fill.main(arguments.measure, collect.filled(now), words, console):
             return status
     return command.main(machine.folder, arguments.suite, _wanted(arguments), console)
@@ -363,7 +338,7 @@ def _selection(arguments: argparse.Namespace, backend: str) -> "Selection":
     from bench.measuring.selection import Selection
 
     _use(backend)
-    return Selection(**_selected(arguments, backend))
+    return Selection(**selecting.fields(arguments, backend))
 
 
 def _list(selection: "Selection") -> int:
@@ -373,67 +348,3 @@ def _list(selection: "Selection") -> int:
 
 def _console() -> Console:
     return Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_LOG)
-
-
-def _command_line(words: Sequence[str]) -> str:
-    return " ".join(("python -m bench", *words))
-
-
-def _suite(arguments: argparse.Namespace) -> Suite:
-    suite = Suite((arguments.shape,)) if arguments.shape else SUITES[arguments.suite]
-    return suite.with_lengths(arguments.lengths) if arguments.lengths else suite
-
-
-def _label(arguments: argparse.Namespace) -> str:
-    """What a run is filed and reported under: runs of another kind do not replace it."""
-    name = f"shape-{arguments.shape.name}" if arguments.shape else arguments.suite
-    flags = ("xla-flags",) if os.environ.get("XLA_FLAGS") else ()
-    cells = _suite(arguments).label(arguments.cells)
-    lengths = (arguments.lengths,) if arguments.lengths else ()
-    counts = ("cores", *map(str, arguments.cores)) if arguments.cores else ()
-    return "-".join((name, *lengths, *(arguments.dtype or ()), *cells, *counts, *flags))
-
-
-def _narrowed(arguments: argparse.Namespace) -> tuple[str, ...]:
-    """The options that leave out some of what is measured by default.
-
-    Other shapes, dtypes, cells and cores are not among them: they are filed under another name.
-    """
-    chosen: dict[str, tuple[Sequence[str], Sequence[str]]] = {
-        "--kernels": (arguments.kernels, arguments.default_kernels),
-        "--pass": (arguments.phases, arguments.default_phases),
-    }
-    less = [
-        f"{option} {' '.join(given)}"
-        for option, (given, default) in chosen.items()
-        if not set(default) <= set(given)
-    ]
-    return (*less, *([f"--group with {len(arguments.groups)}"] if arguments.groups else []))
-
-
-def _selected(arguments: argparse.Namespace, backend: str) -> dict[str, object]:
-    """The fields of a `Selection`. Raises ResultError for a --kernel or --cores that are none."""
-    from bench.contenders import own
-
-    return {
-        "suite": _label(arguments),
-        "problems": _suite(arguments).problems(backend, arguments.dtype, arguments.cells),
-        "kernels": (*arguments.kernels, *own.registered(arguments.own)),
-        "phases": tuple(arguments.phases),
-        "cores": _cores(arguments.cores or (), backend),
-        "groups": tuple(arguments.groups),
-    }
-
-
-def _cores(counts: Sequence[int], backend: str) -> tuple[int | None, ...]:
-    """Those of cases; None stands for all that this process may use."""
-    from bench.timing import processor
-
-    if not counts:
-        return (None,)
-    if backend != "cpu":
-        raise ResultError("--cores is for kernels on a CPU; expected --backend cpu")
-    here = processor.cores()
-    if max(counts) > here:
-        raise ResultError(f"--cores is {max(counts)}; expected at most {here}, of this process")
-    return tuple(None if count == processor.threads() else count for count in counts)

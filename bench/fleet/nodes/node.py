@@ -28,7 +28,7 @@ class Node:
 
 
 def here(name: str) -> Node:
-    """This process's machine, on the backend that JAX was told to use."""
+    """This process's machine, on the backend that JAX uses."""
     from bench.contenders import names, registry
     from bench.timing import host
 

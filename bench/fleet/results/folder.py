@@ -41,7 +41,7 @@ def newest(root: Path) -> Path:
 
 
 def received(text: bytes, place: str, groups: Collection[Case]) -> Run:
-    """A node's answer about these groups, checked like any file from a stranger.
+    """A node's answer about these groups, checked like any file of unknown origin.
 
     Raises ResultError for anything else.
     """

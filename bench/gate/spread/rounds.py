@@ -22,7 +22,7 @@ ROUND_S, ITEM_S = 30.0, 5.0  # that a round takes on a slow machine, and each it
 
 @runtime_checkable
 class Cluster(Engine, Protocol):
-    """An engine whose task is told what to compare."""
+    """An engine whose task takes what to compare."""
 
     def described(self) -> list[Node]:
         """Every node on each of its backends."""

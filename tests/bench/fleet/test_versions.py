@@ -6,7 +6,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from bench import cli
+from bench import cli, selecting
 from bench.fleet.versions import command, environments
 from bench.records.store import ResultError
 
@@ -76,11 +76,9 @@ def test_what_does_not_go_together(words, message, capsys):
 
 
 def test_nodes_get_the_words_that_say_what_is_measured():
-    from bench import commands
-
     words = ["--suite", "smoke", "--kernels", "scan", "native", "--seconds", "3"]
     drivers = ["--address", "a:1", "--out", "x", "--publish", "--resume", "--backend", "cpu"]
-    assert commands._words_for_nodes(["fleet", *drivers[:4], *words, *drivers[4:]]) == tuple(words)
+    assert selecting.words_for_nodes(["fleet", *drivers[:4], *words, *drivers[4:]]) == tuple(words)
 
 
 def test_the_groups_are_printed(capsys):

@@ -1,4 +1,4 @@
-"""The gate's rounds on nodes: the same verdicts, whoever plays them, and nothing from strangers."""
+"""The gate's rounds on nodes: the same verdicts, whoever plays; what is no round is refused."""
 
 import io
 import tarfile

@@ -1,0 +1,102 @@
+"""What a command line selects to be measured, and under which name it is filed."""
+
+import argparse
+import os
+from collections.abc import Sequence
+
+from bench.cases.case import Case
+from bench.cases.suites import SUITES, Suite
+from bench.records.store import ResultError
+
+# What a node spends on a case: to compile it and call it briefly, and calls as long as its check.
+SECONDS_A_CASE, CALLS_A_CASE = 10.0, 20
+
+
+def command_line(words: Sequence[str]) -> str:
+    """As a result names it."""
+    return " ".join(("python -m bench", *words))
+
+
+def label(arguments: argparse.Namespace) -> str:
+    """What a run is filed and reported under: runs of another kind do not replace it."""
+    name = f"shape-{arguments.shape.name}" if arguments.shape else arguments.suite
+    flags = ("xla-flags",) if os.environ.get("XLA_FLAGS") else ()
+    cells = suite(arguments).label(arguments.cells)
+    lengths = (arguments.lengths,) if arguments.lengths else ()
+    counts = ("cores", *map(str, arguments.cores)) if arguments.cores else ()
+    return "-".join((name, *lengths, *(arguments.dtype or ()), *cells, *counts, *flags))
+
+
+def narrowed(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """The options that leave out some of what is measured by default.
+
+    Other shapes, dtypes, cells and cores are not among them: they are filed under another name.
+    """
+    chosen: dict[str, tuple[Sequence[str], Sequence[str]]] = {
+        "--kernels": (arguments.kernels, arguments.default_kernels),
+        "--pass": (arguments.phases, arguments.default_phases),
+    }
+    less = [
+        f"{option} {' '.join(given)}"
+        for option, (given, default) in chosen.items()
+        if not set(default) <= set(given)
+    ]
+    return (*less, *([f"--group with {len(arguments.groups)}"] if arguments.groups else []))
+
+
+def fields(arguments: argparse.Namespace, backend: str) -> dict[str, object]:
+    """The fields of a `Selection`. Raises ResultError for a --kernel or --cores that are none."""
+    from bench.contenders import own
+
+    return {
+        "suite": label(arguments),
+        "problems": suite(arguments).problems(backend, arguments.dtype, arguments.cells),
+        "kernels": (*arguments.kernels, *own.registered(arguments.own)),
+        "phases": tuple(arguments.phases),
+        "cores": _cores(arguments.cores or (), backend),
+        "groups": tuple(arguments.groups),
+    }
+
+
+def expected_seconds(arguments: argparse.Namespace, backend: str) -> dict[Case, float]:
+    """Every problem, and about how many seconds all its kernels take, in every visit."""
+    from bench.contenders import limits
+    from bench.contenders.combinations import cases
+
+    problems = suite(arguments).problems(backend, arguments.dtype, arguments.cells)
+    found: dict[Case, float] = {}
+    for case in cases(problems, arguments.kernels, arguments.phases):
+        expected_s = SECONDS_A_CASE + CALLS_A_CASE * limits.expected_seconds(case, threads=1)
+        found[case.group] = found.get(case.group, 0.0) + expected_s
+    return found
+
+
+def words_for_nodes(argv: Sequence[str]) -> tuple[str, ...]:
+    """A fleet's command line without what is for its driver."""
+    drivers = argparse.ArgumentParser(add_help=False)
+    for option in ("--address", "--backend", "--out"):
+        drivers.add_argument(option)
+    drivers.add_argument("--jax", nargs="+")
+    for option in ("--publish", "--resume"):
+        drivers.add_argument(option, action="store_true")
+    return tuple(drivers.parse_known_args(argv)[1][1:])
+
+
+def suite(arguments: argparse.Namespace) -> Suite:
+    """The one named, or that of one shape."""
+    found = Suite((arguments.shape,)) if arguments.shape else SUITES[arguments.suite]
+    return found.with_lengths(arguments.lengths) if arguments.lengths else found
+
+
+def _cores(counts: Sequence[int], backend: str) -> tuple[int | None, ...]:
+    """Those of cases; None stands for all that this process may use."""
+    from bench.timing import processor
+
+    if not counts:
+        return (None,)
+    if backend != "cpu":
+        raise ResultError("--cores is for kernels on a CPU; expected --backend cpu")
+    here = processor.cores()
+    if max(counts) > here:
+        raise ResultError(f"--cores is {max(counts)}; expected at most {here}, of this process")
+    return tuple(None if count == processor.threads() else count for count in counts)
