@@ -96,6 +96,7 @@ def fleet(arguments: argparse.Namespace) -> int:
         publish=arguments.publish,
         out=arguments.out,
         resume=arguments.resume,
+        patience_s=arguments.patience,
     )
     with engine.connected(arguments.address):
         return command.main(
@@ -106,13 +107,13 @@ def fleet(arguments: argparse.Namespace) -> int:
 def _versions(arguments: argparse.Namespace) -> int:
     """The same suite under several versions of JAX on this machine."""
     from bench.fleet.versions import command
-    from bench.timing import host
 
     for option, given in (("--resume", arguments.resume), ("--out", arguments.out)):
         if given:
-            raise ResultError(f"--jax files its runs among this machine's; not {option}")
-    backend = arguments.backend or host.backends()[-1]
-    words = (*selecting.words_for_nodes(arguments.argv), "--backend", backend)
+            raise ResultError(f"--jax files its runs in a new folder; not {option}")
+    if arguments.backend == "gpu":
+        raise ResultError("--jax is for kernels on a CPU; expected --backend cpu")
+    words = (*selecting.words_for_nodes(arguments.argv), "--backend", "cpu")
     return command.main(arguments.jax, words, _console(), publish=arguments.publish)
 
 
@@ -167,7 +168,8 @@ def _on_fleet(
         if given:
             raise ResultError(f"--fleet compares --kernels with one revision; not {option}")
     with engine.connected(arguments.address):
-        return compare(on_largest_kind(engine.RayEngine(node.played), backend))
+        cluster = engine.RayEngine(node.played)
+        return compare(on_largest_kind(cluster, backend, arguments.kernels))
 
 
 def _leave_others_out(arguments: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ from bench.fleet.nodes.node import Node
 from bench.fleet.request import Cluster, Request
 from bench.fleet.results import equality, merging, page
 from bench.fleet.results import folder as filing
-from bench.fleet.results.record import Difference, Failure, Fleet, Part, Share
+from bench.fleet.results.record import Failure, Fleet, Part, Share
 from bench.records import store
 from bench.records.machine import Machine
 from bench.records.run import Run
@@ -39,14 +39,14 @@ def main(request: Request, cluster: Cluster, console: Console) -> int:
     """
     folder, interrupted = opening.place(request), Interrupt()
     with filing.held(folder), remembered(interrupted, *ENDING):
+        nodes = opening.usable(request, cluster.described())
         fleet = opening.record(request, folder)
-        nodes = opening.usable(request, cluster.described(), fleet)
         console.print(f"Results: {folder}", markup=False)
         work = _Work(request, fleet, folder, cluster, console)
         try:
             parts = work.parts(nodes)
         except KeyboardInterrupt:
-            console.print("Cut short: the same command with --resume goes on.")
+            console.print(f"Cut short. {opening.how_to_go_on(fleet)}")
             return interrupted.status
         return work.conclude(parts)
 
@@ -62,13 +62,15 @@ class _Work:
     console: Console
     begin: float = field(default_factory=monotonic)
     lost: dict[str, int] = field(default_factory=dict)  # tasks, by place
+    gone: set[str] = field(default_factory=set)  # places that died
 
     def parts(self, nodes: Sequence[Node]) -> list[Part]:
         """First every node measures a few problems, then nodes that are alike share the rest."""
         kept = filing.kept(self.folder)
-        self._deal([deck for kind in _kinds(nodes, kept) for deck in self._probing(kind, kept)])
+        kinds = _kinds(nodes, kept)
+        self._deal([deck for kind in kinds for deck in self._probing(kind, kept)])
         kept = filing.kept(self.folder)
-        found = [part for kind in _kinds(nodes, kept) for part in self._divided(kind, kept)]
+        found = [part for kind in kinds for part in self._divided(kind, kept)]
         decks = [self._rest(part, nodes, kept) for part in found]
         self._deal(decks)
         kept = filing.kept(self.folder)
@@ -77,21 +79,25 @@ class _Work:
     def _probing(self, kind: _Kind, kept: Kept) -> Iterator[Deck]:
         """A deck for each node, where there are several; all have the same problems."""
         if len(kind.places) > 1:
+            expected_s = self._expected_s(kind.machine)
+            probes = {name: expected_s[name] for name in equality.probes([*expected_s])}
             for place in kind.present:
-                expected_s = self._expected_s(kind.machine)
-                probes = {name: expected_s[name] for name in equality.probes([*expected_s])}
-                yield Deck.of([place], probes, _measured(kept.get(place, ())))
+                done = _measured(kept.get(place, ()))
+                yield Deck.of([place], probes, done, self.request.patience_s)
 
     def _divided(self, kind: _Kind, kept: Kept) -> Iterator[Part]:
-        """The nodes of one identity, by what is one machine as far as times tell."""
-        found: tuple[Difference, ...] = ()
-        if len(kind.places) > 1:
-            results = {place: filing.results(kept.get(place, ())) for place in kind.places}
-            found = equality.differences(
-                results, equality.probes([*self._expected_s(kind.machine)])
-            )
-        for places in equality.parts(kind.places, found):
-            yield Part(kind.machine, places, found, failures=(), file="")
+        """The nodes of one identity, by what is one machine as far as times tell.
+
+        One that is gone, or has lost a probe, counts only if it is the last of its kind.
+        """
+        probes = equality.probes([*self._expected_s(kind.machine)])
+        places = [place for place in kind.places if set(probes) <= _measured(kept.get(place, ()))]
+        if len(kind.places) == 1 or not places:
+            present = [place for place in kind.present if place not in self.gone]
+            places = (present or kind.places)[:1]
+        results = {place: filing.results(kept.get(place, ())) for place in places}
+        for together, differences in equality.parts(results, probes).items():
+            yield Part(kind.machine, together, differences, failures=(), file="")
 
     def _expected_s(self, machine: Machine) -> dict[str, float]:
         """The problems of a machine's backend in order, and what each should take."""
@@ -102,12 +108,15 @@ class _Work:
 
     def _rest(self, part: Part, nodes: Sequence[Node], kept: Kept) -> Deck:
         """What the part's nodes have not measured yet, for those of them that are there."""
-        there = [node.place for node in nodes if node.place in part.nodes]
-        return Deck.of(there, self._expected_s(part.machine), _measured(_of(part, kept)))
+        present = {node.place for node in nodes} - self.gone
+        there = [place for place in part.nodes if place in present]
+        done = _measured(_of(part, kept))
+        return Deck.of(there, self._expected_s(part.machine), done, self.request.patience_s)
 
     def _deal(self, decks: Sequence[Deck]) -> None:
         """Deal, saying what has come."""
         whole, come = sum(len(deck.groups) for deck in decks), 0
+        before = {place for deck in decks for place in deck.nodes}
         for task, reason in deal(self.cluster, decks, self._keep):
             if reason:
                 self.lost[task.node] = self.lost.get(task.node, 0) + 1
@@ -115,6 +124,7 @@ class _Work:
             else:
                 come += len(task.groups)
                 self._say(task, f"{come} of {whole}: {', '.join(task.groups)}")
+        self.gone |= before - {place for deck in decks for place in deck.nodes}
 
     def _keep(self, task: Task, text: bytes) -> set[str]:
         every = (group for groups in self.request.groups.values() for group in groups)

@@ -13,10 +13,11 @@ from typing import Protocol, runtime_checkable
 from bench.records.store import ResultError
 
 ATTEMPTS = 3  # of a group, after which it has failed
-TASK_S = 60.0  # that a task takes beside its groups: JAX starts eight times
+TASK_S = 60.0  # seconds a task takes beyond its groups: JAX starts eight times
 LARGEST_HAND_S = 600.0  # of groups in one task: what a node that dies has lost
 TURNS_A_NODE = 2  # into which what is left is divided, so that no node waits long for the last
-GENEROUS = 5  # times what a task should take, after which it is taken for hanging
+GENEROUS = 5  # times what a task should take, after which its node ends it
+BACKSTOP = 10  # times that limit: a task may first wait for others, but not for ever
 
 Ticket = object  # whatever the engine knows a task by
 
@@ -40,8 +41,8 @@ class Lost:
 class Engine(Protocol):
     """Runs tasks on nodes."""
 
-    def start(self, node: str, groups: Sequence[str]) -> Ticket:
-        """Begin to measure groups on a node."""
+    def start(self, node: str, groups: Sequence[str], limit_s: float) -> Ticket:
+        """Begin to measure groups on a node, which ends that after so many seconds of its own."""
 
     def ended(
         self, tickets: Collection[Ticket], patience_s: float
@@ -59,13 +60,14 @@ class Engine(Protocol):
 class Deck:
     """The groups that nodes of one kind have yet to measure, and what became of the others.
 
-    expected_s: what each should take. attempts: of those that were lost. failures: why a group is
-    given up, by its name.
+    expected_s: what each should take. patience_s: what a task may take beyond that. attempts: of
+    those that were lost. failures: why a group is given up, by its name.
     """
 
     nodes: set[str]
     groups: deque[str]
     expected_s: Mapping[str, float]
+    patience_s: float = 0.0
     again: deque[str] = field(default_factory=deque)
     attempts: Counter[str] = field(default_factory=Counter)
     failures: dict[str, str] = field(default_factory=dict)
@@ -77,10 +79,15 @@ class Deck:
 
     @classmethod
     def of(
-        cls, nodes: Iterable[str], groups: Mapping[str, float], done: Collection[str] = ()
+        cls,
+        nodes: Iterable[str],
+        groups: Mapping[str, float],
+        done: Collection[str] = (),
+        patience_s: float = 0.0,
     ) -> "Deck":
         """What is not done yet of groups that should take so many seconds."""
-        return cls(set(nodes), deque(group for group in groups if group not in done), groups)
+        left = deque(group for group in groups if group not in done)
+        return cls(set(nodes), left, groups, patience_s)
 
     def seconds(self, groups: Iterable[str]) -> float:
         """What they should take."""
@@ -161,8 +168,9 @@ def _given(engine: Engine, held: dict[Ticket, Task], deck: Deck, node: str) -> b
     """Give an idle node its next groups, if there are any."""
     groups = deck.hand()
     if groups:
-        deadline = engine.now() + GENEROUS * (TASK_S + deck.seconds(groups))
-        held[engine.start(node, groups)] = Task(deck, node, groups, deadline)
+        limit_s = deck.patience_s + GENEROUS * (TASK_S + deck.seconds(groups))
+        deadline = engine.now() + BACKSTOP * limit_s
+        held[engine.start(node, groups, limit_s)] = Task(deck, node, groups, deadline)
     return bool(groups)
 
 

@@ -1,6 +1,6 @@
 """What a fleet begins with: a folder, a record, and nodes whose times can stand side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def record(request: Request, folder: Path) -> Fleet:
         schema=SCHEMA,
         suite=request.suite,
         command=request.command,
-        words=request.words,
+        words=(*request.words, request.backend or "every backend"),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         versions=host.versions(),
         source=host.source(),
@@ -54,27 +54,53 @@ def record(request: Request, folder: Path) -> Fleet:
     return before
 
 
+def how_to_go_on(fleet: Fleet) -> str:
+    """What to say of a fleet that was cut short."""
+    if fleet.source.is_known:
+        return "The same command with --resume goes on."
+    return "It was measured with local changes, so --resume cannot go on with it."
+
+
 def _known(fleet: Fleet) -> tuple[object, ...]:
     return fleet.words, fleet.versions, fleet.source
 
 
-def usable(request: Request, nodes: Sequence[Node], fleet: Fleet) -> list[Node]:
+def usable(request: Request, nodes: Sequence[Node]) -> list[Node]:
     """The nodes that have the backend. Raises ResultError where none has, or one cannot measure."""
     wanted = [node for node in nodes if request.backend in (None, node.machine.backend)]
     if not wanted:
         raise ResultError(f"--backend is {request.backend}, which no node of the cluster has")
-    for node in wanted:
-        _check_versions(node, fleet)
-        _check_compiler(node, request.kernels)
-        _check_niceness(node)
+    check(wanted, request.kernels)
     return wanted
 
 
-def _check_versions(node: Node, fleet: Fleet) -> None:
-    for package, here in fleet.versions.items():
-        if (there := node.versions.get(package, "none")) != here:
+def check(nodes: Sequence[Node], kernels: Sequence[str]) -> None:
+    """Raise ResultError for a node whose times could not stand beside the others'."""
+    first: dict[str, Node] = {}  # of each kind
+    for node in nodes:
+        _check_versions(node, host.versions(), "this driver")
+        _check_alike(node, first.setdefault(node.machine.folder, node), kernels)
+        _check_compiler(node, kernels)
+        _check_niceness(node)
+
+
+def _check_versions(node: Node, expected: Mapping[str, str], of: str) -> None:
+    for package, version in expected.items():
+        if (own := node.versions.get(package, "none")) != version:
             raise ResultError(
-                f"node {node.name} has {package} {there}, this driver {here}; install the same"
+                f"node {node.name} has {package} {own}, {of} {version}; install the same"
+            )
+
+
+def _check_alike(node: Node, first: Node, kernels: Sequence[str]) -> None:
+    """Nodes of one kind measure the same contenders, in the same versions."""
+    _check_versions(node, first.versions, f"node {first.name}")
+    for kernel in kernels:
+        if (kernel in node.unavailable) != (kernel in first.unavailable):
+            one, other = (node, first) if kernel in node.unavailable else (first, node)
+            raise ResultError(
+                f"node {one.name} lacks {kernel}, which node {other.name} of its kind has: "
+                f"{one.unavailable[kernel]}"
             )
 
 

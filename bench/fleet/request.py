@@ -27,6 +27,7 @@ class Request:
     publish: bool
     out: Path | None
     resume: bool
+    patience_s: float = 0.0  # for a case to be compiled
 
 
 @runtime_checkable

@@ -23,7 +23,7 @@ def results(
     """The rows after every look."""
     if spread:
         trees = {"base": setup.base, "head": setup.head}
-        played = spread.rounds(trees, request.budget_s, announce)
+        played = spread.rounds(trees, request.budget_s, random, announce)
         return looks.rows_of(items, request.margins, played)
     play = partial(rounds.play, setup, random)
     return looks.interim_results(items, request.margins, request.budget_s, play, announce)

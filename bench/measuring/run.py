@@ -85,7 +85,7 @@ def _conclude(
         interrupted = session.interrupted
         why = "interrupted" if interrupted else f"pytest's exit status is {int(status)}"
         console.print(f"Cut short ({why}): the file holds what was finished.")
-        if resuming.resumable(session.run):
+        if resuming.resumable(session.run) and not own_file:
             console.print("The same command with --resume goes on.")
         return interrupted.status if interrupted else 1
     wrong = any(case.status in ("wrong", "failed") for case in session.run.cases)

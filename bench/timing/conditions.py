@@ -83,12 +83,13 @@ def _gpu(call: Callable[[], object]) -> GpuConditions | None:
 
 
 def processes_on_gpu() -> int:
-    """How many compute there now; 0 where there is no GPU."""
+    """How many compute there now; 0 where there is no GPU, or its tool does not say."""
     command = ("nvidia-smi", "--query-compute-apps=pid", "--format=csv,noheader", "--id=0")
     try:
-        return len(subprocess.run(command, capture_output=True, text=True).stdout.split())
-    except OSError:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
         return 0
+    return len(done.stdout.splitlines())
 
 
 def parse(line: str) -> GpuConditions | None:

@@ -4,7 +4,7 @@ from bench.fleet.nodes import task
 from bench.timing import quiet
 
 
-def measured(words, backend, groups):
+def measured(words, backend, groups, limit_s):
     """As `task.measured`."""
     quiet.wait = lambda: True
-    return task.measured("helpers.pretended_run", words, backend, groups)
+    return task.measured("helpers.pretended_run", words, backend, groups, limit_s)

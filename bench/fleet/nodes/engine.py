@@ -21,7 +21,8 @@ from bench.records.store import ResultError, adapter
 from bench.workers.client import HARNESS
 
 ALONE = "measuring"  # the resource
-ANSWER_S = 10.0  # that the head of a cluster may take
+ANSWER_S = 10.0  # to wait for the head of a cluster
+DESCRIBED_S = 300.0  # and for nodes to say what they are: each starts JAX
 POLL_S = 0.5  # between which Python sees signals
 EXTRA = "pip install 'recurrent-kernels[fleet]'"
 # Sent to every node: its own tree may be another.
@@ -81,7 +82,7 @@ def _check_listens(address: str) -> None:
 class RayEngine:
     """The nodes that the cluster had at first.
 
-    A task is a call of `function` there, with `arguments`, a backend and the groups.
+    A task is a call of `function` there, with `arguments`, a backend, the groups and their limit.
     """
 
     def __init__(self, function: Callable[..., bytes], *arguments: object):
@@ -112,16 +113,19 @@ class RayEngine:
 
     def _got(self, name: str, ticket: Any) -> list[bytes]:
         try:
-            return self._ray.get(ticket)
+            return self._ray.get(ticket, timeout=DESCRIBED_S)
         except self._ray.exceptions.RayError as error:
-            raise ResultError(f"node {name} cannot be asked what it is: {_cause(error)}") from error
+            raise ResultError(f"node {name} does not say what it is: {_cause(error)}") from error
 
     def _parsed(self, name: str, text: bytes) -> Node:
         try:
-            return adapter(Node).validate_json(text)
+            node = adapter(Node).validate_json(text)
         except ValidationError as error:
             first = error.errors()[0]
             raise ResultError(f"node {name} describes itself wrongly: {first['msg']}") from error
+        if node.name != name:
+            raise ResultError(f"node {name} calls itself {node.name}")
+        return node
 
     def _on(self, id: str, function: Any, resources: Mapping[str, float], *words: object) -> Any:
         """A task on this very node, which Ray does not try again: that is for who deals."""
@@ -137,10 +141,10 @@ class RayEngine:
 
     # What follows is `dealing.Engine`.
 
-    def start(self, node: str, groups: Sequence[str]) -> Any:
+    def start(self, node: str, groups: Sequence[str], limit_s: float) -> Any:
         """Begin to measure groups on a node, as soon as it has no other measuring task."""
         id, backend = self._places[node]
-        arguments = (*self._arguments, backend, tuple(groups))
+        arguments = (*self._arguments, backend, tuple(groups), limit_s)
         ticket = self._on(id, self._function, {ALONE: 1}, *arguments)
         self._under_way[ticket] = node
         return ticket

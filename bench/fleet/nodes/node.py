@@ -36,7 +36,7 @@ def here(name: str) -> Node:
     return Node(
         name,
         host.machine(),
-        host.versions(),
+        host.versions() | registry.versions(names.NAMES),
         {kernel: reason for kernel, reason in reasons.items() if reason},
         os.nice(0),
     )

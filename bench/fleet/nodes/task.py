@@ -11,7 +11,7 @@ from bench.records.store import LARGEST_FILE
 from bench.timing import host, quiet
 from bench.workers.messages import die_with_parent
 
-SET_BY_RAY = ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")  # one thread, no GPU
+SET_BY_RAY = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}  # one thread, no GPU
 LONGEST_REASON = 300  # characters
 
 
@@ -24,16 +24,19 @@ def described(name: str) -> list[bytes]:
     return [output("bench.fleet.nodes.describe", name, backend) for backend in host.backends()]
 
 
-def measured(module: str, words: Sequence[str], backend: str, groups: Sequence[str]) -> bytes:
+def measured(
+    module: str, words: Sequence[str], backend: str, groups: Sequence[str], limit_s: float
+) -> bytes:
     """The text of the result file of these groups, measured while nothing else is here.
 
-    `module` is what Python runs, with `words` of `bench run`.
+    `module` is what Python runs, with `words` of `bench run`. Raises TaskError, also if that takes
+    longer than `limit_s`.
     """
     with quiet.alone(), TemporaryDirectory(prefix="bench-fleet-") as folder:
         quiet.wait()
         out = Path(folder) / "run.json"
         which = ("--backend", backend, "--group", *groups, "--out", str(out))
-        said = _run(module, "run", *words, *which).stderr
+        said = _run(module, "run", *words, *which, limit_s=limit_s).stderr
         if not out.exists():
             raise TaskError(_last_line(said))
         if out.stat().st_size > LARGEST_FILE:
@@ -41,29 +44,35 @@ def measured(module: str, words: Sequence[str], backend: str, groups: Sequence[s
         return out.read_bytes()
 
 
-def output(module: str, *words: str, given: bytes = b"") -> bytes:
+def output(module: str, *words: str, given: bytes = b"", limit_s: float | None = None) -> bytes:
     """What a module prints that is `given` this on standard input. Raises TaskError if it fails."""
-    done = _run(module, *words, given=given)
+    done = _run(module, *words, given=given, limit_s=limit_s)
     if done.returncode:
         raise TaskError(_last_line(done.stderr))
     return done.stdout
 
 
-def _run(module: str, *words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def _run(
+    module: str, *words: str, given: bytes = b"", limit_s: float | None = None
+) -> subprocess.CompletedProcess[bytes]:
     """Whatever ends this process ends that one, which ends those that it has started."""
-    return subprocess.run(
-        [sys.executable, "-P", "-m", module, *words],
-        env=_environment(),
-        input=given,
-        capture_output=True,
-        preexec_fn=die_with_parent,
-    )
+    try:
+        return subprocess.run(
+            [sys.executable, "-P", "-m", module, *words],
+            env=_environment(),
+            input=given,
+            capture_output=True,
+            preexec_fn=die_with_parent,
+            timeout=limit_s,
+        )
+    except subprocess.TimeoutExpired:
+        raise TaskError(f"it did not end within {limit_s:.0f} s") from None
 
 
 def _environment() -> dict[str, str]:
     """This worker's, with the packages that were sent to it and without what Ray set for it."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    others = {name: value for name, value in own.items() if name not in SET_BY_RAY}
+    others = {name: value for name, value in own.items() if SET_BY_RAY.get(name) != value}
     return others | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 

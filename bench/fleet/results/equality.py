@@ -1,7 +1,6 @@
 """Which nodes are one machine: those of one identity that a few problems show to be as fast."""
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 from statistics import mean
 
 from bench.cases.case import Case
@@ -12,6 +11,7 @@ from bench.records.run import CaseResult
 
 PROBES = 3  # problems that every node of a kind measures
 MARGIN = 0.10  # by which nodes of one kind may differ
+LEAST_ERROR = 0.001  # of one comparison: eight visits of each node support no less than 0.00016
 
 Results = Mapping[Case, CaseResult]
 
@@ -22,13 +22,28 @@ def probes(groups: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(groups[last * i // max(PROBES - 1, 1)] for i in range(PROBES)))
 
 
-def differences(nodes: Mapping[str, Results], probes: Sequence[str]) -> tuple[Difference, ...]:
-    """Of every two nodes; the error that an interval misses is for all of them together."""
-    pairs = list(combinations(nodes, 2))
-    return tuple(
-        _difference(pair, nodes[pair[0]], nodes[pair[1]], probes, UNPAIRED_ERROR / len(pairs))
-        for pair in pairs
-    )
+def parts(
+    nodes: Mapping[str, Results], probes: Sequence[str]
+) -> dict[tuple[str, ...], tuple[Difference, ...]]:
+    """Nodes that go into one table, and the comparisons by which they do, or do not.
+
+    Each node is compared with the first of every part so far, and joins the one that it is measured
+    to be as fast as. All comparisons together miss with UNPAIRED_ERROR, up to fifty nodes.
+    """
+    error = max(UNPAIRED_ERROR / max(len(nodes) - 1, 1), LEAST_ERROR)
+    found: list[tuple[list[str], list[Difference]]] = []
+    for name, results in nodes.items():
+        compared: list[Difference] = []
+        for together, differences in found:
+            pair = (together[0], name)
+            compared.append(_difference(pair, nodes[pair[0]], results, probes, error))
+            if compared[-1].verdict == Verdict.SAME:
+                together.append(name)
+                differences += compared
+                break
+        else:
+            found.append(([name], compared))
+    return {tuple(together): tuple(differences) for together, differences in found}
 
 
 def _difference(
@@ -44,16 +59,3 @@ def _difference(
     levels = (list(map(mean, zip(*side, strict=False))) for side in sides)
     interval = unpaired(*levels, error)
     return Difference(names, interval, verdict(interval, MARGIN))
-
-
-def parts(names: Sequence[str], found: Sequence[Difference]) -> list[tuple[str, ...]]:
-    """Nodes that go into one table: each is measured to be as fast as all others of it."""
-    same = {each.nodes for each in found if each.verdict == Verdict.SAME}
-    together: list[tuple[str, ...]] = []
-    for name in names:
-        fitting = (part for part in together if all((each, name) in same for each in part))
-        if part := next(fitting, None):
-            together[together.index(part)] = (*part, name)
-        else:
-            together.append((name,))
-    return together

@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.cases.case import Case
@@ -35,8 +35,9 @@ def newest(root: Path) -> Path:
     """The folder to go on with. Raises ResultError if none was cut short."""
     folders = sorted(path.parent for path in root.glob(f"*/{RECORD}"))
     for folder in reversed(folders):
-        if not store.load(folder / RECORD, Fleet).complete:
-            return folder
+        with suppress(ResultError):  # a record of another version of this suite
+            if not store.load(folder / RECORD, Fleet).complete:
+                return folder
     raise ResultError(f"--resume found no fleet in {root} that was cut short")
 
 
@@ -73,9 +74,11 @@ def kept(folder: Path) -> dict[str, list[Run]]:
 
 
 def results(runs: Iterable[Run]) -> dict[Case, CaseResult]:
-    """Of each case the first: a group that was dealt again may have come twice."""
-    found: dict[Case, CaseResult] = {}
+    """Of each group the first: one that was dealt again, or to every node, has come more often."""
+    found: dict[Case, dict[Case, CaseResult]] = {}
     for run in runs:
+        groups: dict[Case, dict[Case, CaseResult]] = {}
         for result in run.cases:
-            found.setdefault(result.case, result)
-    return found
+            groups.setdefault(result.case.group, {})[result.case] = result
+        found |= {group: results for group, results in groups.items() if group not in found}
+    return {case: result for group in found.values() for case, result in group.items()}

@@ -25,7 +25,7 @@ def run(fleet: Fleet, tasks: Sequence[Run], groups: Sequence[str]) -> Run:
         command=fleet.command,
         started=fleet.started,
         machine=tasks[0].machine,
-        versions=fleet.versions,
+        versions=tasks[0].versions,
         source=fleet.source,
         narrowed=fleet.narrowed,
         settings=tasks[0].settings,

@@ -113,9 +113,6 @@ def _shares(fleet: Fleet) -> Table:
 
 
 def _differences(found: Found) -> Table:
-    of_kinds = {
-        part.machine.folder: part for part in found.fleet.parts
-    }  # parts of a kind share them
     rows = [
         {
             "machine": part.machine.name,
@@ -124,7 +121,7 @@ def _differences(found: Found) -> Table:
         }
         | {"change": each.interval.estimate, "verdict": str(each.verdict)}
         | {"ends": changes(each.interval.low, each.interval.high)}
-        for part in of_kinds.values()
+        for part in found.fleet.parts
         for each in part.differences
     ]
     columns = {name: (name, str) for name in ("machine", "first", "second")}

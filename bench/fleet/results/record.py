@@ -33,7 +33,8 @@ class Failure:
 class Part:
     """Nodes that are one machine as far as times tell, and the file of their results.
 
-    differences: between every two of the nodes of its kind. file: "" where nothing was measured.
+    differences: by which its nodes are in it, and in no other part of their kind. file: "" where
+    nothing was measured.
     """
 
     machine: Machine

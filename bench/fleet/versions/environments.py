@@ -5,8 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from importlib.metadata import requires
 from pathlib import Path
 
@@ -22,13 +23,15 @@ def python(version: str) -> str:
 
     Raises ResultError where it cannot be installed.
     """
-    own = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    folder = cache.folder() / "environments" / f"jax-{version}-{own}"
+    required = _required()
+    own = [sys.version, *required]
+    digest = sha256("\n".join(own).encode()).hexdigest()[:8]
+    folder = cache.folder() / "environments" / f"jax-{version}-{digest}"
     program = folder / "bin" / "python"
     with _held(folder):
         if not (folder / READY).exists():
             shutil.rmtree(folder, ignore_errors=True)
-            _make(folder, program, version)
+            _make(folder, program, version, required)
             (folder / READY).touch()
     return str(program)
 
@@ -45,20 +48,21 @@ def _held(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _make(folder: Path, program: Path, version: str) -> None:
+def _make(folder: Path, program: Path, version: str, required: Sequence[str]) -> None:
     """With uv where there is one, for it takes seconds."""
     print(f"Making an environment with jax {version} (once) ...", file=sys.stderr, flush=True)
-    required = [f"jax=={version}", *filter(lambda each: "extra ==" not in each, _required())]
+    wanted = (f"jax=={version}", *required)
     if uv := shutil.which("uv"):
         _call(version, uv, "venv", "--quiet", "--python", sys.executable, str(folder))
-        _call(version, uv, "pip", "install", "--quiet", "--python", str(program), *required)
+        _call(version, uv, "pip", "install", "--quiet", "--python", str(program), *wanted)
     else:
         _call(version, sys.executable, "-m", "venv", str(folder))
-        _call(version, str(program), "-m", "pip", "install", "--quiet", *required)
+        _call(version, str(program), "-m", "pip", "install", "--quiet", *wanted)
 
 
 def _required() -> list[str]:
-    return list(requires(PROJECT) or ())
+    """Of the project, without its extras."""
+    return [each for each in requires(PROJECT) or () if "extra ==" not in each]
 
 
 def _call(version: str, *command: str) -> None:

@@ -12,7 +12,6 @@ from random import Random
 
 from bench.fleet.nodes import task
 from bench.gate import rounds
-from bench.gate.request import SEED
 from bench.gate.rounds import Obstacle, Setup, Times
 from bench.gate.spread import trees
 from bench.records.machine import PLATFORMS
@@ -26,23 +25,29 @@ Played = tuple[Round, ...]
 
 @dataclass(frozen=True)
 class Play:
-    """Rounds of these numbers, of the trees in the folders `base` and `head` below `root`."""
+    """A round for each seed, of the trees in the folders `base` and `head` below `root`."""
 
     root: str
     platform: str
     items: tuple[Item, ...]
-    numbers: tuple[int, ...]
+    seeds: tuple[int, ...]
 
 
 def played(
-    archives: Mapping[str, bytes], items: Sequence[Item], backend: str, numbers: Sequence[str]
+    archives: Mapping[str, bytes],
+    items: Sequence[Item],
+    seed: int,
+    backend: str,
+    numbers: Sequence[str],
+    limit_s: float,
 ) -> bytes:
     """A task: rounds on this node, while nothing else is measured on its machine."""
     with quiet.alone():
         root = trees.unpacked(archives)
         quiet.wait()
-        play = Play(str(root), PLATFORMS[backend], tuple(items), tuple(map(int, numbers)))
-        return task.output("bench.gate.spread.node", given=adapter(Play).dump_json(play))
+        seeds = tuple(seed + int(number) for number in numbers)
+        play = adapter(Play).dump_json(Play(str(root), PLATFORMS[backend], tuple(items), seeds))
+        return task.output("bench.gate.spread.node", given=play, limit_s=limit_s)
 
 
 def main() -> int:
@@ -53,7 +58,7 @@ def main() -> int:
     play = adapter(Play).validate_json(sys.stdin.buffer.read())
     root = Path(play.root)
     setup = Setup(root / "base", root / "head", root / "caches", play.platform)
-    found = (rounds.play(setup, Random(SEED + number), play.items) for number in play.numbers)
+    found = (rounds.play(setup, Random(seed), play.items) for seed in play.seeds)
     with answers:
         answers.write(adapter(Played).dump_json(tuple(tuple(each.items()) for each in found)))
     return 0

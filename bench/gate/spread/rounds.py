@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from time import monotonic
 from typing import Protocol, runtime_checkable
 
 from pydantic import ValidationError
 
+from bench.fleet import opening
 from bench.fleet.dealing import Deck, Engine, Task, deal
 from bench.fleet.nodes.node import Node
 from bench.gate.looks import Announce, Rounds
@@ -28,7 +30,7 @@ class Cluster(Engine, Protocol):
         """Every node on each of its backends."""
 
     def doing(self, *arguments: object) -> Engine:
-        """The same nodes, with these arguments for the task."""
+        """The same nodes, with these arguments for the task: trees, items, and a seed."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,9 @@ class Spread:
     cluster: Cluster
     nodes: tuple[Node, ...]
 
-    def rounds(self, roots: Mapping[str, Path], budget_s: float, announce: Announce) -> Rounds:
+    def rounds(
+        self, roots: Mapping[str, Path], budget_s: float, random: Random, announce: Announce
+    ) -> Rounds:
         """Of the trees in the folders base and head; a look begins only within the budget."""
         archives = {name: trees.packed(root) for name, root in roots.items()}
         begin = monotonic()
@@ -51,20 +55,26 @@ class Spread:
                     [node.place for node in self.nodes],
                     dict.fromkeys(numbers, ROUND_S + ITEM_S * len(items)),
                 )
-                yield from _dealt(self.cluster.doing(archives, items), deck, announce)
+                engine = self.cluster.doing(archives, items, random.getrandbits(32))
+                yield from _dealt(engine, deck, announce)
 
         return rounds
 
 
-def on_largest_kind(cluster: Cluster, backend: str) -> Spread:
-    """The kind of machine of which the cluster has most nodes. Raises ResultError for none."""
+def on_largest_kind(cluster: Cluster, backend: str, kernels: Sequence[str]) -> Spread:
+    """The kind of machine of which the cluster has most nodes.
+
+    Raises ResultError for none, or nodes whose times could not stand side by side.
+    """
     kinds: dict[str, list[Node]] = {}
     for node in cluster.described():
         if node.machine.backend == backend:
             kinds.setdefault(node.machine.folder, []).append(node)
     if not kinds:
         raise ResultError(f"--backend is {backend}, which no node of the cluster has")
-    return Spread(cluster, tuple(max(kinds.values(), key=len)))
+    nodes = max(kinds.values(), key=len)
+    opening.check(nodes, kernels)
+    return Spread(cluster, tuple(nodes))
 
 
 def _dealt(engine: Engine, deck: Deck, announce: Announce) -> Iterator[Found]:

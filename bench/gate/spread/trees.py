@@ -1,6 +1,7 @@
 """The two trees that a round compares, sent to a node and kept there for the next round."""
 
 import io
+import platform
 import shutil
 import tarfile
 from collections.abc import Mapping
@@ -30,7 +31,7 @@ def _without_dates(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
 def unpacked(archives: Mapping[str, bytes]) -> Path:
     """A folder with a folder for each, in the user's cache, where only the newest pair stays."""
     digest = sha256(b"".join(archives[name] for name in sorted(archives))).hexdigest()[:16]
-    folder = cache.folder() / "gate" / digest
+    folder = cache.folder() / "gate" / platform.node() / digest  # homes may be shared by nodes
     if not folder.exists():
         shutil.rmtree(folder.parent, ignore_errors=True)
         partial = folder.with_suffix(".partial")

@@ -23,7 +23,7 @@ class Dealt:
     """One fleet: its size, and what became of it.
 
     simulated_s: from the first task to the last; `busy` is the share of it that nodes spent on
-    tasks that did not hang. dealing_s: real seconds. peak_bytes: of memory that dealing took.
+    tasks. dealing_s: real seconds. peak_bytes: of memory that dealing took.
     """
 
     nodes: Count

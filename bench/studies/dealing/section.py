@@ -12,7 +12,7 @@ from bench.report.pages.markup import link
 from bench.report.section import Drawing, Section, Table
 from bench.report.units import integer, mebibytes, percent, seconds
 from bench.studies.dealing.growth import Growth
-from bench.studies.dealing.simulated import NODE_DIES, NODE_HANGS
+from bench.studies.dealing.simulated import NODE_DIES, TASK_HANGS
 
 COLUMNS = {
     "nodes": ("nodes", integer),
@@ -35,7 +35,7 @@ def section(growth: Growth, path: Path) -> Section:
     what = (
         "Problems dealt to simulated nodes, which pass about the time that real ones take and lose "
         f"{percent(growth.losing)} of their tasks: in {percent(NODE_DIES)} of these the node dies, "
-        f"in {percent(NODE_HANGS)} it hangs, otherwise it can have more. `dealing` is what the "
+        f"in {percent(TASK_HANGS)} the task hangs until its limit. `dealing` is what the "
         f"driver itself took, on one core. Fleets: {link(path.name, f'dealing/{path.name}')}."
     )
     return Section("Dealing to many nodes", [what], [_draw(rows)], Table(rows, COLUMNS))

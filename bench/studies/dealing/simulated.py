@@ -4,14 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
-from math import inf
 from random import Random
 
 from bench.fleet.dealing import TASK_S, Lost, Measured, Ticket
 
 GROUP_S = 12.0  # of a problem
 SPREAD = 0.5  # of a problem's logarithm
-NODE_DIES, NODE_HANGS = 0.4, 0.1  # of what is lost; of the rest the node can have more
+NODE_DIES, TASK_HANGS = 0.4, 0.1  # of what is lost; the others just fail
 
 
 @dataclass
@@ -31,25 +30,25 @@ class Simulated:
     _outcomes: dict[int, Measured | Lost] = field(default_factory=dict)
     _numbers: count = field(default_factory=count)
 
-    def start(self, node: str, groups: Sequence[str]) -> Ticket:
+    def start(self, node: str, groups: Sequence[str], limit_s: float) -> Ticket:
         """The task's end and outcome are drawn at once."""
         ticket = next(self._numbers)
         groups_s = (GROUP_S * self.random.lognormvariate(0, SPREAD) for _ in groups)
         taken_s, outcome = TASK_S + sum(groups_s), Measured("\n".join(groups).encode())
         if self.random.random() < self.losing:
-            taken_s, outcome = self._loss(node, taken_s)
+            taken_s, outcome = self._loss(node, taken_s, limit_s)
         heappush(self._ends, (self.clock_s + taken_s, ticket))
         self._outcomes[ticket] = outcome
-        self.busy_s += taken_s if taken_s < inf else 0.0
+        self.busy_s += taken_s
         return ticket
 
-    def _loss(self, node: str, taken_s: float) -> tuple[float, Lost]:
-        """At any moment of it; a node that hangs never says so."""
+    def _loss(self, node: str, taken_s: float, limit_s: float) -> tuple[float, Lost]:
+        """At any moment of it; a task that hangs is ended at its limit."""
         self.lost += 1
         kind = self.random.random()
-        if kind < NODE_HANGS:
-            return inf, Lost("never said", node_is_there=False)
-        dies = kind < NODE_HANGS + NODE_DIES
+        if kind < TASK_HANGS:
+            return limit_s, Lost(f"{node} did not end in time", node_is_there=True)
+        dies = kind < TASK_HANGS + NODE_DIES
         return taken_s * self.random.random(), Lost(f"{node} broke", node_is_there=not dies)
 
     def ended(

@@ -36,9 +36,14 @@ def cluster(tmp_path, monkeypatch):
     (tmp_path / "pretended").mkdir()
     node = {"num_cpus": 1, "resources": {"measuring": 1}, "object_store_memory": 80 * 2**20}
     nodes = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
-    nodes.more = [nodes.add_node(**node) for _ in range(2)]
-    yield nodes
-    nodes.shutdown()
+    nodes.drivers = []
+    try:
+        nodes.more = [nodes.add_node(**node) for _ in range(2)]
+        yield nodes
+    finally:
+        for driver in nodes.drivers:
+            driver.process.kill()
+        nodes.shutdown()
 
 
 class Driver:
@@ -54,6 +59,7 @@ class Driver:
             text=True,
             cwd=tmp_path,
         )
+        cluster.drivers.append(self)
 
     def read_until(self, text, times=1):
         """Until it has said that so often."""
@@ -64,8 +70,8 @@ class Driver:
 
     def ended(self):
         """Its exit status."""
-        self.said += self.process.stdout.read()
-        return self.process.wait(LIMIT_S)
+        self.said += self.process.communicate(timeout=LIMIT_S)[0]
+        return self.process.returncode
 
     def problems(self):
         """Of every task's file."""
@@ -134,12 +140,15 @@ def test_every_problem_comes_once_though_tasks_crash_and_a_node_dies(cluster, tm
 def test_a_killed_driver_leaves_nothing_behind_and_is_resumed(cluster, tmp_path):
     driver = Driver(cluster, tmp_path)
     driver.read_until(FILED, times=Random(7).randint(2, 4))
+    hang = tmp_path / "pretended" / "hang-0"
+    hang.touch()  # or it could be done before the second has started
     second = Driver(cluster, tmp_path)
     assert second.ended() == 2
     assert "where another driver is at work" in second.said
     driver.process.kill()
     driver.ended()
     assert gone(measuring())
+    hang.unlink(missing_ok=True)
     before = driver.problems()
     resumed = Driver(cluster, tmp_path, "--resume")
     assert resumed.ended() == 0, resumed.said
@@ -165,14 +174,15 @@ def test_an_interrupt_leaves_no_task_behind(cluster, tmp_path, number):
 
 def test_a_cluster_of_this_machine_alone_listens_to_nobody_else(tmp_path, monkeypatch):
     program = (
-        "import psutil\n"
+        "import contextlib, psutil\n"
         "from bench.fleet.nodes.engine import connected\n"
         "with connected(None):\n"
         "    own = psutil.Process().children(recursive=True) + [psutil.Process()]\n"
         "    for each in own:\n"
-        "        for socket in each.net_connections('inet'):\n"
-        "            if socket.status == psutil.CONN_LISTEN:\n"
-        "                print(socket.laddr.ip)\n"
+        "        with contextlib.suppress(psutil.NoSuchProcess):\n"
+        "            for socket in each.net_connections('inet'):\n"
+        "                if socket.status == psutil.CONN_LISTEN:\n"
+        "                    print(socket.laddr.ip)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path

@@ -35,7 +35,7 @@ class Cluster:
     def described(self):
         return list(self.nodes)
 
-    def start(self, node, groups):
+    def start(self, node, groups, limit_s):
         self.given.append((node, groups))
         ticket = len(self.given)
         (own,) = (each for each in self.nodes if each.place == node)
@@ -130,6 +130,47 @@ def test_a_slower_node_is_a_column_of_its_own(tmp_path):
     assert "How far nodes of a kind differ" in differing and "SLOWER" in differing
 
 
+def test_a_node_that_dies_while_nodes_are_compared_costs_nothing(tmp_path):
+    class Dying(Cluster):
+        def outcome(self, node, groups):
+            if node.name == "b":
+                return Lost("b died", node_is_there=False)
+            return super().outcome(node, groups)
+
+    status, found = run(tmp_path, Dying([node("a"), node("b"), node("c")], equal))
+    assert status == 0 and found.fleet.complete
+    (part,) = found.fleet.parts
+    assert [place.split("/")[1] for place in part.nodes] == ["a", "c"]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_kind_whose_nodes_all_die_is_named(tmp_path, count):
+    class Dead(Cluster):
+        def outcome(self, node, groups):
+            if node.machine == LARGE:
+                return Lost("it died", node_is_there=False)
+            return super().outcome(node, groups)
+
+    nodes = [node("a"), *(node(name, LARGE) for name in "bc"[:count])]
+    status, found = run(tmp_path, Dead(nodes, equal))
+    assert status == 1 and len(found.runs) == 1
+    failures = {part.machine.folder: part.failures for part in found.fleet.parts}
+    assert not failures[SMALL.folder]
+    assert {each.problem for each in failures[LARGE.folder]} == {each.problem for each in GROUPS}
+
+
+def test_a_group_is_never_put_together_from_two_nodes():
+    one = sample_runs.run(timed(mission(1), "scan", 1.0))
+    other = sample_runs.run(
+        timed(mission(1), "scan", 2.0),
+        timed(mission(1), "torch", 2.0),
+        timed(mission(50), "scan", 1.0),
+    )
+    found = filing.results([one, other])
+    assert [(case.kernel, case.workload.T) for case in found] == [("scan", 1), ("scan", 50)]
+    assert found[one.cases[0].case] is one.cases[0]
+
+
 def test_a_problem_that_never_comes_is_a_named_failure_and_is_tried_again(tmp_path):
     name = next(iter(GROUPS)).problem
     status, found = run(tmp_path, Cluster([node("a")], equal, broken=[name]))
@@ -187,6 +228,16 @@ def test_two_drivers_do_not_share_a_folder(tmp_path):
         ([node("a", python="3.9.1")], {}, r"node a has python 3\.9\.1, this driver"),
         ([node("a")], {"backend": "gpu"}, "--backend is gpu, which no node"),
         ([], {}, "no node"),
+        (
+            [node("a"), replace(node("b"), unavailable={"native": "it is not installed"})],
+            {},
+            "node b lacks native, which node a of its kind has: it is not installed",
+        ),
+        (
+            [node("a", torch="2.1"), node("b", torch="2.2")],
+            {},
+            r"node b has torch 2\.2, node a 2\.1; install the same",
+        ),
         ([replace(node("a"), niceness=15)], {}, r"node a .* niceness 15.*RAY_worker_niceness=0"),
         (
             [replace(node("a"), unavailable={"native": "no C++ compiler found (looked for g++)"})],
@@ -199,8 +250,8 @@ def test_nodes_that_cannot_measure_are_refused(tmp_path, nodes, changed, message
     with pytest.raises(ResultError, match=message):
         run(tmp_path, Cluster(nodes, equal), **changed)
     lacking = [replace(node("a"), unavailable={"native": "no C++ compiler found"})]
-    fleet = opening.record(request(tmp_path), tmp_path / "other")
-    assert opening.usable(request(tmp_path, kernels=("scan",)), lacking, fleet) == lacking
+    assert opening.usable(request(tmp_path, kernels=("scan",)), lacking) == lacking
+    assert not (tmp_path / "fleet" / filing.RECORD).exists(), "the same command can be tried again"
 
 
 @pytest.mark.parametrize(
@@ -272,4 +323,6 @@ def test_a_machine_without_the_safe_choice_has_no_shade():
 def test_the_record_is_what_was_asked(tmp_path):
     run(tmp_path, Cluster([node("a")], equal))
     fleet = store.load(tmp_path / "fleet" / filing.RECORD, Fleet)
-    assert fleet.words == ("--suite", "default") and fleet.versions == host.versions()
+    assert (
+        fleet.words == ("--suite", "default", "every backend") and fleet.versions == host.versions()
+    )

@@ -28,9 +28,9 @@ class OneAtATime(Simulated):
 
     holding: dict = field(default_factory=dict)
 
-    def start(self, node, groups):
+    def start(self, node, groups, limit_s):
         assert node not in self.holding.values(), f"{node} holds a task already"
-        ticket = super().start(node, groups)
+        ticket = super().start(node, groups, limit_s)
         self.holding[ticket] = node
         return ticket
 
@@ -94,8 +94,8 @@ def test_without_nodes_all_that_is_left_has_failed():
 
 def test_other_kinds_go_on_without_a_kind_that_died():
     class OneKind(Simulated):
-        def start(self, node, groups):
-            ticket = super().start(node, groups)
+        def start(self, node, groups, limit_s):
+            ticket = super().start(node, groups, limit_s)
             if node == "a":
                 self._outcomes[ticket] = Lost("died", node_is_there=False)
             return ticket
@@ -109,8 +109,8 @@ def test_other_kinds_go_on_without_a_kind_that_died():
 
 def test_a_task_that_hangs_is_ended_and_its_node_gets_no_more():
     class Hanging(OneAtATime):
-        def start(self, node, groups):
-            ticket = super().start(node, groups)
+        def start(self, node, groups, limit_s):
+            ticket = super().start(node, groups, limit_s)
             if node == "n0":
                 del self._outcomes[ticket]  # it never ends
             return ticket

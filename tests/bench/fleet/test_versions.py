@@ -1,7 +1,7 @@
 """Versions of JAX side by side: environments that are made once, and what is refused."""
 
 import subprocess
-import sys
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -21,12 +21,10 @@ def calls(monkeypatch, tmp_path):
         made.append(words)
         if failing:
             return subprocess.CompletedProcess(words, 1, "", failing[0])
-        if "venv" in words:
-            (tmp_path / "made").mkdir(exist_ok=True)
-        folder = tmp_path / "recurrent-kernels" / "environments"
-        (folder / f"jax-0.11.2-python{sys.version_info[0]}.{sys.version_info[1]}").mkdir(
-            parents=True, exist_ok=True
-        )
+        folder = next(Path(word) for word in words if "jax-0.11.2-" in word)
+        while not folder.name.startswith("jax-"):
+            folder = folder.parent
+        folder.mkdir(parents=True, exist_ok=True)
         return subprocess.CompletedProcess(words, 0, "", "")
 
     monkeypatch.setattr(environments.subprocess, "run", run)
@@ -64,6 +62,8 @@ def test_one_version_is_none_to_compare():
         (["--jax", "0.11.2", "0.12.0", "--resume"], "not --resume"),
         (["--jax", "0.11.2", "0.12.0", "--out", "x"], "not --out"),
         (["--jax", "0.11.2"], "expected two versions"),
+        (["--jax", "0.11.2", "0.12.0", "--backend", "gpu"], "expected --backend cpu"),
+        (["--jax", "0.11.2", "0.11.2"], "expected each value once"),
         (["--kernel", "a.b:C"], "not --kernel"),
     ],
 )

@@ -2,7 +2,9 @@
 
 import io
 import tarfile
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 from helpers.sample_runs import machine
@@ -18,6 +20,7 @@ from bench.gate.spread import trees
 from bench.gate.spread.rounds import Spread, on_largest_kind
 from bench.judging.verdicts import Verdict
 from bench.records.store import ResultError, adapter
+from bench.timing import host
 from bench.workers.messages import Item
 
 ITEMS = [
@@ -31,17 +34,18 @@ class Cluster:
 
     def __init__(self, factors, nodes, losing=0, sent=None):
         self.factors, self.nodes, self.losing, self.sent = factors, nodes, losing, sent
-        self.played, self.items, self.results = [], (), {}
+        self.played, self.items, self.results, self.seeds = [], (), {}, []
 
     def described(self):
         return self.nodes
 
-    def doing(self, archives, items):
+    def doing(self, archives, items, seed):
         assert archives.keys() == {"base", "head"}
+        self.seeds.append(seed)
         self.items = items
         return self
 
-    def start(self, node, numbers):
+    def start(self, node, numbers, limit_s):
         ticket = object()
         self.results[ticket] = self.outcome(numbers)
         return ticket
@@ -75,12 +79,12 @@ class Cluster:
 
 
 def node(name, **changed):
-    return Node(name, machine(**changed), {}, {})
+    return Node(name, machine(**changed), host.versions(), {})
 
 
 def rows(cluster, budget_s=60.0):
-    spread = on_largest_kind(cluster, "cpu")
-    played = spread.rounds(ROOTS, budget_s, lambda number, of: None)
+    spread = on_largest_kind(cluster, "cpu", ["scan"])
+    played = spread.rounds(ROOTS, budget_s, Random(1), lambda number, of: None)
     cases = tuple(item.case for item in ITEMS)
     *_, found = looks.rows_of(ITEMS, margins.parse([], cases), played)
     return {row.item.case.workload.T: row for row in found}
@@ -103,6 +107,7 @@ def test_only_what_is_undecided_is_played_further():
     later = {items for number, items in cluster.played if number > looks.LOOKS[0]}
     assert later == {(ITEMS[1],)}
     assert max(number for number, _ in cluster.played) == looks.LOOKS[-1]
+    assert len(set(cluster.seeds)) == len(looks.LOOKS), "each look tosses coins of its own"
 
 
 def test_past_the_budget_no_look_begins():
@@ -118,10 +123,16 @@ def test_what_is_no_round_is_refused(sent):
 
 def test_the_largest_kind_plays():
     nodes = [node("a", cores=8), node("b"), node("c"), node("d", cores=8), node("e")]
-    found = on_largest_kind(Cluster({}, nodes), "cpu")
+    found = on_largest_kind(Cluster({}, nodes), "cpu", ["scan"])
     assert [each.name for each in found.nodes] == ["b", "c", "e"] and isinstance(found, Spread)
     with pytest.raises(ResultError, match="no node of the cluster has"):
-        on_largest_kind(Cluster({}, nodes), "gpu")
+        on_largest_kind(Cluster({}, nodes), "gpu", ["scan"])
+
+
+def test_nodes_that_could_not_be_compared_do_not_play():
+    lacking = replace(node("b"), unavailable={"native": "no C++ compiler found"})
+    with pytest.raises(ResultError, match="install g"):
+        on_largest_kind(Cluster({}, [lacking]), "cpu", ["native"])
 
 
 def test_trees_arrive_as_they_are_and_only_the_newest_stay(tmp_path, monkeypatch):
