@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 
 from bench.records.store import LARGEST_FILE
 from bench.timing import host, quiet
-from bench.workers.messages import die_with_parent
 
 SET_BY_RAY = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}  # one thread, no GPU
+CHILD = "bench.fleet.nodes.child"
 LONGEST_REASON = 300  # characters
 
 
@@ -58,11 +58,10 @@ def _run(
     """Whatever ends this process ends that one, which ends those that it has started."""
     try:
         return subprocess.run(
-            [sys.executable, "-P", "-m", module, *words],
+            [sys.executable, "-P", "-m", CHILD, module, *words],
             env=_environment(),
             input=given,
             capture_output=True,
-            preexec_fn=die_with_parent,
             timeout=limit_s,
         )
     except subprocess.TimeoutExpired:
