@@ -88,15 +88,20 @@ class _Work:
     def _divided(self, kind: _Kind, kept: Kept) -> Iterator[Part]:
         """The nodes of one identity, by what is one machine as far as times tell.
 
-        One that is gone, or has lost a probe, counts only if it is the last of its kind.
+        One that is gone counts only if it has measured every probe, or is the last of its kind.
         """
-        probes = equality.probes([*self._expected_s(kind.machine)])
-        places = [place for place in kind.places if set(probes) <= _measured(kept.get(place, ()))]
+        probes = set(equality.probes([*self._expected_s(kind.machine)]))
+        here = [place for place in kind.present if place not in self.gone]
+        measured = {place: probes & _measured(kept.get(place, ())) for place in kind.places}
+        places = [
+            place
+            for place in kind.places
+            if measured[place] and (place in here or measured[place] == probes)
+        ]
         if len(kind.places) == 1 or not places:
-            present = [place for place in kind.present if place not in self.gone]
-            places = (present or kind.places)[:1]
+            places = (here or kind.places)[:1]
         results = {place: filing.results(kept.get(place, ())) for place in places}
-        for together, differences in equality.parts(results, probes).items():
+        for together, differences in equality.parts(results, [*probes]).items():
             yield Part(kind.machine, together, differences, failures=(), file="")
 
     def _expected_s(self, machine: Machine) -> dict[str, float]:

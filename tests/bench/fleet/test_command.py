@@ -143,6 +143,14 @@ def test_a_node_that_dies_while_nodes_are_compared_costs_nothing(tmp_path):
     assert [place.split("/")[1] for place in part.nodes] == ["a", "c"]
 
 
+def test_a_probe_that_never_comes_leaves_the_others_to_compare_by(tmp_path):
+    name = next(iter(GROUPS)).problem
+    status, found = run(tmp_path, Cluster([node("a"), node("b")], equal, broken=[name]))
+    (part,) = found.fleet.parts
+    assert status == 1 and len(part.nodes) == 2
+    assert [failure.problem for failure in part.failures] == [name]
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_kind_whose_nodes_all_die_is_named(tmp_path, count):
     class Dead(Cluster):
