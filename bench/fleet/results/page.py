@@ -11,6 +11,7 @@ from bench.fleet.results.choice import Score
 from bench.fleet.results.folder import RECORD
 from bench.fleet.results.record import Fleet, Part
 from bench.records import store
+from bench.records.machine import DIGITS_OF_FOLDER
 from bench.records.run import Run
 from bench.report.pages import html, markdown
 from bench.report.pages.markup import listed, plain
@@ -77,11 +78,18 @@ def sections(found: Found) -> Iterator[Section]:
 
 
 def _label(part: Part, parts: Sequence[Part]) -> str:
-    """A kind of machine; with its nodes where they are not one machine."""
+    """A kind of machine, with its fingerprint or its nodes where others have the same name."""
+    name = _name(part)
+    alike = [each for each in parts if _name(each) == name]
+    if len({each.machine.folder for each in alike}) > 1:
+        name += f", {part.machine.fingerprint[:DIGITS_OF_FOLDER]}"
+    same = [each for each in alike if each.machine.folder == part.machine.folder]
+    return f"{name} ({', '.join(map(_node, part.nodes))})" if len(same) > 1 else name
+
+
+def _name(part: Part) -> str:
     machine = part.machine
-    name = machine.gpu.name if machine.gpu else f"{machine.cpu.short_name}, {machine.cpu.in_use}"
-    alike = sum(each.machine.folder == machine.folder for each in parts) > 1
-    return f"{name} ({', '.join(map(_node, part.nodes))})" if alike else name
+    return machine.gpu.name if machine.gpu else f"{machine.cpu.short_name}, {machine.cpu.in_use}"
 
 
 def _node(place: str) -> str:

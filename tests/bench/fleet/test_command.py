@@ -107,6 +107,14 @@ def test_kinds_of_machine_get_all_problems_each(tmp_path):
     assert (tmp_path / "fleet" / "fleet.html").exists()
 
 
+def test_kinds_of_one_name_have_different_columns(tmp_path):
+    more_memory = machine(memory_bytes=2**36)
+    _, found = run(tmp_path, Cluster([node("a"), node("b", more_memory)], equal))
+    assert len(set(found.labels)) == 2
+    endings = {label.rpartition(" ")[2] for label in found.labels}
+    assert endings == {each.folder.rpartition("-")[2] for each in (SMALL, more_memory)}
+
+
 def test_equal_nodes_share_what_their_probes_left(tmp_path):
     cluster = Cluster([node("a"), node("b")], equal)
     _, found = run(tmp_path, cluster)
