@@ -48,6 +48,7 @@ class Spread:
         begin = monotonic()
 
         def rounds(active: Sequence[Item], played: int, look: int) -> Iterator[Found]:
+            """Those of one look, of the items that are active when it begins."""
             items = tuple(active)
             if items and monotonic() - begin < budget_s:
                 numbers = map(str, range(played + 1, look + 1))

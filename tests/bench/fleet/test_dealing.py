@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.fleet.dealing import ATTEMPTS, Deck, Lost, Measured, deal
+from bench.fleet.dealing import ATTEMPTS, Deck, Lost, deal
 from bench.records.store import ResultError
 from bench.studies.dealing.simulated import Simulated
 
@@ -161,14 +161,3 @@ def test_done_groups_are_not_dealt():
     engine, cards = Simulated(), deck(2, 6, done={"g1", "g4"})
     dealt(engine, cards)
     assert engine.measured.keys() == {"g0", "g2", "g3", "g5"}
-
-
-def test_a_measured_text_is_kept_as_it_is():
-    engine, seen = Simulated(), []
-
-    def keep(task, text):
-        seen.append((task.groups, text))
-        return task.groups
-
-    dealt(engine, deck(1, 1), keep=keep)
-    assert seen == [(("g0",), Measured(b"g0").text)]
