@@ -24,6 +24,7 @@ PUBLISH = f"file under {ROOT}/ instead of {ROOT}/local/"
 BUDGET = "of the whole run, at most (default: what intervals need, then up to 12 a problem)"
 Command = Callable[[argparse.Namespace], int]
 OWN = "kernels of your own: package.module:NAME, each a kernels.contract.Kernel"
+DEVICES = "every problem on each of these numbers of GPUs, its batch divided (default: 1)"
 CORES = "of a CPU, one thread each: every problem on each of these numbers (default: all)"
 FLEET = "play rounds on the nodes of a cluster, of the kind of machine of which it has most"
 ADDRESS = "HOST:PORT of a Ray cluster to join (default: one that is this machine)"
@@ -131,7 +132,9 @@ def _add_narrowing(parser: argparse.ArgumentParser) -> None:
 def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_selection(parser, "default", NAMES, DEFAULT)
     parser.add_argument("--seconds", type=seconds, help=BUDGET)
-    parser.add_argument("--cores", **SEVERAL, type=count, metavar="N", help=CORES)
+    places = parser.add_mutually_exclusive_group()
+    places.add_argument("--cores", **SEVERAL, type=count, metavar="N", help=CORES)
+    places.add_argument("--devices", **SEVERAL, type=count, metavar="N", help=DEVICES)
     parser.add_argument("--backend", choices=BACKENDS, help="default: every one there is")
     parser.add_argument("--patience", type=seconds, default=300.0, help=PATIENCE)
     where = parser.add_mutually_exclusive_group()
@@ -153,7 +156,7 @@ def _add_fleet(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--patience", type=seconds, default=300.0, help=PATIENCE)
     parser.add_argument("--out", type=Path, metavar="FOLDER", help=FLEETS_FOLDER)
     parser.add_argument("--resume", action="store_true", help="go on where a fleet was cut short")
-    parser.set_defaults(command=commands.fleet, cores=None, groups=())
+    parser.set_defaults(command=commands.fleet, cores=None, devices=None, groups=())
 
 
 def _add_regress(parser: argparse.ArgumentParser) -> None:
@@ -176,7 +179,7 @@ def _add_regress(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fleet", action="store_true", help=FLEET)
     parser.add_argument("--address", help=ADDRESS)
     parser.add_argument("--trials", type=count, default=TRIALS, help=f"of a self-test ({TRIALS})")
-    parser.set_defaults(command=commands.regress, cores=None, groups=())
+    parser.set_defaults(command=commands.regress, cores=None, devices=None, groups=())
 
 
 def _add_adding(parser: argparse.ArgumentParser) -> None:

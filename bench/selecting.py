@@ -4,12 +4,13 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from bench.cases.case import Case
+from bench.cases.case import Case, Place
 from bench.cases.suites import SUITES, Suite
 from bench.records.store import ResultError
 
 # What a node spends on a case: to compile it and call it briefly, and calls as long as its check.
 SECONDS_A_CASE, CALLS_A_CASE = 10.0, 20
+MOST_FORCED = 64  # devices that a CPU stands for: each has threads of its own
 
 
 def command_line(words: Sequence[str]) -> str:
@@ -23,14 +24,17 @@ def label(arguments: argparse.Namespace) -> str:
     flags = ("xla-flags",) if os.environ.get("XLA_FLAGS") else ()
     cells = suite(arguments).label(arguments.cells)
     lengths = (arguments.lengths,) if arguments.lengths else ()
-    counts = ("cores", *map(str, arguments.cores)) if arguments.cores else ()
-    return "-".join((name, *lengths, *(arguments.dtype or ()), *cells, *counts, *flags))
+    cores = ("cores", *map(str, arguments.cores)) if arguments.cores else ()
+    devices = ("devices", *map(str, arguments.devices)) if arguments.devices else ()
+    what = *lengths, *(arguments.dtype or ()), *cells, *cores, *devices
+    return "-".join((name, *what, *flags))
 
 
 def narrowed(arguments: argparse.Namespace) -> tuple[str, ...]:
     """The options that leave out some of what is measured by default.
 
-    Other shapes, dtypes, cells and cores are not among them: they are filed under another name.
+    Other shapes, dtypes, cells, cores and devices are not among them: they are filed under another
+    name.
     """
     chosen: dict[str, tuple[Sequence[str], Sequence[str]]] = {
         "--kernels": (arguments.kernels, arguments.default_kernels),
@@ -45,7 +49,9 @@ def narrowed(arguments: argparse.Namespace) -> tuple[str, ...]:
 
 
 def fields(arguments: argparse.Namespace, backend: str) -> dict[str, object]:
-    """The fields of a `Selection`. Raises ResultError for a --kernel or --cores that are none."""
+    """The fields of a `Selection`. Raises ResultError for a --kernel that is none, or a number that
+    this machine does not have of --cores or --devices.
+    """
     from bench.contenders import own
 
     return {
@@ -53,7 +59,7 @@ def fields(arguments: argparse.Namespace, backend: str) -> dict[str, object]:
         "problems": suite(arguments).problems(backend, arguments.dtype, arguments.cells),
         "kernels": (*arguments.kernels, *own.registered(arguments.own)),
         "phases": tuple(arguments.phases),
-        "cores": _cores(arguments.cores or (), backend),
+        "places": _places(arguments, backend),
         "groups": tuple(arguments.groups),
     }
 
@@ -88,12 +94,29 @@ def suite(arguments: argparse.Namespace) -> Suite:
     return found.with_lengths(arguments.lengths) if arguments.lengths else found
 
 
+def _places(arguments: argparse.Namespace, backend: str) -> tuple[Place, ...]:
+    """Of cases: of every problem, on so many cores or devices."""
+    if arguments.cores:
+        return tuple(Place(cores=count) for count in _cores(arguments.cores, backend))
+    if arguments.devices:
+        return tuple(Place(devices=count) for count in _devices(arguments.devices, backend))
+    return (Place(),)
+
+
+def _devices(counts: Sequence[int], backend: str) -> tuple[int | None, ...]:
+    """None stands for one. A CPU stands for as many as anyone wants: it is not timed there."""
+    import jax
+
+    here = MOST_FORCED if backend == "cpu" else jax.device_count()
+    if max(counts) > here:
+        raise ResultError(f"--devices is {max(counts)}; expected at most {here}")
+    return tuple(None if count == 1 else count for count in counts)
+
+
 def _cores(counts: Sequence[int], backend: str) -> tuple[int | None, ...]:
-    """Those of cases; None stands for all that this process may use."""
+    """None stands for all that this process may use."""
     from bench.timing import processor
 
-    if not counts:
-        return (None,)
     if backend != "cpu":
         raise ResultError("--cores is for kernels on a CPU; expected --backend cpu")
     here = processor.cores()

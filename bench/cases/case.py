@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
 
@@ -14,7 +14,7 @@ from reference import names
 SCOPES = ("recurrence", "model")
 PASSES = ("forward", "backward", "train")
 CELLS = tuple(names.CELLS)
-MOST_CORES = 2**20
+MOST_CORES = MOST_DEVICES = 2**20
 BASELINE = "scan"  # of every speed-up; `bench.contenders.best_scan` says which scan
 
 
@@ -25,12 +25,20 @@ def _known(cell: str) -> str:
     return cell
 
 
+class Place(NamedTuple):
+    """What a case runs on: so many cores of a CPU, None for all; so many devices, None for one."""
+
+    cores: int | None = None
+    devices: int | None = None
+
+
 @dataclass(frozen=True)
 class Case:
     """One kernel on one problem.
 
     `scope` is the recurrence alone (its input projected) or the whole model, `phase` one of PASSES.
-    `cores` of the CPU run it; None: all that the run may use.
+    `cores` of the CPU run it; None: all that the run may use. `devices` have their rows of the
+    batch each; None: one device has all of them.
     """
 
     workload: Workload
@@ -40,11 +48,24 @@ class Case:
     cell: Annotated[Name, AfterValidator(_known)]
     kernel: Name
     cores: Annotated[int, Field(ge=1, le=MOST_CORES)] | None = None
+    devices: Annotated[int, Field(ge=2, le=MOST_DEVICES)] | None = None
+
+    @property
+    def place(self) -> Place:
+        """What it runs on."""
+        return Place(self.cores, self.devices)
 
     @property
     def where(self) -> str:
-        """For example "1 core"; "" for all."""
-        return f"{self.cores} core{'s' if self.cores > 1 else ''}" if self.cores else ""
+        """For example "1 core" or "4 devices"; "" for all cores, and for one device."""
+        cores = f"{self.cores} core{'s' if self.cores > 1 else ''}" if self.cores else ""
+        return cores or (f"{self.devices} devices" if self.devices else "")
+
+    @property
+    def share(self) -> Workload:
+        """What each of its devices computes: as much of the batch as the others."""
+        rows = max(self.workload.B // (self.devices or 1), 1)
+        return replace(self.workload, B=rows)
 
     @property
     def group(self) -> "Case":
@@ -61,7 +82,7 @@ class Case:
 
     def _in_words(self, *kernel: str) -> str:
         problem = (self.workload.name, self.scope, self.phase, self.dtype, self.cell)
-        return " ".join((*problem, *kernel, *(["on", self.where] if self.cores else [])))
+        return " ".join((*problem, *kernel, *(["on", self.where] if self.where else [])))
 
 
 @dataclass(frozen=True)

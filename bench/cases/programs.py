@@ -18,7 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
+from bench.cases import divided
 from bench.cases.case import Case
+from bench.cases.divided import ROWS, SEQUENCES, WHOLE
 from bench.cases.dtypes import FORMATS
 from bench.cases.inputs import Inputs, Targets, check_alive, make_inputs
 from kernels import face
@@ -58,21 +60,31 @@ def functions(case: Case, kernel: str | Kernel) -> Functions:
 
 
 def problem_of(case: Case) -> Problem:
-    """The case as a kernel's predicates see it."""
-    w, kind = case.workload, FORMATS[case.dtype]
+    """The case as a kernel's predicates see it, on each device."""
+    w, kind = case.share, FORMATS[case.dtype]
     dtype = jnp.dtype(kind.storage)
     return Problem(w.T, w.B, w.H, dtype, case.cell, kind.precision, current_platform())
 
 
 def inputs_of(case: Case) -> Inputs:
     """The seeded inputs of its problem."""
-    return make_inputs(case.workload, case.dtype, case.cell)
+    inputs = make_inputs(case.workload, case.dtype, case.cell)
+    return divided.placed(inputs, case.devices) if case.devices else inputs
 
 
 def program(case: Case, use: Functions | None = None) -> Program:
     """The case on its seeded inputs, computed by its kernel, or by other functions in its place."""
     use = use or functions(case, KERNELS[case.kernel])
+    use = _divided(use, case.devices) if case.devices else use
     return _PROGRAMS[case.scope, case.phase](case, inputs_of(case), use)
+
+
+def _divided(use: Functions, devices: int) -> Functions:
+    """The same, each device on its rows of the batch."""
+    return Functions(
+        divided.divided(use.recurrence, (SEQUENCES, WHOLE, WHOLE, ROWS), devices),
+        divided.divided(use.rnn, (WHOLE, SEQUENCES, ROWS, ROWS), devices),
+    )
 
 
 def _recurrence_forward(case: Case, inputs: Inputs, use: Functions) -> Program:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bench.cases.case import SCOPES, Case
+from bench.cases.case import SCOPES, Case, Place
 from bench.cases.suites import Problem
 from bench.contenders.names import PEERS, PREPARED
 from kernels.registry import KERNELS
@@ -12,9 +12,9 @@ def cases(
     problems: Sequence[Problem],
     kernels: Sequence[str],
     phases: Sequence[str] = ("forward",),
-    cores: Sequence[int | None] = (None,),
+    places: Sequence[Place] = (Place(),),
 ) -> tuple[Case, ...]:
-    """Every combination, the kernels of one group next to each other, then its other cores.
+    """Every combination, the kernels of one group next to each other, then its other places.
 
     A kernel without a backward half of its own is another kernel's forward pass: left out there.
     A peer is the whole model, and has no backward pass apart: left out where there is one. So is
@@ -22,11 +22,11 @@ def cases(
     Layers, directions and lengths are a model's.
     """
     every = (
-        Case(workload, scope, phase, dtype, cell, kernel, count)
+        Case(workload, scope, phase, dtype, cell, kernel, *place)
         for workload, dtype, cell in problems
         for scope in SCOPES
         for phase in phases
-        for count in cores
+        for place in places
         for kernel in kernels
         if scope == "model" or workload.plain
         if _distinct(kernel, scope, phase)

@@ -28,11 +28,22 @@ def unavailable(name: str) -> str | None:
 
 def unsupported(case: Case) -> str | None:
     """Why it cannot run this case where it is available, or None: it can, and is prepared."""
+    return _not_divided(case) or _not_by_kernel(case) or limits.too_large(case)
+
+
+def _not_divided(case: Case) -> str | None:
+    if case.devices is None:
+        return None
     if case.kernel in WHOLE:
-        reason = WHOLE[case.kernel].unsupported(case)
-    else:
-        reason = why_not(case.kernel, problem_of(case))
-    return reason or limits.too_large(case)
+        return "runs on one device"
+    B = case.workload.B
+    return f"{B} rows do not divide evenly over {case.where}" if B % case.devices else None
+
+
+def _not_by_kernel(case: Case) -> str | None:
+    if case.kernel in WHOLE:
+        return WHOLE[case.kernel].unsupported(case)
+    return why_not(case.kernel, problem_of(case))
 
 
 def _one(name: str) -> Kernel | Peer:
@@ -41,6 +52,8 @@ def _one(name: str) -> Kernel | Peer:
 
 def emulated(case: Case) -> str | None:
     """Why timing it would mean nothing, or None."""
+    if case.devices and current_platform() == "cpu":
+        return "its devices share one CPU"
     if case.kernel in WHOLE:
         return None
     return KERNELS[case.kernel].emulated(current_platform())

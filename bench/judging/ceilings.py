@@ -33,10 +33,13 @@ def of_cores(ceilings: Ceilings, cores: int | None) -> Ceilings:
 
 
 def nearest(every: Ceilings, case: Case) -> Nearest | None:
-    """The ceiling that leaves the case the most time; None where none was measured for it."""
+    """The ceiling that leaves the case the most time; None where none was measured for it.
+
+    They are one device's, and so is the work.
+    """
     ceilings = of_cores(every, case.cores)
     itemsize = FORMATS[case.dtype].itemsize
-    cost_key = (case.workload, case.cell, case.scope, case.phase, itemsize)
+    cost_key = (case.share, case.cell, case.scope, case.phase, itemsize)
     moved = cost.compulsory_bytes(*cost_key)
     demands = (
         (cost.cost(*cost_key).flops, arithmetic(ceilings, case.dtype)),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.cases.case import Case
+from bench.cases.case import Case, Place
 from bench.cases.suites import Problem
 from bench.contenders import registry
 from bench.contenders.combinations import cases
@@ -18,20 +18,20 @@ class Selection:
     problems: tuple[Problem, ...]
     kernels: tuple[str, ...]
     phases: tuple[str, ...]
-    cores: tuple[int | None, ...] = (None,)
+    places: tuple[Place, ...] = (Place(),)
     groups: tuple[str, ...] = ()  # only these, by `Case.problem`
 
     @property
     def cases(self) -> tuple[Case, ...]:
         """Every selected case, of the kernels that this machine has."""
         here = [name for name in self.kernels if registry.unavailable(name) is None]
-        every = cases(self.problems, here, self.phases, self.cores)
+        every = cases(self.problems, here, self.phases, self.places)
         return tuple(case for case in every if not self.groups or case.problem in self.groups)
 
     def require_groups(self) -> None:
         """Raise ResultError for a group that is none of the selection."""
         known = {
-            each.problem for each in cases(self.problems, self.kernels, self.phases, self.cores)
+            each.problem for each in cases(self.problems, self.kernels, self.phases, self.places)
         }
         if unknown := [name for name in self.groups if name not in known]:
             raise ResultError(

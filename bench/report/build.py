@@ -13,7 +13,7 @@ from bench.report.kinds import Kind
 from bench.report.pages import html, markdown
 from bench.report.parts import (
     ceilings,
-    cores,
+    further,
     gates,
     matrix,
     method,
@@ -76,7 +76,7 @@ def sections(
     yield from suite.pictures(suites)
     yield from (ceilings.section(run) for run, _ in runs if run.ceilings)
     for run, _, measured in suites:
-        yield from cores.sections(run, measured)
+        yield from further.sections(run, measured)
         yield from gates.sections(run, measured)
     yield from (kind.section(*filed) for kind, filed in studies)
     yield from scores

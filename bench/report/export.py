@@ -5,7 +5,7 @@ The columns, in this order:
 - `file`, `suite`, `started`, `commit`, `dirty`: the run.
 - `machine`, `fingerprint`, `backend`, `jax`: what it ran on.
 - `workload`, `T`, `B`, `I`, `H`, `O`, `layers`, `directions`, `lengths`, `padding` (a share),
-  `scope`, `pass`, `dtype`, `cell`, `cores`, `kernel`, `variant`: the case, by the names of the
+  `scope`, `pass`, `dtype`, `cell`, `on`, `kernel`, `variant`: the case, by the names of the
   report.
 - `visit`, `turn`: counted from 0. Turns of one problem with the same two numbers are beside each
   other: their ratio spares the machine's drift.
@@ -32,7 +32,7 @@ from bench.report import tables
 PLACE = (
     *("file", "suite", "started", "commit", "dirty", "machine", "fingerprint", "backend", "jax"),
     *("workload", "T", "B", "I", "H", "O", "layers", "directions", "lengths", "padding"),
-    *("scope", "pass", "dtype", "cell", "cores", "kernel"),
+    *("scope", "pass", "dtype", "cell", "on", "kernel"),
     *("variant", "visit", "turn"),
 )
 OF_A_TURN = ("rounds", "seconds", "median_s", "least_s")

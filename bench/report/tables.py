@@ -22,7 +22,7 @@ from bench.report.terminal import empty_table
 from bench.report.units import digits, integer, mebibytes, percent, plus_minus, seconds
 
 STRUCTURE = ["layers", "directions", "lengths"]  # of a workload, beside its sizes
-GROUP = ["workload", "scope", "pass", "dtype", "cell", "cores"]
+GROUP = ["workload", "scope", "pass", "dtype", "cell", "on"]
 CORRECT = ("ok", "emulated")
 ON_A_GPU = {"span", "busy", "launches"}
 # A terminal has 80 columns.
@@ -61,8 +61,9 @@ def frame(run: Run) -> pd.DataFrame:
     its own ends, from turns beside each other (`bench.judging.precision`). `share` is the time that
     the nearest ceiling needs over the case's; `impossible` says that even its slowest visit
     is faster, by more than the ceiling's own spread. `result` is the case's `CaseResult`, and
-    `baseline` that of its problem's baseline, None where either was not timed. `cores` is "" in a
-    run that has all of them throughout.
+    `baseline` that of its problem's baseline, None where either was not timed. `on` says on
+    how many cores or devices; "" in a run that has all cores, or one device, throughout. `flops`
+    and what is made of them are one device's.
     """
     baselines = {
         result.case.group: result
@@ -75,9 +76,15 @@ def frame(run: Run) -> pd.DataFrame:
             for result in run.cases
         ]
     )
-    if len(rows) and (rows.cores != "").any():
-        rows["cores"] = rows.cores.replace("", run.machine.cpu.in_use)
+    if len(rows) and (rows["on"] != "").any():
+        rows["on"] = rows["on"].replace("", usual(run))
     return rows
+
+
+def usual(run: Run) -> str:
+    """What a case runs on that does not say."""
+    divided = any(result.case.devices for result in run.cases)
+    return "1 device" if divided or run.machine.backend == "gpu" else run.machine.cpu.in_use
 
 
 def filled(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, tuple[str, Callable[[Any], str]]]:
@@ -100,7 +107,7 @@ def _row(result: CaseResult, ceilings: Ceilings) -> dict[str, object]:
     p20, p80 = np.quantile(result.samples_s or [np.nan], (0.2, 0.8))
     interval = precision.time(result)
     time, (low, high) = np.exp(interval.estimate), precision.ends(interval)
-    cost_key = (w, case.cell, case.scope, case.phase, FORMATS[case.dtype].itemsize)
+    cost_key = (case.share, case.cell, case.scope, case.phase, FORMATS[case.dtype].itemsize)
     need, moved = cost.cost(*cost_key), cost.compulsory_bytes(*cost_key)
     row = names(case)
     row |= {"status": result.status, "reason": result.reason, "variant": result.variant}
@@ -122,7 +129,7 @@ def names(case: Case) -> dict[str, object]:
     row |= {"layers": w.layers, "directions": w.ways, "lengths": w.lengths, "padding": w.padding}
     row |= {"structure": w.structure}
     row |= {"scope": case.scope, "pass": case.phase, "dtype": case.dtype}
-    return row | {"cell": case.cell, "cores": case.where, "kernel": case.kernel}
+    return row | {"cell": case.cell, "on": case.where, "kernel": case.kernel}
 
 
 def _trust(result: CaseResult, time: Interval, ceiling: Nearest | None) -> dict[str, object]:

@@ -28,12 +28,14 @@ class Start:
     """The first message to a worker. It answers "ok" when it has started.
 
     `root` is the folder that `kernels` must be imported from; "" allows any. With kernels of
-    a user's own, places by name, it is these that must come from there.
+    a user's own, places by name, it is these that must come from there. On a CPU it has so many
+    devices; a GPU's are all there.
     """
 
     platform: str
     root: str = ""
     own: dict[str, str] = field(default_factory=dict)
+    devices: int = 1
 
 
 @dataclass(frozen=True)

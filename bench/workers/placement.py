@@ -1,8 +1,8 @@
 """Where a contender runs: a peer with threads of its own in its own process, all others here.
 
-So does whatever has fewer cores than the run, for a library asks once how many there are, and a
-kernel of another tree (`bench.workers.unpacked`). The baseline is always this tree's: it is what
-the others are held against, and must be one program.
+So does whatever has fewer cores than the run, for a library asks once how many there are, or a CPU
+that stands for several devices, and a kernel of another tree (`bench.workers.unpacked`). The
+baseline is always this tree's: it is what the others are held against, and must be one program.
 """
 
 import atexit
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from bench.cases.case import BASELINE, Case
+from bench.cases.case import BASELINE, Case, Place
 from bench.contenders import registry
 from bench.contenders.checking import checked
 from bench.contenders.subject import Samples, Subject
@@ -65,11 +65,11 @@ def place(
     Raises WorkerDied.
     """
     root = _root(case.kernel)
-    if not (root or case.cores or _disturbs_others(case.kernel)):
+    if not (root or _apart(case) or _disturbs_others(case.kernel)):
         return checked(case, partial(registry.prepare_best, variant=variant))
     if not root and (reason := registry.unsupported(case)):
         return CaseResult(case, "unsupported", reason), None
-    client, item = _client(case.kernel, root, case.cores), Item(case)
+    client, item = _client(case.kernel, root, case.place), Item(case)
     _forget(client)
     request = Request("prepare", item, variant=variant if case.cores else None)
     client.ask(request, PART_OF_LIMIT * limit_s)
@@ -93,11 +93,16 @@ def ceilings(dtypes: Sequence[str], cores: int | None) -> Ceilings:
     return tuple(replace(ceiling, cores=cores) for ceiling in found)
 
 
+def _apart(case: Case) -> bool:
+    """Whether this process does not have just what the case runs on."""
+    return bool(case.cores or (case.devices and current_platform() == "cpu"))
+
+
 def _disturbs_others(kernel: str) -> bool:
     return current_platform() == "cpu" and registry.has_threads(kernel)
 
 
-_clients: dict[tuple[str, int | None], Client] = {}
+_clients: dict[tuple[str, Place], Client] = {}
 _held: dict[Client, Item] = {}
 
 
@@ -107,17 +112,18 @@ def _root(kernel: str) -> str:
     return other.root if other and kernel in KERNELS and kernel != BASELINE else ""
 
 
-def _client(kernel: str, root: str, cores: int | None) -> Client:
-    """The worker that a peer has to itself; a dead one is replaced."""
-    place = kernel, cores
-    if place in _clients and not _clients[place].alive:
-        _held.pop(_clients[place], None)
-        _clients.pop(place).end()
-    if place not in _clients:
-        client = _clients[place] = Client(kernel, Start("cpu", root), cores=cores)
+def _client(kernel: str, root: str, place: Place) -> Client:
+    """The worker that a kernel has to itself there; a dead one is replaced."""
+    key = kernel, place
+    if key in _clients and not _clients[key].alive:
+        _held.pop(_clients[key], None)
+        _clients.pop(key).end()
+    if key not in _clients:
+        start = Start("cpu", root, devices=place.devices or 1)
+        client = _clients[key] = Client(kernel, start, cores=place.cores)
         atexit.register(client.end)
         client.answer()
-    return _clients[place]
+    return _clients[key]
 
 
 def _forget(client: Client) -> None:

@@ -122,6 +122,8 @@ def main() -> None:
     if start is None:
         return
     jax.config.update("jax_platforms", start.platform)
+    if start.devices > 1:
+        jax.config.update("jax_num_cpu_devices", start.devices)
     worker = Worker(_contenders(start))
     send(Answer("ok"), answers)
     while request := receive(Request, sys.stdin.buffer):

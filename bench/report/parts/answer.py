@@ -30,7 +30,7 @@ def lines(run: Run) -> Iterator[str]:
 
 def _sentence(best: pd.Series, contested: int) -> str:
     """Of the best kernel, which comes first among the scores, over problems with two at least."""
-    names = best["cell"], best["pass"], best["dtype"], best["cores"]
+    names = best["cell"], best["pass"], best["dtype"], best["on"]
     field = ", ".join(filter(None, names))
     if not contested:
         return f"{field}: only one kernel was timed"

@@ -10,7 +10,7 @@ from bench.judging.ceilings import arithmetic, top
 from bench.records.facts import Ceilings
 from bench.records.run import Run
 from bench.report.figures import gates
-from bench.report.parts import cores
+from bench.report.parts import further
 from bench.report.section import Section, Table
 from bench.report.tables import GROUP
 from bench.report.units import digits, percent, seconds
@@ -28,7 +28,7 @@ def sections(run: Run, rows: pd.DataFrame) -> Iterator[Section]:
     """Of a run's frame; no section where no kernel was timed with two cells at one shape."""
     if rows.empty:
         return
-    found = compared(*cores.on_most(run, rows))
+    found = compared(*further.on_most(run, rows))
     if found.empty:
         return
     base = CELLS[found.place.min()]

@@ -11,7 +11,7 @@ from bench.records.run import Run
 from bench.report import tables
 from bench.report.figures import roofline, speed
 from bench.report.pages.markup import link, plain
-from bench.report.parts import cores
+from bench.report.parts import further
 from bench.report.parts.origins import not_whole
 from bench.report.parts.summary import constant_columns
 from bench.report.section import Drawing, Section, Table
@@ -31,7 +31,7 @@ def pictures(suites: Sequence[Suite]) -> Iterator[Section]:
     timed = [each for each in suites if not each.rows.empty]
     drawn: dict[str, list[Drawing]] = {"Speed-up": [], "Time of a step": [], "Roofline": []}
     for run, _, every in timed:
-        rows, ceilings = cores.on_most(run, every)
+        rows, ceilings = further.on_most(run, every)
         drawn["Speed-up"] += speed.speedups(rows, run.suite)
         drawn["Time of a step"] += speed.sweeps(rows, run.suite)
         drawn["Roofline"] += roofline.draw(rows, ceilings, run.suite)

@@ -14,7 +14,7 @@ from bench.report.units import digits, percent, plus_minus, seconds
 
 PROBLEM = ["suite", *GROUP]
 # Kernels are counted against each other within one.
-FIELD = ["suite", "cell", "pass", "dtype", "cores"]
+FIELD = ["suite", "cell", "pass", "dtype", "on"]
 BEST = ["best", "leaders", "outcome", "time_s", "speedup", "lead", "correct"]
 
 

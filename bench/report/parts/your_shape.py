@@ -13,6 +13,7 @@ from bench.records.run import Run
 from bench.report.parts.matrix import times_the_fastest
 from bench.report.parts.summary import PROBLEM, winners
 from bench.report.section import Finder, Measured, Section, Table
+from bench.report.tables import usual
 from bench.report.units import digits, plus_minus, seconds
 from kernels.contract import Problem
 from kernels.names import KERNELS
@@ -68,7 +69,7 @@ def auto(run: Run, part: pd.DataFrame) -> str:
 
 
 def _problems(runs: Mapping[str, Run], rows: pd.DataFrame) -> Iterator[Measured]:
-    differ = bool((rows.cores != "").any())
+    differ = bool((rows["on"] != "").any())
     for best in winners(rows).to_dict("records"):
         if best["outcome"] != "none":
             here = (rows[PROBLEM] == [best[name] for name in PROBLEM]).all(axis=1)
@@ -79,10 +80,10 @@ def _problems(runs: Mapping[str, Run], rows: pd.DataFrame) -> Iterator[Measured]
 def _problem(
     run: Run, part: pd.DataFrame, best: str, leaders: Sequence[str], *, differ: bool
 ) -> Measured:
-    """Where numbers of cores `differ` from problem to problem, its own is an option."""
+    """Where numbers of cores or devices `differ` between problems, its own is an option."""
     case = part.result.iloc[0].case
     options = {"cell": case.cell, "scope": case.scope, "pass": case.phase, "dtype": case.dtype}
-    options |= {"cores": part.cores.iloc[0] or run.machine.cpu.in_use} if differ else {}
+    options |= {"on": part["on"].iloc[0] or usual(run)} if differ else {}
     results = _results(part, best, leaders)
     return Measured(
         name=case.workload.name,

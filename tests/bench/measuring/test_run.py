@@ -184,6 +184,18 @@ def test_cores_are_a_dimension(monkeypatch, capsys):
     assert "--cores is 5; expected at most 4, of this process" in capsys.readouterr().err
 
 
+def test_devices_are_a_dimension(capsys):
+    one = ("run", *SHAPE, "--list", "--kernels", "native", "--pass", "forward")
+    assert cli.main([*one, "--devices", "1", "2"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"T2-B2-I3-H4-O2 {scope} forward float32 relu native{where}"
+        for scope in ("recurrence", "model")
+        for where in ("", " on 2 devices")
+    ]
+    assert cli.main([*one, "--devices", "65"]) == 2
+    assert "--devices is 65; expected at most 64" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

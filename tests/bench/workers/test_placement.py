@@ -10,7 +10,7 @@ import psutil
 import pytest
 from helpers.trees import copy_of_kernels
 
-from bench.cases.case import Case
+from bench.cases.case import Case, Place
 from bench.cases.workloads import Workload
 from bench.contenders import registry
 from bench.workers import client, placement
@@ -44,7 +44,7 @@ def process_of(client):
 
 def test_a_case_is_checked_and_timed_there_and_stopped_in_between(outside):
     result, subject = placement.place(case_of("scan"), LIMIT_S)
-    process = process_of(outside["scan", None])
+    process = process_of(outside["scan", Place()])
     assert result.status == "ok" and 0 < result.error <= result.tolerance
     assert result.compile_s > 0 and process.pid != os.getpid()
     assert process.status() == psutil.STATUS_STOPPED
@@ -76,7 +76,7 @@ def test_fewer_cores_are_another_process_that_has_no_more(inside):
     result, subject = placement.place(case, LIMIT_S, "hoisted, unroll 1")
     assert (result.status, result.variant) == ("ok", "hoisted, unroll 1")
     assert result.case.cores == 1 and subject.sample(0.01)
-    assert len(process_of(inside["scan", 1]).cpu_affinity()) == 1
+    assert len(process_of(inside["scan", Place(cores=1)]).cpu_affinity()) == 1
     assert len(os.sched_getaffinity(0)) == len(psutil.Process().cpu_affinity())
     assert placement.place(case_of("scan"), LIMIT_S)[0].status == "ok" and len(inside) == 1
 
@@ -84,6 +84,14 @@ def test_fewer_cores_are_another_process_that_has_no_more(inside):
 def test_the_best_scan_is_looked_for_on_as_many_cores(inside):
     result, _ = placement.place(replace(case_of("scan"), cores=1), LIMIT_S)
     assert result.status == "ok" and "unroll" in result.variant
+
+
+def test_devices_that_share_a_cpu_are_checked_and_not_timed(inside):
+    case = replace(case_of("scan"), devices=2)
+    result, subject = placement.place(case, LIMIT_S)
+    assert (result.status, result.reason) == ("emulated", "its devices share one CPU")
+    assert 0 < result.error <= result.tolerance
+    assert subject is None and list(inside) == [("scan", Place(devices=2))]
 
 
 def test_ceilings_of_fewer_cores_are_measured_there(monkeypatch):
@@ -113,7 +121,7 @@ DYING = (
 
 def test_what_is_raised_there_is_said_and_the_next_case_goes_on(outside, tmp_path, monkeypatch):
     root = str(copy_of_kernels(tmp_path, RAISING))
-    monkeypatch.setattr(placement, "Start", lambda platform, _: Start(platform, root))
+    monkeypatch.setattr(placement, "Start", lambda platform, _, devices: Start(platform, root))
     result, subject = placement.place(case_of("unrolled-full"), LIMIT_S)
     assert (result.status, result.reason) == ("failed", "ArithmeticError: no luck")
     assert subject is None
@@ -123,7 +131,7 @@ def test_what_is_raised_there_is_said_and_the_next_case_goes_on(outside, tmp_pat
 def test_a_process_that_dies_says_how_and_is_replaced(outside, tmp_path, monkeypatch):
     root = str(copy_of_kernels(tmp_path, DYING))
     with monkeypatch.context() as patched:
-        patched.setattr(placement, "Start", lambda platform, _: Start(platform, root))
+        patched.setattr(placement, "Start", lambda platform, _, devices: Start(platform, root))
         with pytest.raises(WorkerDied, match=r"scan: its process ended \(status 3\)"):
             placement.place(case_of("scan"), LIMIT_S)
     assert placement.place(case_of("scan"), LIMIT_S)[0].status == "ok"
@@ -143,7 +151,7 @@ def test_kernels_of_another_tree_run_outside_and_the_baseline_here(tmp_path, mon
         assert result.variant == "hoisted, unroll 1"
         assert not isinstance(subject, placement.RemoteSubject)
         (tmp_path / "kernels" / "names.py").write_text("KERNELS = {}")
-        clients.pop(("unrolled-full", None)).end()
+        clients.pop(("unrolled-full", Place())).end()
         result, subject = placement.place(case_of("unrolled-full"), LIMIT_S)
         assert (result.status, subject) == ("unsupported", None)
         assert result.reason == "there is no kernel 'unrolled-full'"
@@ -174,7 +182,7 @@ def test_how_a_process_ended_is_said(script, how, tmp_path, monkeypatch):
 def test_a_late_answer_ends_the_process(outside):
     with pytest.raises(WorkerDied, match=r"scan: no answer within 0\.009"):
         placement.place(case_of("scan"), 0.01)
-    assert outside["scan", None]._process.wait() == -signal.SIGKILL
+    assert outside["scan", Place()]._process.wait() == -signal.SIGKILL
 
 
 STARTING = (

@@ -1,4 +1,4 @@
-"""What each further core is worth: one problem on several numbers of cores beside each other."""
+"""What each further core or device is worth: one problem on several numbers of them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from bench.cases.workloads import mission
 from bench.records.facts import Ceiling
 from bench.report import build, tables
 from bench.report.pages import html, markdown
-from bench.report.parts import answer, cores
+from bench.report.parts import answer, further
 
 
 def on(count, kernel, millis, cell="relu"):
@@ -32,8 +32,8 @@ BOTH = run(
 
 
 def test_a_gain_is_over_the_same_kernel_on_the_fewest_cores():
-    found = cores.compared(BOTH, tables.frame(BOTH))
-    assert list(zip(found.kernel, found.cores, strict=True)) == [
+    found = further.compared(BOTH, tables.frame(BOTH))
+    assert list(zip(found.kernel, found["on"], strict=True)) == [
         ("scan", "1 core"),
         ("scan", "2 cores"),
         ("native", "1 core"),
@@ -44,7 +44,7 @@ def test_a_gain_is_over_the_same_kernel_on_the_fewest_cores():
 
 
 def test_speed_ups_winners_and_ceilings_are_those_of_as_many_cores():
-    rows = tables.frame(BOTH).assign(suite="default").set_index(["kernel", "cores"])
+    rows = tables.frame(BOTH).assign(suite="default").set_index(["kernel", "on"])
     assert rows.speedup["native", "1 core"] == pytest.approx(8 / 7)
     assert rows.speedup["native", "2 cores"] == pytest.approx(6 / 3.5)
     shares = rows.share["scan", "1 core"], rows.share["scan", "2 cores"]
@@ -55,10 +55,10 @@ def test_speed_ups_winners_and_ceilings_are_those_of_as_many_cores():
 
 
 def test_pictures_show_the_most_cores_and_their_ceilings():
-    rows, ceilings = cores.on_most(BOTH, tables.frame(BOTH))
-    assert set(rows.cores) == {"2 cores"} and ceilings == (FAST,)
+    rows, ceilings = further.on_most(BOTH, tables.frame(BOTH))
+    assert set(rows["on"]) == {"2 cores"} and ceilings == (FAST,)
     alone = run(on(1, "scan", 8.0), ceilings=(SLOW,))
-    rows, ceilings = cores.on_most(alone, tables.frame(alone))
+    rows, ceilings = further.on_most(alone, tables.frame(alone))
     assert len(rows) == 1 and ceilings == (SLOW,)
 
 
@@ -75,4 +75,37 @@ def test_a_run_on_all_cores_says_nothing_of_cores():
     parts = list(build.sections([(TYPICAL, Path("run.json"))]))
     assert not any(part.title.startswith("What each further core") for part in parts)
     tables_shown = [part.table for part in parts if part.table is not None]
-    assert not any("cores" in table.whole().columns for table in tables_shown)
+    assert not any("on" in table.whole().columns for table in tables_shown)
+
+
+def on_devices(count, millis, status="ok"):
+    result = timed(mission(10), "scan", millis)
+    visits = result.visits if status == "ok" else ()
+    case = replace(result.case, devices=count)
+    return replace(result, case=case, status=status, visits=visits)
+
+
+def test_devices_are_counted_as_cores_are():
+    both = run(on_devices(None, 8.0), on_devices(2, 5.0), ceilings=(FAST,))
+    found = further.compared(both, tables.frame(both))
+    assert list(found["on"]) == ["1 device", "2 devices"]
+    assert found.gain.tolist()[1] == pytest.approx(8 / 5)
+    assert found.worth.tolist()[1] == pytest.approx(4 / 5)
+    parts = list(build.sections([(both, Path("run.json"))]))
+    page = markdown.page("Some GPUs", parts)
+    assert "## What each further device is worth in suite default" in page
+    assert "| scan     | 2 devices | 5.00 ms |" in page
+
+
+def test_a_ceiling_is_held_against_what_one_device_computes():
+    both = run(on_devices(None, 8.0), on_devices(2, 8.0), ceilings=(FAST,))
+    rows = tables.frame(both).set_index("on")
+    half = rows.flops["2 devices"] / rows.flops["1 device"]
+    assert half == pytest.approx(1 / 2)
+    assert rows.share["2 devices"] / rows.share["1 device"] == pytest.approx(half)
+
+
+def test_pictures_show_the_most_devices_that_were_timed():
+    checked = run(on_devices(None, 8.0), on_devices(2, 0.0, "emulated"), ceilings=(FAST,))
+    rows, _ = further.on_most(checked, tables.frame(checked))
+    assert list(rows["on"]) == ["1 device"]

@@ -1,6 +1,7 @@
-"""What each further core is worth: one problem on several numbers of cores."""
+"""What each further core or device is worth: one problem on several numbers of them."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -9,44 +10,65 @@ from bench.judging import precision
 from bench.judging.ceilings import of_cores
 from bench.records.facts import Ceilings
 from bench.records.run import Run
-from bench.report.figures import cores
+from bench.report.figures import further
 from bench.report.section import Section, Table
 from bench.report.tables import GROUP
 from bench.report.units import digits, percent, plus_minus, seconds
 
-PROBLEM = [name for name in GROUP if name != "cores"]
+PROBLEM = [name for name in GROUP if name != "on"]
 PROSE = """\
-Every program was started on so many cores, and its library with as many threads. `× {fewest}` is
-how many times as fast the same kernel is as there, visit by visit, for the turns of one number of
-cores follow those of the other; `of all cores` is that over the ratio of the numbers: 100 % where
-each further core is worth as much as the first. The ceiling is that of as many cores."""
+{how} `× {fewest}` is how many times as fast the same kernel is as there, visit by visit, for the
+turns of one number of {one}s follow those of the other; `of all {one}s` is that over the ratio of
+the numbers: 100 % where each further {one} is worth as much as the first. The ceiling is that of
+{ceiling}."""
+
+
+class Resource(NamedTuple):
+    """What a run has several numbers of."""
+
+    one: str
+    how: str  # a program runs on several
+    ceiling: str
+
+
+CORES = Resource(
+    "core",
+    "Every program was started on so many cores, and its library with as many threads.",
+    "as many cores",
+)
+DEVICES = Resource(
+    "device",
+    "Each device has as many rows of the batch as the others, under `jax.shard_map`, and all the "
+    "weights, whose gradients are summed over the devices.",
+    "one device with its rows",
+)
 
 
 def sections(run: Run, rows: pd.DataFrame) -> Iterator[Section]:
-    """Of a run's frame; no section where no kernel was timed on two numbers of cores."""
+    """Of a run's frame; no section where no kernel was timed on two numbers of either."""
     if rows.empty or (found := compared(run, rows)).empty:
         return
-    fewest = found.sort_values("count").cores.iloc[0]
+    fewest, of = found.sort_values("count")["on"].iloc[0], _resource(rows)
     columns = {
         "kernel": ("kernel", str),
-        "cores": ("cores", str),
+        f"{of.one}s": ("on", str),
         "time": ("time_s", seconds),
         f"× {fewest}": ("gain", digits),
         "±": ("gain_half_width", plus_minus),
-        "of all cores": ("worth", percent),
+        f"of all {of.one}s": ("worth", percent),
         "ceiling": ("share", percent),
     }
-    prose = PROSE.format(fewest=fewest)
+    prose = PROSE.format(fewest=fewest, **of._asdict())
     table = Table(found, columns, split=PROBLEM)
-    title = f"What each further core is worth in suite {run.suite}"
-    yield Section(title, [prose], [cores.draw(found, run.suite)], table)
+    title = f"What each further {of.one} is worth in suite {run.suite}"
+    yield Section(title, [prose], [further.draw(found, run.suite, of.one)], table)
 
 
 def compared(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
-    """The timed rows of kernels on several numbers of cores, by problem, kernel and `count`.
+    """The timed rows of kernels on several numbers, by problem, kernel and `count`.
 
     `gain` is the time on the fewest over the row's, with `gain_half_width`, and `worth` the share
-    of it that as many cores could give; NaN on the fewest.
+    of it that as many could give; NaN on the fewest.
     """
     every = rows.assign(count=counts(run, rows))
     timed = every[every.time_s.notna()]
@@ -64,15 +86,23 @@ def compared(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def on_most(run: Run, rows: pd.DataFrame) -> tuple[pd.DataFrame, Ceilings]:
-    """The rows on the most cores, which pictures of one number show, and the ceilings of these."""
+    """The rows on the most that were timed, for pictures of one number, and their ceilings."""
     number = counts(run, rows)
-    most = rows[number == number.max()]
+    timed = number[rows.time_s.notna()]
+    most = rows[number == (number if timed.empty else timed).max()]
     return most, of_cores(run.ceilings, most.result.iloc[0].case.cores)
 
 
 def counts(run: Run, rows: pd.DataFrame) -> pd.Series:
-    """Of the cores that each row's case had."""
+    """Of the devices that each row's case had; of the cores, where none had several."""
+    if _resource(rows) is DEVICES:
+        return rows.result.map(lambda result: result.case.devices or 1)
     return rows.result.map(lambda result: result.case.cores or run.machine.cpu.cores)
+
+
+def _resource(rows: pd.DataFrame) -> Resource:
+    several = any(result.case.devices for result in rows.result)
+    return DEVICES if several else CORES
 
 
 def _gain(row: object, first: pd.Series) -> tuple[float, float, float]:

@@ -1,4 +1,4 @@
-"""Speed over the number of cores, a line for every kernel."""
+"""Speed over the number of cores or devices, a line for every kernel."""
 
 import numpy as np
 import pandas as pd
@@ -14,14 +14,14 @@ from bench.report.section import Drawing
 PANEL = ["workload", "scope", "pass", "dtype", "cell"]
 
 
-def draw(rows: pd.DataFrame, suite: str) -> Drawing:
-    """A panel a problem. `rows` are those of `bench.report.parts.cores`."""
-    what = f"Speed over cores, × the slowest kernel on the fewest, suite {suite}"
-    figure = grid(rows, PANEL, lambda ax, part: _panel(ax, part, rows))
-    return Drawing(file_name(f"{suite}-cores.svg"), svg(figure), what)
+def draw(rows: pd.DataFrame, suite: str, one: str) -> Drawing:
+    """A panel a problem. `rows` are those of `bench.report.parts.further`; `one` is a core, say."""
+    what = f"Speed over {one}s, × the slowest kernel on the fewest, suite {suite}"
+    figure = grid(rows, PANEL, lambda ax, part: _panel(ax, part, rows, one))
+    return Drawing(file_name(f"{suite}-{one}s.svg"), svg(figure), what)
 
 
-def _panel(ax: Axes, part: pd.DataFrame, every: pd.DataFrame) -> None:
+def _panel(ax: Axes, part: pd.DataFrame, every: pd.DataFrame, one: str) -> None:
     counts = np.sort(part["count"].unique())
     slowest = part.time_s[part["count"] == counts[0]].max()
     for kernel in in_order(part):
@@ -30,7 +30,7 @@ def _panel(ax: Axes, part: pd.DataFrame, every: pd.DataFrame) -> None:
         ax.plot(line["count"], speed, label=literal(kernel), linewidth=1, **look(every, kernel))
     ax.plot(counts, counts / counts[0], color="black", linewidth=0.8, linestyle="--")
     ax.set(xscale="log", yscale="log", ylabel="speed, × slowest")
-    ax.set_xlabel("cores (dashed: in proportion)", fontsize="small")
+    ax.set_xlabel(f"{one}s (dashed: in proportion)", fontsize="small")
     ax.set_xticks(counts, [str(count) for count in counts])
     ax.xaxis.set_minor_locator(NullLocator())
     logarithmic(ax, "y")
