@@ -161,10 +161,9 @@ class Backward final : public Pass<Stored, Cell> {
     load_strips(given, mine, output(), dy());
     for (Index row = mine.first; row < mine.last; ++row)
       scatter(given.at(row, 0), problem_.O, dy_rows(), row);
-    clear_strips(dh(), rows, my_hidden(rank));
     division_->meet_group(rank);
-    add_product(dy_rows().from(rows.first), rows.size(), packed(w_o_, problem_.O), problem_.O,
-                my_hidden(rank), dh().from(rows.first));
+    product(dy_rows().from(rows.first), rows.size(), packed(w_o_, problem_.O), problem_.O,
+            my_hidden(rank), zeros<Real>(), dh().from(rows.first));
   }
 
   void load_gradient(Index rank, Range chunk, const Index* places) {
@@ -288,14 +287,18 @@ class Backward final : public Pass<Stored, Cell> {
     if (kCopiesStrips) division_->meet_all();
     const Columns<Operand> x =
         my_columns(rank, Chosen<const Stored>{{problem_.x, I}, places}, M, x_);
-    add_outer_product(x, slots, M, from_x, dw_x(), fresh);
+    const auto grow = [&](const Columns<Operand>& left, Right<Operand> right, Range panels,
+                          Strips<Real> gradient) {
+      outer_product(left, right, M, panels, fresh ? zeros<Real>() : From<Real>(gradient), gradient);
+    };
+    grow(x, slots, from_x, dw_x());
     const Columns<Operand> h_before = my_columns(rank, StatesBefore{*this, before, H}, M, h_);
-    add_outer_product(h_before, slots.from(kFirst * this->slot_panels()), M, from_h, dw_h(), fresh);
+    grow(h_before, slots.from(kFirst * this->slot_panels()), from_h, dw_h());
     add_rows(rank, dslots(), M, panels_of(S), db(), fresh);
     if (arrays_.dy) {
       const Columns<Operand> h =
           my_columns(rank, Chosen<const Stored>{{arrays_.h, H}, places}, M, h_);
-      add_outer_product(h, dy_right, M, output(), dw_o(), fresh);
+      grow(h, dy_right, output(), dw_o());
       add_rows(rank, dy(), M, output(), db_o(), fresh);
     }
     if (arrays_.dx) store_dx(rank, M, places);
@@ -336,10 +339,10 @@ class Backward final : public Pass<Stored, Cell> {
   // dx sums every slot's derivative times W_x^T.
   void store_dx(Index rank, Index M, const Index* places) {
     const Range mine = division_->among_all(rank, {0, M});
-    clear_strips(dx(), mine, input());
+    const Strips<Real> sums = dx().from(mine.first);
     for (Index i = 0; i < Cell::kFromX; ++i)
-      add_product(rows(i).from(mine.first), mine.size(), packed(packed_w_x(i), problem_.H),
-                  problem_.H, input(), dx().from(mine.first));
+      product(rows(i).from(mine.first), mine.size(), packed(packed_w_x(i), problem_.H), problem_.H,
+              input(), i ? From<Real>(sums) : zeros<Real>(), sums);
     store_strips(dx(), mine, input(), Chosen<Stored>{{arrays_.dx, problem_.I}, places});
   }
 

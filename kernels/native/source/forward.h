@@ -220,9 +220,8 @@ class Forward : public Pass<Stored, Cell> {
   // Slots that x fills: x W_x + b.
   void project(Range rows, Range panels) {
     for (Index i = 0; i < Cell::kFromX; ++i) {
-      fill_strips(bias(i), rows, panels, slot(i));
-      add_product(x().from(rows.first), rows.size(), w_x(i), problem_.I, panels,
-                  slot(i).from(rows.first));
+      product(x().from(rows.first), rows.size(), w_x(i), problem_.I, panels, every_row(bias(i)),
+              slot(i).from(rows.first));
     }
     fill_own(rows, panels);
   }
@@ -277,9 +276,8 @@ class Forward : public Pass<Stored, Cell> {
 
   // y = h W_o + b_o
   void read_out(Range rows, Range panels) {
-    fill_strips(b_o_, rows, panels, y());
-    add_product(states().from(rows.first), rows.size(), w_o(), problem_.H, panels,
-                y().from(rows.first));
+    product(states().from(rows.first), rows.size(), w_o(), problem_.H, panels, every_row(b_o_),
+            y().from(rows.first));
   }
 
   void project_output(Index rank, Range chunk, const Index* places) {

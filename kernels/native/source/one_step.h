@@ -69,8 +69,8 @@ class OneStep final : public Staged, private Forward<Stored, Cell> {
       Base::project(rows(), panels);
     }
     for (Index i = 0; i < Cell::kFromH; ++i)
-      add_product(before().from(0), problem_.B, Base::w_h(i), problem_.H, panels,
-                  Base::slot(kFirst + i));
+      product(before().from(0), problem_.B, Base::w_h(i), problem_.H, panels,
+              Base::slot(kFirst + i), Base::slot(kFirst + i));
     const Step now{before(), Base::states(), Base::slots(), Base::carried(0, 0), places_};
     for (Index p = panels.first; p < panels.last; ++p)
       for (Index i = 0; i < problem_.B; ++i) {

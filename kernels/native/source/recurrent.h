@@ -31,7 +31,7 @@ class RecurrentProduct {
            Strips<RealOf<Operand>> strips) {
     if (!rows) return;
     const Left<Operand, Read::kRows> left = states.from(0);
-    if (!sparse_) return add_product(left, rows, w, H_, panels, strips);
+    if (!sparse_) return product(left, rows, w, H_, panels, strips, strips);
     std::int32_t* places = places_[rank].data();
     add_sparse_product(left, places, find_nonzero(left, H_, places), w, panels, strips);
   }

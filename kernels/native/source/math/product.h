@@ -69,7 +69,19 @@ struct Strips {
   // Rows in order of k are a packed right operand.
   Right<Real> as_right() const { return {data, kPanel<Real>, panel}; }
   Strips from(Index row) const { return {data + row * kPanel<Real>, panel}; }
+  operator From<Real>() const { return {data, kPanel<Real>, panel}; }
 };
+
+// The same row of panels for every row of a sum; and zeros.
+template <class Real>
+From<Real> every_row(const Real* panels) {
+  return {panels, 0, kPanel<Real>};
+}
+template <class Real>
+From<Real> zeros() {
+  alignas(kVectorBytes) static constexpr Real panel[kPanel<Real>] = {};
+  return {panel, 0, 0};
+}
 
 struct Range {
   Index first, last;
@@ -88,8 +100,8 @@ inline constexpr Index kFewRows = 3;
 constexpr Index panels_at_once(Index rows) { return rows == 1 ? 4 : rows <= kFewRows ? 2 : 1; }
 
 template <class Operand>
-using Tile = void (*)(const Operand*, Index, const Operand*, Index, Index, Index,
-                      RealOf<Operand>*, Index);
+using Tile = void (*)(const Operand*, Index, const Operand*, Index, Index, const Operand*, Index,
+                      From<RealOf<Operand>>, RealOf<Operand>*, Index);
 
 template <class Operand, Read kRead, bool kWide, std::size_t... i>
 constexpr std::array<Tile<Operand>, sizeof...(i)> tiles(std::index_sequence<i...>) {
@@ -139,21 +151,33 @@ constexpr Index groups_from(Index k, Index K) {
   return ceil_div(std::min(kDepth, K - k), kGroup<Operand>);
 }
 
-// c += a b, for these panels of b and c.
+// Of a panel, the block of terms behind k; where there is none, the next panel's first.
+template <class Operand>
+const Operand* next_block(Right<Operand> b, Index p, Index k, Index K) {
+  return k + kDepth < K ? b.at(p, k + kDepth) : b.at(p + 1, 0);
+}
+
+// c = from + a b, for these panels of b and c. `from` may be c. The last rows that need a block of b
+// have the next one fetched: memory would wait otherwise while they are computed from cache.
 template <class Operand, Read kRead>
-void add_product(Left<Operand, kRead> a, Index rows, Right<Operand> b, Index K, Range panels,
-                 Strips<RealOf<Operand>> c) {
+void product(Left<Operand, kRead> a, Index rows, Right<Operand> b, Index K, Range panels,
+             From<RealOf<Operand>> from, Strips<RealOf<Operand>> c) {
   const Index together = panels_at_once(rows), blocks = ceil_div(rows, kMostRows);
   for (Index p = panels.first; p < panels.last;) {
     const bool wide = together > 1 && p + together <= panels.last;
-    for (Index k = 0; k < K; k += kDepth)
+    Index k = 0;
+    do {  // of no terms there is still `from`
+      const From<RealOf<Operand>> start = k ? From<RealOf<Operand>>(c) : from;
       for (Index i = 0; i < blocks; ++i) {
         const Range r = part({0, rows}, i, blocks);
         const Tile<Operand> add = wide ? kWideTiles<Operand, kRead>[r.size() - 1]
                                        : kNarrowTiles<Operand, kRead>[r.size() - 1];
-        add(a.at(r.first, k), a.step, b.at(p, k), b.step, b.panel, groups_from<Operand>(k, K),
-            c.at(p, r.first), c.panel);
+        const Operand* const block = b.at(p, k);
+        const Operand* const next = i + 1 == blocks ? next_block(b, p, k, K) : block;
+        add(a.at(r.first, k), a.step, block, b.step, b.panel, next, groups_from<Operand>(k, K),
+            start.at(p, r.first), c.at(p, r.first), c.panel);
       }
+    } while ((k += kDepth) < K);
     p += wide ? together : 1;
   }
 }
@@ -174,20 +198,23 @@ struct Columns {
   }
 };
 
-// c += a^T b for the first K rows of a and b, and these panels of b and c. If fresh, c is 0 at first.
+// c = from + a^T b for the first K rows of a and b, and these panels of b and c. `from` may be c.
 template <class Operand>
-void add_outer_product(Columns<Operand> a, Right<Operand> b, Index K, Range panels,
-                       Strips<RealOf<Operand>> c, bool fresh) {
+void outer_product(Columns<Operand> a, Right<Operand> b, Index K, Range panels,
+                   From<RealOf<Operand>> from, Strips<RealOf<Operand>> c) {
   for (Index p = panels.first; p < panels.last; ++p) {
-    if (fresh) std::fill(c.at(p, a.which.first), c.at(p, a.which.last), RealOf<Operand>(0));
-    for (Index k = 0; k < K; k += kDepth)
+    Index k = 0;
+    do {
+      const From<RealOf<Operand>> start = k ? From<RealOf<Operand>>(c) : from;
       for (Index i = 0; i < a.blocks(); ++i) {
         const Range r = a.block(i);
         const Left<Operand, Read::kColumns> left = a.left(r);
+        const Index row = a.which.first + r.first;
         kNarrowTiles<Operand, Read::kColumns>[r.size() - 1](
-            left.at(0, k), left.step, b.at(p, k), b.step, b.panel, groups_from<Operand>(k, K),
-            c.at(p, a.which.first + r.first), c.panel);
+            left.at(0, k), left.step, b.at(p, k), b.step, b.panel, b.at(p, k),
+            groups_from<Operand>(k, K), start.at(p, row), c.at(p, row), c.panel);
       }
+    } while ((k += kDepth) < K);
   }
 }
 

@@ -1,4 +1,4 @@
-// The innermost loops: a register tile of R rows and P panels, accumulated over K.
+// The innermost loops: a register tile of R rows and P panels, summed over K.
 #pragma once
 
 #include "math/operand.h"
@@ -18,12 +18,23 @@ inline constexpr Index kStride = kDepth + 64 / Index(sizeof(Operand));
 
 enum class Read { kRows, kColumns };
 
-// strip(r, p) += sum over k of a(r, k) b(k, p), a group of k at a time. Group g of row r lies at
-// a[r kStride + g kGroup] read by rows and a[g a_step + r kGroup] read by columns, those of the row
-// of a panel at b + p b_panel + g b_step.
+// What sums start from: a panel of a row at data + p panel + r row.
+template <class Real>
+struct From {
+  const Real* data;
+  Index row, panel;
+
+  From at(Index p, Index r) const { return {data + p * panel + r * row, row, panel}; }
+};
+
+// strip(r, p) = from(r, p) + sum over k of a(r, k) b(k, p), a group of k at a time. Group g of row r
+// lies at a[r kStride + g kGroup] read by rows and a[g a_step + r kGroup] read by columns, those of
+// the row of a panel at b + p b_panel + g b_step. `from` may be the strip. Meanwhile a single panel
+// has the next one fetched, from `next` on.
 template <class Operand, Index R, Index P, Read kRead>
 void tile(const Operand* __restrict a, Index a_step, const Operand* __restrict b, Index b_step,
-          Index b_panel, Index groups, RealOf<Operand>* __restrict strip, Index strip_panel) {
+          Index b_panel, const Operand* next, Index groups, From<RealOf<Operand>> from,
+          RealOf<Operand>* strip, Index strip_panel) {
   using V = Vector<RealOf<Operand>>;
   constexpr Index L = kLanes<RealOf<Operand>>, G = kGroup<Operand>;
   V sum[R][P][2];
@@ -31,8 +42,9 @@ void tile(const Operand* __restrict a, Index a_step, const Operand* __restrict b
   for (Index r = 0; r < R; ++r)
 #pragma GCC unroll 4
     for (Index p = 0; p < P; ++p) {
-      sum[r][p][0] = load(strip + p * strip_panel + r * 2 * L);
-      sum[r][p][1] = load(strip + p * strip_panel + r * 2 * L + L);
+      const RealOf<Operand>* first = from.at(p, r).data;
+      sum[r][p][0] = load(first);
+      sum[r][p][1] = load(first + L);
     }
   for (Index g = 0; g < groups; ++g) {
     decltype(load_groups(b)) w[P][2];
@@ -41,6 +53,7 @@ void tile(const Operand* __restrict a, Index a_step, const Operand* __restrict b
       w[p][0] = load_groups(b + p * b_panel);
       w[p][1] = load_groups(b + p * b_panel + G * L);
     }
+    if constexpr (P == 1) prefetch<2 * kVectorBytes>(next + g * b_step);
 #pragma GCC unroll 16
     for (Index r = 0; r < R; ++r) {
       const auto each = spread_group(a + r * (kRead == Read::kRows ? kStride<Operand> : G));

@@ -51,6 +51,14 @@ inline void store(Real* to, Vector<Real> v) {
   std::memcpy(to, &v, sizeof v);
 }
 
+// Bring memory into the second-level cache: the first holds what is being multiplied.
+template <Index kBytes>
+inline void prefetch(const void* from) {
+  constexpr Index line = 64;
+  for (Index i = 0; i < kBytes; i += line)
+    __builtin_prefetch(static_cast<const char*>(from) + i, 0, 2);
+}
+
 // Subtracting 0 costs nothing; adding 0 would cost an instruction, for the sake of -0.
 template <class Real>
 inline Vector<Real> spread(Real value) {

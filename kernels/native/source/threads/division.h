@@ -16,6 +16,11 @@ inline Index cache_bytes() {
   static const long found = sysconf(_SC_LEVEL2_CACHE_SIZE);
   return found > 0 ? found : Index(512) << 10;
 }
+// Of the cache that cores share, this process's guess at its part: others may have theirs.
+inline Index shared_cache_bytes() {
+  static const long found = sysconf(_SC_LEVEL3_CACHE_SIZE);
+  return found > 0 ? found / 4 : 0;
+}
 
 // A team is some groups of members. A group takes some rows of the batch through all of time, and
 // meets no other group on the way. Its members share the rows and divide the hidden units, which
@@ -46,13 +51,17 @@ class Division {
   std::deque<Barrier> barriers_;
 };
 
-// As many groups as have rows enough to fill the register tile, where W_h fits a core's cache beside
-// all else; the rest are members.
+// As many groups as have rows enough to read all of W_h in each step: half a register tile where it
+// fits a core's cache beside all else, a whole one where it comes from the shared cache. The rest are
+// members.
 template <class Operand, class Cell>
 Index groups_of(Index size, Index B, Index H) {
-  const bool fits = Cell::kFromH * H * H * Index(sizeof(Operand)) <= cache_bytes() / 2;
-  Index groups = fits ? size : 1;
-  while (groups > 1 && (size % groups || B / groups < kMostRows / 2)) --groups;
+  const Index bytes = Cell::kFromH * H * H * Index(sizeof(Operand));
+  const Index rows = bytes <= cache_bytes() / 2        ? kMostRows / 2
+                     : bytes <= shared_cache_bytes() ? kMostRows
+                                                     : B;
+  Index groups = size;
+  while (groups > 1 && (size % groups || B / groups < rows)) --groups;
   return groups;
 }
 
