@@ -1,17 +1,20 @@
 """What runs on a node: commands in processes of their own, which end with the task."""
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 from bench.records.store import LARGEST_FILE
 from bench.timing import host, quiet
 
 SET_BY_RAY = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}  # one thread, no GPU
 CHILD = "bench.fleet.nodes.child"
+SCRATCH = "bench-fleet-"  # how the names of tasks' folders begin
 LONGEST_REASON = 300  # characters
 
 
@@ -32,16 +35,28 @@ def measured(
     `module` is what Python runs, with `words` of `bench run`. Raises TaskError, also if that takes
     longer than `limit_s`.
     """
-    with quiet.alone(), TemporaryDirectory(prefix="bench-fleet-") as folder:
+    with quiet.alone(), _scratch() as folder:
         quiet.wait()
-        out = Path(folder) / "run.json"
+        out = folder / "run.json"
         which = ("--backend", backend, "--group", *groups, "--out", str(out))
-        said = _run(module, "run", *words, *which, limit_s=limit_s).stderr
+        said = _run(module, "run", *words, *which, limit_s=limit_s, TMPDIR=str(folder)).stderr
         if not out.exists():
             raise TaskError(_last_line(said))
         if out.stat().st_size > LARGEST_FILE:
             raise TaskError(f"its file is larger than any result file ({LARGEST_FILE} bytes)")
         return out.read_bytes()
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """A folder for whatever a task leaves, after those of tasks that were killed are removed.
+
+    Nobody else's: one task at a time is on the machine.
+    """
+    for left in Path(gettempdir()).glob(f"{SCRATCH}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with TemporaryDirectory(prefix=SCRATCH) as folder:
+        yield Path(folder)
 
 
 def output(module: str, *words: str, given: bytes = b"", limit_s: float | None = None) -> bytes:
@@ -53,13 +68,13 @@ def output(module: str, *words: str, given: bytes = b"", limit_s: float | None =
 
 
 def _run(
-    module: str, *words: str, given: bytes = b"", limit_s: float | None = None
+    module: str, *words: str, given: bytes = b"", limit_s: float | None = None, **variables: str
 ) -> subprocess.CompletedProcess[bytes]:
     """Whatever ends this process ends that one, which ends those that it has started."""
     try:
         return subprocess.run(
             [sys.executable, "-P", "-m", CHILD, module, *words],
-            env=_environment(),
+            env=_environment() | variables,
             input=given,
             capture_output=True,
             timeout=limit_s,

@@ -66,7 +66,7 @@ void multiply_by_tiles(const float* a, const float* b, Index M, Index K, Index N
   }
   for (Index m = 0; m < M; ++m) rnn::scatter(a + m * K, K, rows, m);
   rnn::load_strips(rnn::Given<const float>(c, N), {0, M}, panels, sums);
-  rnn::product(rows.from(0), M, right, K, panels, {sums}, sums);
+  rnn::product(rows.from(0), M, right, K, panels, sums, sums);
   rnn::store_strips(sums, {0, M}, panels, rnn::Given(c, N));
 }
 

@@ -1,6 +1,7 @@
 // What a training step of a layer is made of, with the cell RNN_CELL: both passes with and without
-// the cell's functions, with and without what the gradient reads. Prints one JSON object: the vector
-// units' operations a second, and each part's name and its seconds a call.
+// the cell's functions, with and without what the gradient reads, and their products alone. Prints
+// one JSON object: the vector units' operations a second, and each part's name and its seconds a
+// call.
 //
 // Usage: parts T B I H O threads rounds
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include "backward.h"
 #include "forward.h"
 #include "../native_program/measuring.h"
+#include "products.h"
 #include "threads/pool.h"
 
 namespace {
@@ -87,10 +89,17 @@ int main(int, char** given) {
               std::atoi(given[5])};
   const Index threads = std::atoi(given[6]);
   Pool pool(int(threads) - 1);
+  ForwardProducts<Cell> ahead(layer.T, layer.B, layer.I, layer.H, layer.O);
+  BackwardProducts<Cell> back(layer.T, layer.B, layer.I, layer.H, layer.O);
+  const auto alone = [&](rnn::Work& products) {
+    rnn::run_team(pool, threads, std::chrono::seconds(1), products);
+  };
   const std::vector<Timed> parts{
+      {"forward, products alone", [&] { alone(ahead); }},
       {"forward, sums for functions", [&] { layer.forward<Sums>(pool, threads, false); }},
       {"forward", [&] { layer.forward<Cell>(pool, threads, false); }},
       {"forward, keeping states", [&] { layer.forward<Cell>(pool, threads, true); }},
+      {"backward, products alone", [&] { alone(back); }},
       {"backward, sums for functions", [&] { layer.backward<Sums>(pool, threads); }},
       {"backward", [&] { layer.backward<Cell>(pool, threads); }},
   };

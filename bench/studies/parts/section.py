@@ -19,6 +19,7 @@ COLUMNS = {
     "median": ("median_s", seconds),
     "GFLOP/s": ("gflops", digits),
     "of peak": ("share", percent),
+    "its products": ("products", percent),
     "its functions": ("functions", percent),
     "keeping states": ("keeping", percent),
 }
@@ -29,10 +30,11 @@ def section(parts: Parts, path: Path) -> Section:
     w = parts.workload
     what = (
         f"Both passes of the native kernel at T {w.T}, B {w.B}, I {w.I}, H {w.H}, O {w.O} in "
-        f"float32, {parts.threads} threads, compiled for {plain(parts.target)}. Each was timed "
-        "once more with sums in place of the cell's functions, and the forward pass once more "
-        "keeping what the gradient reads: the two columns say how much longer a pass takes for "
-        "that. `of peak` is the share of what multiply-adds in registers reach. Samples: "
+        f"float32, {parts.threads} threads, compiled for {plain(parts.target)}. `of peak` is the "
+        "share of what multiply-adds in registers reach; `its products` the share of a pass's time "
+        "that the same products take alone, nothing between them. Each pass was timed once more "
+        "with sums in place of the cell's functions, and the forward pass once more keeping what "
+        "the gradient reads: the last two columns say how much longer it takes for that. Samples: "
         f"{link(path.name, f'parts/{path.name}')}."
     )
     rows = pd.DataFrame([row for each in parts.cells for row in _rows(parts, each)])
@@ -54,6 +56,7 @@ def _rows(parts: Parts, each: CellParts) -> Iterator[dict[str, object]]:
             "median_s": taken,
             "gflops": flops / taken / 1e9,
             "share": flops / taken / median(each.measured.peak_flops),
+            "products": each.seconds(f"{name}, products alone") / taken,
             "functions": taken / each.seconds(f"{name}, sums for functions") - 1,
             "keeping": kept,
         }

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,14 @@ def test_a_task_gives_the_file_and_leaves_none_behind(pretended):
     text = task.measured("helpers.pretended_run", WORDS, "cpu", [GROUP], LIMIT_S)
     assert {each.case.problem for each in adapter(Run).validate_json(text).cases} == {GROUP}
     assert [path.name[:5] for path in pretended.iterdir() if path.name != "lock"] == ["done-"]
+
+
+def test_what_killed_tasks_left_is_removed(pretended, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(pretended))
+    (pretended / "bench-fleet-killed" / "bench-run").mkdir(parents=True)
+    (pretended / "another").mkdir()
+    task.measured("helpers.pretended_run", WORDS, "cpu", [GROUP], LIMIT_S)
+    assert {path.name[:5] for path in pretended.iterdir()} == {"lock", "done-", "anoth"}
 
 
 def test_a_task_that_fails_says_why(pretended):

@@ -18,9 +18,11 @@ from bench.studies.parts.section import section
 ORIGIN = {field.name: getattr(TYPICAL, field.name) for field in dataclasses.fields(Origin)}
 TINY = Workload("tiny", T=3, B=4, I=5, H=40, O=6)
 SECONDS = {
+    "forward, products alone": 1.5,
     "forward, sums for functions": 2.0,
     "forward": 3.0,
     "forward, keeping states": 3.3,
+    "backward, products alone": 7.5,
     "backward, sums for functions": 8.0,
     "backward": 10.0,
 }
@@ -34,6 +36,7 @@ def test_what_functions_and_kept_states_add():
     forward, backward = section(record, Path("x.json")).table.rows.to_dict("records")
     assert (forward["functions"], forward["share"]) == (0.5, pytest.approx(0.5))
     assert forward["keeping"] == pytest.approx(0.1)
+    assert (forward["products"], backward["products"]) == (0.5, 0.75)
     assert (backward["pass"], backward["functions"]) == ("backward", 0.25)
 
 

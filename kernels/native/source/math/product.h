@@ -151,7 +151,7 @@ constexpr Index groups_from(Index k, Index K) {
   return ceil_div(std::min(kDepth, K - k), kGroup<Operand>);
 }
 
-// Of a panel, the block of terms behind k; where there is none, the next panel's first.
+// The block of a panel that follows the one at k, or the first block of the next panel.
 template <class Operand>
 const Operand* next_block(Right<Operand> b, Index p, Index k, Index K) {
   return k + kDepth < K ? b.at(p, k + kDepth) : b.at(p + 1, 0);

@@ -16,7 +16,7 @@ inline Index cache_bytes() {
   static const long found = sysconf(_SC_LEVEL2_CACHE_SIZE);
   return found > 0 ? found : Index(512) << 10;
 }
-// Of the cache that cores share, this process's guess at its part: others may have theirs.
+// A quarter of the cache that cores share: others may use the rest.
 inline Index shared_cache_bytes() {
   static const long found = sysconf(_SC_LEVEL3_CACHE_SIZE);
   return found > 0 ? found / 4 : 0;

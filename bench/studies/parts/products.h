@@ -1,0 +1,138 @@
+// The products of a pass alone: the same tiles in the same order, each thread those of its rows, with
+// nothing between them. What a pass takes beyond that is not multiplying.
+#pragma once
+
+#include <algorithm>
+
+#include "arena.h"
+#include "math/product.h"
+#include "threads/division.h"
+#include "threads/team.h"
+
+template <class Cell>
+class Products : public rnn::Work {
+ protected:
+  using Index = rnn::Index;
+
+ public:
+  Products(Index T, Index B, Index I, Index H, Index O)
+      : T_(T), B_(B), I_(I), H_(H), O_(O), chunk_(rnn::steps_together(T, B)) {
+    rnn::BumpAllocator counting;
+    lay_out(counting);
+    rnn::BumpAllocator allocator(arena_->reserve(counting.used()));
+    lay_out(allocator);
+    std::fill(w_x_, end_, 0.01f);  // no number that a processor is slow with
+  }
+
+  void prepare(Index size) final { size_ = size; }
+
+ protected:
+  static constexpr Index X = Cell::kFromX, R = Cell::kFromH, S = Cell::kSlots;
+  static constexpr Index W = rnn::kPanel<float>;
+  using Rows = rnn::Rows<float>;
+  using Strips = rnn::Strips<float>;
+  using From = rnn::From<float>;
+
+  // How many panels so many columns have, of each of some slots.
+  static rnn::Range panels(Index columns, Index slots = 1) {
+    return {0, slots * rnn::ceil_div(columns, W)};
+  }
+  Index all_rows() const { return chunk_ * B_; }
+  Index rows(Index rank) const { return share(rank, B_).size(); }  // in a step
+  rnn::Range share(Index rank, Index of) const { return rnn::part({0, of}, rank, size_); }
+
+  // A rank's rows of a chunk, one step behind the other.
+  Rows left(float* data, Index rank) const {
+    return Rows{data, all_rows() * rnn::kStride<float>}.below(chunk_ * share(rank, B_).first);
+  }
+  Strips strips(float* data, Index rank) const {
+    return Strips{data, all_rows() * W}.from(chunk_ * share(rank, B_).first);
+  }
+
+  const Index T_, B_, I_, H_, O_, chunk_;
+  float *w_x_, *w_h_, *w_o_, *x_, *h_, *dy_, *slots_, *y_, *dw_x_, *dw_h_, *dw_o_, *end_;
+
+ private:
+  void lay_out(rnn::BumpAllocator& memory) {
+    const Index H = panels(H_).last * W, O = panels(O_).last * W, M = all_rows();
+    const auto make = [&](Index n) { return memory.allocate<float>(n); };
+    const auto by_rows = [&](Index K) {
+      return make(rnn::ceil_div(K, rnn::kDepth) * M * rnn::kStride<float>);
+    };
+    w_x_ = make(X * I_ * H), w_h_ = make(R * H_ * H), w_o_ = make(std::max(H_ * O, O_ * H));
+    x_ = by_rows(I_), h_ = by_rows(H_), dy_ = by_rows(O_);
+    slots_ = make(S * M * H), y_ = make(M * O);
+    dw_x_ = make(X * I_ * H), dw_h_ = make(R * H_ * H), dw_o_ = make(H_ * O);
+    end_ = make(1);
+  }
+
+  rnn::ArenaLease arena_;
+  Index size_ = 1;
+};
+
+// x W_x of a chunk, h W_h of its steps, h W_o of the chunk.
+template <class Cell>
+class ForwardProducts final : public Products<Cell> {
+ public:
+  using Products<Cell>::Products;
+
+  void run(rnn::Index rank) override {
+    using P = Products<Cell>;
+    const auto x = this->left(P::x_, rank), h = this->left(P::h_, rank);
+    const auto slots = this->strips(P::slots_, rank), y = this->strips(P::y_, rank);
+    const auto zeros = rnn::zeros<float>();
+    for (rnn::Index t = 0; t < P::T_; t += P::chunk_) {
+      const rnn::Index steps = std::min(P::chunk_, P::T_ - t), rows = P::rows(rank);
+      rnn::product(x.from(0), steps * rows, rnn::packed(P::w_x_, P::I_), P::I_,
+                   P::panels(P::H_, P::X), zeros, slots);
+      for (rnn::Index s = 0; s < steps; ++s) {
+        const auto sums = slots.from(s * rows);
+        rnn::product(h.from(s * rows), rows, rnn::packed(P::w_h_, P::H_), P::H_,
+                     P::panels(P::H_, P::R), typename P::From(sums), sums);
+      }
+      rnn::product(h.from(0), steps * rows, rnn::packed(P::w_o_, P::H_), P::H_, P::panels(P::O_),
+                   zeros, y);
+    }
+  }
+};
+
+// dy W_o^T of a chunk, dslots W_h^T of its steps, and the chunk's share of each weight's gradient.
+template <class Cell>
+class BackwardProducts final : public Products<Cell> {
+ public:
+  using Products<Cell>::Products;
+
+  void run(rnn::Index rank) override {
+    using P = Products<Cell>;
+    const auto dy = this->left(P::dy_, rank), dslots = this->left(P::h_, rank);
+    const auto dh = this->strips(P::slots_, rank);
+    for (rnn::Index t = 0; t < P::T_; t += P::chunk_) {
+      const rnn::Index steps = std::min(P::chunk_, P::T_ - t), rows = P::rows(rank);
+      rnn::product(dy.from(0), steps * rows, rnn::packed(P::w_o_, P::O_), P::O_, P::panels(P::H_),
+                   rnn::zeros<float>(), dh);
+      for (rnn::Index s = 0; s < steps; ++s)
+        for (rnn::Index slot = 0; slot < P::R; ++slot) {
+          const auto sums = dh.from(s * rows);
+          const float* const w = P::w_h_ + slot * P::H_ * P::panels(P::H_).last * P::W;
+          rnn::product(dslots.from(s * rows), rows, rnn::packed(w, P::H_), P::H_, P::panels(P::H_),
+                       typename P::From(sums), sums);
+        }
+      const rnn::Index M = steps * P::B_;
+      grow(rank, P::x_, P::I_, M, P::slots_, P::panels(P::H_, P::X), P::dw_x_);
+      grow(rank, P::h_, P::H_, M, P::slots_, P::panels(P::H_, P::R), P::dw_h_);
+      grow(rank, P::h_, P::H_, M, P::y_, P::panels(P::O_), P::dw_o_);
+    }
+  }
+
+ private:
+  // A rank's columns of `left` (M, N), transposed, times the strips of a chunk.
+  void grow(rnn::Index rank, float* left, rnn::Index N, rnn::Index M, float* right,
+            rnn::Range panels, float* gradient) {
+    using P = Products<Cell>;
+    const rnn::Range mine = P::share(rank, N);
+    const rnn::Columns<float> columns{mine, left + mine.first * M, M};
+    const typename P::Strips sums{gradient, N * P::W};
+    rnn::outer_product(columns, typename P::Strips{right, P::all_rows() * P::W}.as_right(), M,
+                       panels, typename P::From(sums), sums);
+  }
+};
