@@ -1,6 +1,7 @@
 """Time both passes of every cell, whole and without one thing after the other."""
 
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -33,8 +34,8 @@ class CellParts:
     measured: Measured
 
     def seconds(self, name: str) -> float:
-        """The median of a part. Raises StopIteration for an unknown one."""
-        return next(part.median_s for part in self.measured.parts if part.name == name)
+        """The median of a part; NaN of one that an older file does not have."""
+        return next((part.median_s for part in self.measured.parts if part.name == name), nan)
 
 
 @dataclass(frozen=True, kw_only=True)

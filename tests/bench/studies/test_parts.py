@@ -40,6 +40,14 @@ def test_what_functions_and_kept_states_add():
     assert (backward["pass"], backward["functions"]) == ("backward", 0.25)
 
 
+def test_a_part_that_an_older_file_does_not_have():
+    parts = (Timed("forward", (1.0,)), Timed("backward", (2.0,)))
+    old = CellParts("gru", Measured(peak_flops=(1e9,), parts=parts))
+    record = Parts(**ORIGIN, target="x86-64", threads=1, workload=TINY, cells=(old,))
+    cells = section(record, Path("x.json")).table.cells
+    assert list(cells["its products"]) == list(cells["its functions"]) == ["", ""]
+
+
 @pytest.mark.skipif(kernels.available()["native"] is not None, reason="needs a C++ compiler")
 def test_every_part_is_timed(monkeypatch):
     monkeypatch.setattr(measuring, "WORKLOAD", TINY)
