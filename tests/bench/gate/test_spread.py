@@ -170,6 +170,6 @@ def test_nodes_that_differ_make_the_gate_no_more_often_wrong():
     equals = [on_nodes_that_differ(draw, 0.0) for _ in range(400)]
     assert {row.outcome for row in equals if row} == {Verdict.SAME}
     slower = [row for _ in range(400) if (row := on_nodes_that_differ(draw, 0.10))]
-    assert {row.outcome for row in slower} == {Verdict.SLOWER} and len(slower) >= 0.95 * 400
+    assert {row.outcome for row in slower} == {Verdict.SLOWER} and len(slower) > 0.9 * 400
     holding = [row.interval.low <= np.log(1.1) <= row.interval.high for row in slower]
     assert np.mean(holding) >= 0.95
