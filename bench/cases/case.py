@@ -63,7 +63,10 @@ class Case:
 
     @property
     def share(self) -> Workload:
-        """What each of its devices computes: as much of the batch as the others."""
+        """What each of its devices computes: as many rows as the others.
+
+        Of uneven lengths each is taken to have the mix of the whole batch.
+        """
         rows = max(self.workload.B // (self.devices or 1), 1)
         return replace(self.workload, B=rows)
 

@@ -7,7 +7,9 @@ import jax
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jaxtyping import PyTree
 
+from bench.cases.case import Case
 from bench.cases.inputs import Inputs, Targets
+from kernels.contract import current_platform
 
 AXIS = "batch"
 WHOLE, ROWS, SEQUENCES = jax.P(), jax.P(AXIS), jax.P(None, AXIS)  # where the batch lies in an array
@@ -17,6 +19,19 @@ WHOLE, ROWS, SEQUENCES = jax.P(), jax.P(AXIS), jax.P(None, AXIS)  # where the ba
 def _mesh(devices: int) -> Mesh:
     kinds = (AxisType.Auto,)
     return jax.make_mesh((devices,), (AXIS,), axis_types=kinds, devices=jax.devices()[:devices])
+
+
+def uneven(case: Case) -> str | None:
+    """Why the case's devices cannot have as many rows each, or None."""
+    B = case.workload.B
+    if case.devices is None or B % case.devices == 0:
+        return None
+    return f"{B} rows do not divide evenly over {case.where}"
+
+
+def shared(case: Case) -> str | None:
+    """Why timing several devices would mean nothing here, or None."""
+    return "its devices share one CPU" if case.devices and current_platform() == "cpu" else None
 
 
 def divided(

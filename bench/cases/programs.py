@@ -68,8 +68,8 @@ def problem_of(case: Case) -> Problem:
 
 def inputs_of(case: Case) -> Inputs:
     """The seeded inputs of its problem."""
-    inputs = make_inputs(case.workload, case.dtype, case.cell)
-    return divided.placed(inputs, case.devices) if case.devices else inputs
+    drawn = make_inputs(case.workload, case.dtype, case.cell)
+    return _placed(drawn, case.devices) if case.devices else drawn
 
 
 def program(case: Case, use: Functions | None = None) -> Program:
@@ -77,6 +77,9 @@ def program(case: Case, use: Functions | None = None) -> Program:
     use = use or functions(case, KERNELS[case.kernel])
     use = _divided(use, case.devices) if case.devices else use
     return _PROGRAMS[case.scope, case.phase](case, inputs_of(case), use)
+
+
+_placed = lru_cache(maxsize=2)(divided.placed)  # or each program would have a copy of its own
 
 
 def _divided(use: Functions, devices: int) -> Functions:

@@ -62,9 +62,14 @@ def folder(place: str) -> Path:
     return found.parents[_module(place).count(".") + (found.name == "__init__.py")]
 
 
+def places(names: Sequence[str]) -> dict[str, str]:
+    """Of the kernels among these that are not ours."""
+    return {each: KERNELS.data[each] for each in names if each not in NAMES}
+
+
 def files(names: Sequence[str]) -> dict[str, Path]:
-    """Those of the kernels among these that are not ours."""
-    return {each: file(KERNELS.data[each]) for each in names if each not in NAMES}
+    """The same, but the file of each."""
+    return {each: file(place) for each, place in places(names).items()}
 
 
 def versions(names: Sequence[str]) -> dict[str, str]:

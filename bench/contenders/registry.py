@@ -1,5 +1,6 @@
 """Everything that can be measured, our kernels and their peers, behind the same questions."""
 
+from bench.cases import divided
 from bench.cases.case import BASELINE, Case
 from bench.cases.programs import problem_of, program
 from bench.contenders import best_scan, limits, names, own
@@ -32,12 +33,9 @@ def unsupported(case: Case) -> str | None:
 
 
 def _not_divided(case: Case) -> str | None:
-    if case.devices is None:
-        return None
-    if case.kernel in WHOLE:
+    if case.devices and case.kernel in WHOLE:
         return "runs on one device"
-    B = case.workload.B
-    return f"{B} rows do not divide evenly over {case.where}" if B % case.devices else None
+    return divided.uneven(case)
 
 
 def _not_by_kernel(case: Case) -> str | None:
@@ -52,11 +50,9 @@ def _one(name: str) -> Kernel | Peer:
 
 def emulated(case: Case) -> str | None:
     """Why timing it would mean nothing, or None."""
-    if case.devices and current_platform() == "cpu":
-        return "its devices share one CPU"
-    if case.kernel in WHOLE:
-        return None
-    return KERNELS[case.kernel].emulated(current_platform())
+    if reason := divided.shared(case):
+        return reason
+    return None if case.kernel in WHOLE else KERNELS[case.kernel].emulated(current_platform())
 
 
 def prepare(case: Case) -> Subject:

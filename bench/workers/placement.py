@@ -1,8 +1,9 @@
 """Where a contender runs: a peer with threads of its own in its own process, all others here.
 
-So does whatever has fewer cores than the run, for a library asks once how many there are, or a CPU
-that stands for several devices, and a kernel of another tree (`bench.workers.unpacked`). The
-baseline is always this tree's: it is what the others are held against, and must be one program.
+Three others have one too: a case on fewer cores than the run has, for a library asks once how many
+there are; one on several devices that a CPU stands for; and a kernel of another tree
+(`bench.workers.unpacked`). The baseline is always this tree's: it is what the others are held
+against, and must be one program.
 """
 
 import atexit
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from bench.cases.case import BASELINE, Case, Place
-from bench.contenders import registry
+from bench.contenders import own, registry
 from bench.contenders.checking import checked
 from bench.contenders.subject import Samples, Subject
 from bench.records.facts import Ceilings
@@ -119,11 +120,18 @@ def _client(kernel: str, root: str, place: Place) -> Client:
         _held.pop(_clients[key], None)
         _clients.pop(key).end()
     if key not in _clients:
-        start = Start("cpu", root, devices=place.devices or 1)
+        start = _start(kernel, root, place.devices or 1)
         client = _clients[key] = Client(kernel, start, cores=place.cores)
         atexit.register(client.end)
         client.answer()
     return _clients[key]
+
+
+def _start(kernel: str, root: str, devices: int) -> Start:
+    """A worker knows a kernel of the user's own by its place alone."""
+    places = {} if root else own.places([kernel])
+    folders = [str(own.folder(each)) for each in places.values()]
+    return Start("cpu", root or "".join(folders), places, devices)
 
 
 def _forget(client: Client) -> None:

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import kernels
+from bench.cases import divided
 from bench.cases.case import Case
 from bench.cases.dtypes import FORMATS
 from bench.cases.programs import Functions, program
@@ -44,17 +45,17 @@ class Revision:
 
     def unsupported(self, case: Case) -> str | None:
         """Why it cannot run this case here, or None: it can, and is prepared."""
-        w, kind = case.workload, FORMATS[case.dtype]
+        w, kind = case.share, FORMATS[case.dtype]
         if self._version < WITH_SEQUENCES and not w.plain:
             return "this revision is timed without layers, directions and lengths only"
         sizes = {"T": w.T, "B": w.B, "H": w.H}
         options = {"cell": case.cell, "precision": kind.precision}
         reason = self._face.why_not(case.kernel, **sizes, dtype=kind.storage, **options)
-        return reason or limits.too_large(case)
+        return divided.uneven(case) or reason or limits.too_large(case)
 
     def emulated(self, case: Case) -> str | None:
         """Why timing it would mean nothing, or None."""
-        return self._face.emulated(case.kernel)
+        return divided.shared(case) or self._face.emulated(case.kernel)
 
     def prepare(self, case: Case) -> Subject:
         """The case made runnable."""

@@ -8,6 +8,7 @@ import argparse
 import os
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def main(argv):
     parser.add_argument("--out", type=Path, required=True)
     known, _ = parser.parse_known_args(argv)
     begin = time.monotonic()
+    tempfile.mkdtemp()  # which it does not remove
     if _takes("hang"):
         signal.pause()
     if _takes("crash"):

@@ -14,7 +14,7 @@ from bench.timing import host, quiet
 
 SET_BY_RAY = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}  # one thread, no GPU
 CHILD = "bench.fleet.nodes.child"
-SCRATCH = "bench-fleet-"  # how the names of tasks' folders begin
+SCRATCH = "recurrent-kernels-task-"  # how the names of tasks' folders begin
 LONGEST_REASON = 300  # characters
 
 

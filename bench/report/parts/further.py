@@ -86,11 +86,15 @@ def compared(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def on_most(run: Run, rows: pd.DataFrame) -> tuple[pd.DataFrame, Ceilings]:
-    """The rows on the most that were timed, for pictures of one number, and their ceilings."""
+    """Of each problem the rows on the most that it was timed on, for pictures of one number.
+
+    With the ceilings of the most cores.
+    """
     number = counts(run, rows)
-    timed = number[rows.time_s.notna()]
-    most = rows[number == (number if timed.empty else timed).max()]
-    return most, of_cores(run.ceilings, most.result.iloc[0].case.cores)
+    timed = number.where(rows.time_s.notna(), 0)
+    problems = [rows[name] for name in PROBLEM]
+    most = rows[(number == timed.groupby(problems).transform("max")) | (timed.max() == 0)]
+    return most, of_cores(run.ceilings, most.result.iloc[-1].case.cores)
 
 
 def counts(run: Run, rows: pd.DataFrame) -> pd.Series:

@@ -36,8 +36,9 @@ def test_a_task_gives_the_file_and_leaves_none_behind(pretended):
 
 
 def test_what_killed_tasks_left_is_removed(pretended, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(pretended))
-    (pretended / "bench-fleet-killed" / "bench-run").mkdir(parents=True)
+    monkeypatch.setenv("TMPDIR", str(pretended))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    (pretended / "recurrent-kernels-task-killed" / "bench-run").mkdir(parents=True)
     (pretended / "another").mkdir()
     task.measured("helpers.pretended_run", WORDS, "cpu", [GROUP], LIMIT_S)
     assert {path.name[:5] for path in pretended.iterdir()} == {"lock", "done-", "anoth"}

@@ -109,3 +109,14 @@ def test_pictures_show_the_most_devices_that_were_timed():
     checked = run(on_devices(None, 8.0), on_devices(2, 0.0, "emulated"), ceilings=(FAST,))
     rows, _ = further.on_most(checked, tables.frame(checked))
     assert list(rows["on"]) == ["1 device"]
+
+
+def test_a_problem_that_does_not_divide_is_still_in_the_pictures():
+    wide = [
+        replace(each, case=replace(each.case, workload=mission(50)))
+        for each in (on_devices(None, 8.0), on_devices(4, 3.0))
+    ]
+    both = run(on_devices(None, 8.0), on_devices(4, 0.0, "unsupported"), *wide, ceilings=(FAST,))
+    rows, _ = further.on_most(both, tables.frame(both))
+    shown = list(zip(rows.workload, rows["on"], strict=True))
+    assert shown == [("mission-T10", "1 device"), ("mission-T50", "4 devices")]

@@ -12,11 +12,12 @@ from helpers.trees import copy_of_kernels
 
 from bench.cases.case import Case, Place
 from bench.cases.workloads import Workload
-from bench.contenders import registry
+from bench.contenders import own, registry
 from bench.workers import client, placement
 from bench.workers.client import WorkerDied
 from bench.workers.messages import Item, Request, Start
 from bench.workers.unpacked import Unpacked
+from kernels.registry import KERNELS
 
 LIMIT_S = 300.0
 TINY = Workload("tiny", T=3, B=2, I=2, H=4, O=2)
@@ -121,7 +122,7 @@ DYING = (
 
 def test_what_is_raised_there_is_said_and_the_next_case_goes_on(outside, tmp_path, monkeypatch):
     root = str(copy_of_kernels(tmp_path, RAISING))
-    monkeypatch.setattr(placement, "Start", lambda platform, _, devices: Start(platform, root))
+    monkeypatch.setattr(placement, "Start", lambda platform, *_: Start(platform, root))
     result, subject = placement.place(case_of("unrolled-full"), LIMIT_S)
     assert (result.status, result.reason) == ("failed", "ArithmeticError: no luck")
     assert subject is None
@@ -131,7 +132,7 @@ def test_what_is_raised_there_is_said_and_the_next_case_goes_on(outside, tmp_pat
 def test_a_process_that_dies_says_how_and_is_replaced(outside, tmp_path, monkeypatch):
     root = str(copy_of_kernels(tmp_path, DYING))
     with monkeypatch.context() as patched:
-        patched.setattr(placement, "Start", lambda platform, _, devices: Start(platform, root))
+        patched.setattr(placement, "Start", lambda platform, *_: Start(platform, root))
         with pytest.raises(WorkerDied, match=r"scan: its process ended \(status 3\)"):
             placement.place(case_of("scan"), LIMIT_S)
     assert placement.place(case_of("scan"), LIMIT_S)[0].status == "ok"
@@ -234,3 +235,12 @@ def test_no_stopped_process_is_left_behind(killed):
             parent.kill()
     assert not psutil.wait_procs(children, timeout=60)[1]
     assert parent.returncode == (-signal.SIGKILL if killed else 0)
+
+
+def test_a_kernel_of_the_users_own_is_known_there(inside, tmp_path, monkeypatch):
+    (tmp_path / "of_a_user.py").write_text("from kernels.scan import KERNEL\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(KERNELS, "data", dict(KERNELS.data))
+    own.registered(["of_a_user:KERNEL"])
+    result, subject = placement.place(replace(case_of("of_a_user"), cores=1), LIMIT_S)
+    assert result.status == "ok" and subject.sample(0.01)

@@ -30,7 +30,7 @@ struct From {
 // strip(r, p) = from(r, p) + sum over k of a(r, k) b(k, p), a group of k at a time. Group g of row r
 // lies at a[r kStride + g kGroup] read by rows and a[g a_step + r kGroup] read by columns, those of
 // the row of a panel at b + p b_panel + g b_step. `from` may be the strip. Meanwhile a single panel
-// has the next one fetched, from `next` on.
+// that is multiplied by rows has what lies from `next` on fetched, which may be the panel itself.
 template <class Operand, Index R, Index P, Read kRead>
 void tile(const Operand* __restrict a, Index a_step, const Operand* __restrict b, Index b_step,
           Index b_panel, const Operand* next, Index groups, From<RealOf<Operand>> from,
@@ -53,7 +53,7 @@ void tile(const Operand* __restrict a, Index a_step, const Operand* __restrict b
       w[p][0] = load_groups(b + p * b_panel);
       w[p][1] = load_groups(b + p * b_panel + G * L);
     }
-    if constexpr (P == 1) prefetch<2 * kVectorBytes>(next + g * b_step);
+    if constexpr (P == 1 && kRead == Read::kRows) prefetch<2 * kVectorBytes>(next + g * b_step);
 #pragma GCC unroll 16
     for (Index r = 0; r < R; ++r) {
       const auto each = spread_group(a + r * (kRead == Read::kRows ? kStride<Operand> : G));
