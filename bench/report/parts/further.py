@@ -88,13 +88,14 @@ def compared(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
 def on_most(run: Run, rows: pd.DataFrame) -> tuple[pd.DataFrame, Ceilings]:
     """Of each problem the rows on the most that it was timed on, for pictures of one number.
 
-    With the ceilings of the most cores.
+    With the ceilings of the most cores among them.
     """
     number = counts(run, rows)
     timed = number.where(rows.time_s.notna(), 0)
     problems = [rows[name] for name in PROBLEM]
     most = rows[(number == timed.groupby(problems).transform("max")) | (timed.max() == 0)]
-    return most, of_cores(run.ceilings, most.result.iloc[-1].case.cores)
+    largest = most.result[number[most.index].idxmax()]
+    return most, of_cores(run.ceilings, largest.case.cores)
 
 
 def counts(run: Run, rows: pd.DataFrame) -> pd.Series:

@@ -120,3 +120,11 @@ def test_a_problem_that_does_not_divide_is_still_in_the_pictures():
     rows, _ = further.on_most(both, tables.frame(both))
     shown = list(zip(rows.workload, rows["on"], strict=True))
     assert shown == [("mission-T10", "1 device"), ("mission-T50", "4 devices")]
+
+
+def test_ceilings_are_those_of_the_most_cores_wherever_they_stand():
+    alone = replace(on(1, "scan", 8.0).case, workload=mission(50))
+    last = replace(on(1, "scan", 8.0), case=alone)  # a problem on one core, behind the others
+    several = run(on(1, "scan", 8.0), on(None, "scan", 6.0), last, ceilings=(SLOW, FAST))
+    rows, ceilings = further.on_most(several, tables.frame(several))
+    assert list(rows["on"]) == ["2 cores", "1 core"] and ceilings == (FAST,)
