@@ -60,6 +60,14 @@ class Steps(NamedTuple):
     saved: Any = ()
 
 
+class Slopes(NamedTuple):
+    """What a backward pass gives. The gradient of the weights may be left to XLA."""
+
+    slots: Float[Array, "T B S"]
+    initial: State
+    weights: Recurrent | None = None
+
+
 @runtime_checkable
 class Forward(Protocol):
     """All states, from the pre-activations of the slots that x fills: x W_x and their biases.
@@ -96,7 +104,7 @@ class Backward(Protocol):
         weights: Recurrent,
         initial: State,
         lengths: Int[Array, "B"] | None,
-    ) -> tuple[Float[Array, "T B S"], State]: ...
+    ) -> Slopes: ...
 
 
 class WholeGradients(NamedTuple):

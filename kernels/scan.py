@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Int
 
 from kernels.common.numerics import accumulator, dot
 from kernels.common.sequences import before, inside, where_inside, without_padding
-from kernels.contract import Kernel, Problem, Recurrent, Run, State, Steps
+from kernels.contract import Kernel, Problem, Recurrent, Run, Slopes, State, Steps
 
 
 def forward(
@@ -51,7 +51,7 @@ def backward(
     lengths: Int[Array, "B"] | None,
     *,
     unroll: int = 1,
-) -> tuple[Float[Array, "T B S"], State]:
+) -> Slopes:
     """`kernels.contract.Backward`, `unroll` steps to each trip of the loop."""
     cell, w_back, wide = run.cell, weights.w_h.T, accumulator(dh.dtype)
     carried, saved = steps.saved
@@ -71,7 +71,7 @@ def backward(
     dlast = jax.tree.map(lambda value: value.astype(wide), dlast)
     everything = (dh, saved, start, after), inside(lengths, len(dh))
     dinitial, dpre = jax.lax.scan(step, dlast, everything, reverse=not run.reverse, unroll=unroll)
-    return dpre, jax.tree.map(lambda value: value.astype(dh.dtype), dinitial)
+    return Slopes(dpre, jax.tree.map(lambda value: value.astype(dh.dtype), dinitial))
 
 
 def unsupported(problem: Problem) -> str | None:

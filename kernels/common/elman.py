@@ -10,11 +10,11 @@ from jaxtyping import Array, Float
 
 from kernels.common.numerics import dot
 from kernels.common.opaque import opaque
-from kernels.contract import Backward, Forward, Problem, Recurrent, Run, State, Steps
+from kernels.contract import Backward, Forward, Problem, Recurrent, Run, Slopes, State, Steps
 
 CELLS = ("relu", "tanh")
-States = Callable[..., Float[Array, "T B H"]]  # h of (run, pre, w_h, initial)
-Slopes = Callable[..., Float[Array, "T B H"]]  # dpre of (run, dh, h, w_h)
+AllStates = Callable[..., Float[Array, "T B H"]]  # h of (run, pre, w_h, initial)
+AllSlopes = Callable[..., Float[Array, "T B H"]]  # dpre of (run, dh, h, w_h)
 
 
 def unsupported(problem: Problem) -> str | None:
@@ -24,7 +24,7 @@ def unsupported(problem: Problem) -> str | None:
     return f"has Elman cells only: {', '.join(CELLS)}; the cell is {problem.cell!r}"
 
 
-def forward(states: States) -> Forward:
+def forward(states: AllStates) -> Forward:
     """`kernels.contract.Forward` of this half."""
 
     def half(
@@ -48,7 +48,7 @@ def forward(states: States) -> Forward:
     return half
 
 
-def backward(slopes: Slopes) -> Backward:
+def backward(slopes: AllSlopes) -> Backward:
     """`kernels.contract.Backward` of this half."""
 
     def half(
@@ -59,7 +59,7 @@ def backward(slopes: Slopes) -> Backward:
         weights: Recurrent,
         initial: State,
         lengths: None,
-    ) -> tuple[Float[Array, "T B H"], State]:
+    ) -> Slopes:
         """As the contract has it; what flows into the last state is added to the last h's."""
 
         @opaque("t b k, t b k, h k -> t b h")
@@ -68,6 +68,6 @@ def backward(slopes: Slopes) -> Backward:
 
         (dpre,) = call(dh.at[-1].add(dlast[0]), steps.h, weights.w_h)
         dinitial = dot(dpre[0], weights.w_h.T, run.precision)
-        return dpre, (dinitial.astype(dh.dtype),)
+        return Slopes(dpre, (dinitial.astype(dh.dtype),))
 
     return half

@@ -139,14 +139,27 @@ def _states_fwd(method, pre, weights, initial, lengths):
 def _states_bwd(method, residuals, cotangents):
     steps, weights, initial, lengths = residuals
     given = steps, weights, initial, method.known(lengths)
-    dpre, dinitial = method.kernel.backward(method.run, *cotangents, *given)
-    cell, (H, from_h) = method.run.cell, weights.w_h.shape
-    # No infinity of a state that padding starts from is multiplied by its derivatives, which are 0.
-    states = without_padding(before(method.run, steps.h, initial[0], lengths), lengths)
-    dw_h = sum_of_outer(states, dpre[..., dpre.shape[2] - from_h :], method.run.precision)
-    from_x, own = jnp.split(dpre, [cell.from_x * H], axis=2)
-    dweights = Recurrent(dw_h.astype(steps.h.dtype), own.sum((0, 1)))
-    return from_x, dweights, dinitial, None
+    slopes = method.kernel.backward(method.run, *cotangents, *given)
+    dweights = slopes.weights
+    if dweights is None:
+        # An infinite state that padding starts from does not meet its derivatives, which are 0.
+        states = without_padding(before(method.run, steps.h, initial[0], lengths), lengths)
+        dweights = _of_weights(method, states, weights, slopes.slots)
+    from_x = slopes.slots[..., : method.run.cell.from_x * len(weights.w_h)]
+    return from_x, dweights, slopes.initial, None
+
+
+def _of_weights(
+    method: Method,
+    states: Float[Array, "T B H"],
+    weights: Recurrent,
+    dslots: Float[Array, "T B S"],
+) -> Recurrent:
+    """The gradient of the weights, from the state before each step and what its slots pass back."""
+    from_h = weights.w_h.shape[1]
+    dw_h = sum_of_outer(states, dslots[..., dslots.shape[2] - from_h :], method.run.precision)
+    own = dslots[..., dslots.shape[2] - len(weights.b_h) :]
+    return Recurrent(dw_h.astype(dslots.dtype), own.sum((0, 1)))
 
 
 _differentiable.defvjp(_states_fwd, _states_bwd)

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 
 from kernels.common.opaque import opaque
 from kernels.common.sharding import result_like
-from kernels.contract import Recurrent, Run, State, Steps, WholeGradients
+from kernels.contract import Recurrent, Run, Slopes, State, Steps, WholeGradients
 from kernels.native import compiler, handlers
 from reference import Readout, Weights
 
@@ -46,18 +46,19 @@ def backward(
     weights: Recurrent,
     initial: State,
     lengths: Int[Array, "B"] | None,
-) -> tuple[Float[Array, "T B S"], State]:
-    """`kernels.contract.Backward`."""
+) -> Slopes:
+    """`kernels.contract.Backward`, with the gradient of the weights."""
+    gradients = [leaf.shape for leaf in weights]
 
-    @opaque(f"t b h, n b h, t b h, k b g, h r, n b h, {axis(lengths)} -> t b s, n b h")
+    @opaque(f"t b h, n b h, t b h, k b g, h r, n b h, {axis(lengths)} -> t b s, h r, w, n b h")
     def call(*arrays):
         T, B, H = arrays[0].shape
-        shapes = [(T, B, len(run.cell.slots) * H), arrays[1].shape]
+        shapes = [(T, B, len(run.cell.slots) * H), *gradients, arrays[1].shape]
         return call_handler("recurrence_backward", run, shapes, *arrays)
 
     states = jnp.stack(dlast), steps.h, steps.saved, weights.w_h, jnp.stack(initial)
-    dpre, dinitial = call(dh, *states, as_array(lengths))
-    return dpre, tuple(dinitial)
+    dslots, *dweights, dinitial = call(dh, *states, as_array(lengths))
+    return Slopes(dslots, tuple(dinitial), Recurrent(*dweights))
 
 
 def layer_forward(

@@ -6,7 +6,7 @@ from jaxtyping import Array, Float, Int
 
 from kernels.common.opaque import opaque
 from kernels.common.padding import pad, power_of_two_units
-from kernels.contract import Recurrent, Run, State, Steps
+from kernels.contract import Recurrent, Run, Slopes, State, Steps
 from kernels.pallas.launch import launch
 from kernels.pallas.programs import backward_program, forward_program
 
@@ -44,7 +44,7 @@ def backward(
     weights: Recurrent,
     initial: State,
     lengths: Int[Array, "B"] | None,
-) -> tuple[Float[Array, "T B S"], State]:
+) -> Slopes:
     """`kernels.contract.Backward`."""
     saved = ", t b g" * len(steps.saved)
 
@@ -58,7 +58,7 @@ def backward(
 
     ends = jnp.stack(dlast), jnp.stack(initial)
     dpre, dinitial = call(weights.w_h, dh, *ends, steps.h, *steps.saved)
-    return dpre, tuple(dinitial)
+    return Slopes(dpre, tuple(dinitial))
 
 
 def _matrices(w_h: Float[Array, "H RH"]) -> Float[Array, "units R H"]:

@@ -17,7 +17,7 @@ from bench.cases.programs import functions, problem_of, program
 from bench.cases.tolerance import tolerance
 from bench.cases.workloads import Workload
 from bench.contenders.subject import compiled
-from kernels.contract import Steps, Whole, WholeGradients
+from kernels.contract import Slopes, Steps, Whole, WholeGradients
 from kernels.registry import KERNELS, why_not
 from reference import CELLS
 
@@ -63,8 +63,8 @@ def gates_exchanged(kernel, *pair):
 
 def derivatives_exchanged(kernel, *pair):
     def backward(run, *arguments):
-        dpre, dinitial = kernel.backward(run, *arguments)
-        return exchanged(dpre, run.cell.slots, pair), dinitial
+        slopes = kernel.backward(run, *arguments)
+        return slopes._replace(slots=exchanged(slopes.slots, run.cell.slots, pair), weights=None)
 
     return replace(kernel, backward=backward)
 
@@ -131,12 +131,10 @@ def in_two_halves(kernel, between):
 
     def backward(run, dh, dlast, steps, weights, initial, lengths):
         first, second = steps.saved
-        later, dmiddle = kernel.backward(run, dh[MIDDLE:], dlast, second, weights, first.last, None)
-        dmiddle = between(later[0], weights, dmiddle)
-        earlier, dinitial = kernel.backward(
-            run, dh[:MIDDLE], dmiddle, first, weights, initial, None
-        )
-        return jnp.concatenate([earlier, later]), dinitial
+        later = kernel.backward(run, dh[MIDDLE:], dlast, second, weights, first.last, None)
+        dmiddle = between(later.slots[0], weights, later.initial)
+        earlier = kernel.backward(run, dh[:MIDDLE], dmiddle, first, weights, initial, None)
+        return Slopes(jnp.concatenate([earlier.slots, later.slots]), earlier.initial)
 
     return replace(kernel, forward=forward, backward=backward)
 

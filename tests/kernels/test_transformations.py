@@ -320,8 +320,8 @@ def test_gpu_kernels_say_over_which_axes_they_vary(gpu_kernel, cell, mesh):
         weights, pre, initial = vary_alike((Recurrent(*weights), pre, initial))
         steps = kernel.forward(run, pre, weights, initial, None, keep=True)
         ends = steps.h, steps.last, steps, weights, initial, None
-        dpre, dinitial = kernel.backward(run, *ends)
-        return steps.h, steps.last, dpre, dinitial
+        slopes = kernel.backward(run, *ends)
+        return steps.h, steps.last, slopes.slots, slopes.initial
 
     with jax.set_mesh(mesh):
         mapped = jax.shard_map(

@@ -6,9 +6,9 @@
 
 namespace rnn {
 
-// What a backward pass reads beside the problem, and what it writes. Null where there is none: of a
-// recurrence alone dh comes in and dslots goes out; of a layer dy comes in, or dh where nothing is
-// read out, and gradients go out.
+// What a backward pass reads beside the problem, and what it writes. Null where there is none. Of a
+// recurrence alone dh comes in; dslots goes out, dw_h, and as db that of slots which x does not fill.
+// Of a layer dy comes in, or dh where nothing is read out, and every gradient goes out.
 template <class Stored>
 struct BackwardArrays {
   const Stored *h, *saved, *dh, *dy, *dlast;
@@ -39,7 +39,7 @@ class Backward final : public Pass<Stored, Cell> {
       : Backward(problem, arrays, choose<Cell>(problem.T, problem.B)) {}
 
   Backward(const Problem<Stored>& problem, const BackwardArrays<Stored>& arrays, Choices choices)
-      : Base(problem, choices, {/*room=*/false, /*apart=*/!arrays.dw_h}), arrays_(arrays) {
+      : Base(problem, choices, {/*room=*/false, /*apart=*/false}), arrays_(arrays) {
     this->reserve([this](BumpAllocator& memory) { lay_out(memory); });
   }
 
@@ -63,9 +63,9 @@ class Backward final : public Pass<Stored, Cell> {
         for (Index i = 0; i < S; ++i)
           this->carry(rank, active(rank, chunk->first),
                       rows(i).below(start(rank, chunk->first)), between(i, rank));
-      if (arrays_.dw_h) grow_gradients(rank, *chunk, places, before, chunk == chunks.rbegin());
+      grow_gradients(rank, *chunk, places, before, chunk == chunks.rbegin());
     }
-    if (arrays_.dw_h) store_gradients(rank);
+    store_gradients(rank);
   }
 
  private:
@@ -112,19 +112,19 @@ class Backward final : public Pass<Stored, Cell> {
     dinitial_ = memory.allocate<Real>(arrays_.dinitial ? problem_.B * H : 0);
     direct_ = memory.allocate<Real>(Cell::kDirect ? problem_.B * H : 0);
     dcarried_ = memory.allocate<Real>(kC * problem_.B * H);
-    if (arrays_.dw_h) {
+    dslots_right_ = memory.allocate<Operand>(kCopiesStrips ? right_size(M, S * H) : 0);
+    dw_h_ = memory.allocate<Real>(Cell::kFromH * problem_.H * H);
+    db_ = memory.allocate<Real>(S * H);
+    h_ = memory.allocate<Operand>(right_size(M, problem_.H));
+    if (arrays_.dw_x) {
       w_o_ = memory.allocate<Operand>(right_size(problem_.O, H));
       dy_ = memory.allocate<Real>(M * O);
       dy_rows_ = memory.allocate<Operand>(rows_size(M, problem_.O));
-      dslots_right_ = memory.allocate<Operand>(kCopiesStrips ? right_size(M, S * H) : 0);
       dy_right_ = memory.allocate<Operand>(kCopiesStrips ? right_size(M, O) : 0);
       dw_x_ = memory.allocate<Real>(Cell::kFromX * problem_.I * H);
-      dw_h_ = memory.allocate<Real>(Cell::kFromH * problem_.H * H);
-      db_ = memory.allocate<Real>(S * H);
       dw_o_ = memory.allocate<Real>(problem_.H * O);
       db_o_ = memory.allocate<Real>(O);
       x_ = memory.allocate<Operand>(right_size(M, problem_.I));
-      h_ = memory.allocate<Operand>(right_size(M, problem_.H));
     }
     if (arrays_.dx) {
       w_x_ = memory.allocate<Operand>(Cell::kFromX * right_size(problem_.H, I));
@@ -285,16 +285,16 @@ class Backward final : public Pass<Stored, Cell> {
     const Right<Operand> slots = as_right(rank, dslots(), M, panels_of(S), dslots_right_);
     const Right<Operand> dy_right = as_right(rank, dy(), M, output(), dy_right_);
     if (kCopiesStrips) division_->meet_all();
-    const Columns<Operand> x =
-        my_columns(rank, Chosen<const Stored>{{problem_.x, I}, places}, M, x_);
     const auto grow = [&](const Columns<Operand>& left, Right<Operand> right, Range panels,
                           Strips<Real> gradient) {
       outer_product(left, right, M, panels, fresh ? zeros<Real>() : From<Real>(gradient), gradient);
     };
-    grow(x, slots, from_x, dw_x());
+    if (arrays_.dw_x)
+      grow(my_columns(rank, Chosen<const Stored>{{problem_.x, I}, places}, M, x_), slots, from_x,
+           dw_x());
     const Columns<Operand> h_before = my_columns(rank, StatesBefore{*this, before, H}, M, h_);
     grow(h_before, slots.from(kFirst * this->slot_panels()), from_h, dw_h());
-    add_rows(rank, dslots(), M, panels_of(S), db(), fresh);
+    add_rows(rank, dslots(), M, biases(), db(), fresh);
     if (arrays_.dy) {
       const Columns<Operand> h =
           my_columns(rank, Chosen<const Stored>{{arrays_.h, H}, places}, M, h_);
@@ -304,6 +304,10 @@ class Backward final : public Pass<Stored, Cell> {
     if (arrays_.dx) store_dx(rank, M, places);
     division_->meet_all();
   }
+
+  // The slots that have a bias here, and their panels.
+  Index first_bias() const { return arrays_.dw_x ? 0 : Cell::kFromX; }
+  Range biases() const { return {panels_of(first_bias()).last, panels_of(S).last}; }
 
   // The first M rows of strips as a right operand. Where they are no operand as they lie, everyone
   // makes a share of a copy.
@@ -350,17 +354,18 @@ class Backward final : public Pass<Stored, Cell> {
   void store_gradients(Index rank) {
     const Range I = division_->among_all(rank, {0, problem_.I}), one{0, 1};
     const Range H = division_->among_all(rank, {0, problem_.H});
-    for (Index i = 0; i < Cell::kFromX; ++i)
+    for (Index i = 0; i < Cell::kFromX && arrays_.dw_x; ++i)
       store_strips(slot_of(dw_x(), i), I, hidden(), slot_columns(arrays_.dw_x, i, Cell::kFromX));
     for (Index i = 0; i < Cell::kFromH; ++i)
       store_strips(slot_of(dw_h(), i), H, hidden(), slot_columns(arrays_.dw_h, i, Cell::kFromH));
     if (arrays_.dy) store_strips(dw_o(), H, output(), Given(arrays_.dw_o, problem_.O));
-    for (Index i = 0; i < S; ++i) {
+    for (Index i = first_bias(); i < S; ++i) {
       const Index base = i * hidden().last;  // as `add_rows` divides the panels of all slots
-      const Range all = division_->among_all(rank, panels_of(S));
+      const Range all = division_->among_all(rank, biases());
       const Range mine{std::clamp<Index>(all.first - base, 0, hidden().last),
                        std::clamp<Index>(all.last - base, 0, hidden().last)};
-      store_strips(slot_of(db(), i), one, mine, slot_columns(arrays_.db, i, S));
+      store_strips(slot_of(db(), i), one, mine,
+                   slot_columns(arrays_.db, i - first_bias(), S - first_bias()));
     }
     if (arrays_.dy)
       store_strips(db_o(), one, division_->among_all(rank, output()),

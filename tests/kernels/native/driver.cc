@@ -84,7 +84,9 @@ struct Example {
         dh(h.size()),
         h_alone(h.size()),
         last_alone(initial.size()),
-        dslots(s.T * s.B * S * s.H) {
+        dslots(s.T * s.B * S * s.H),
+        dw_h_alone(w_h.size()),
+        db_alone((S - X) * s.H) {
     for (std::size_t i = 0; i < pre.size(); ++i) pre[i] = b[i % (X * s.H)];
     add_product(x, w_x, s.I, X * s.H, false, pre);
     add_product(dy, w_o, s.O, s.H, true, dh);
@@ -122,6 +124,7 @@ struct Example {
     rnn::BackwardArrays<float> alone{};
     alone.h = h.data(), alone.saved = kept, alone.dh = dh.data(), alone.dlast = dlast.data();
     alone.dslots = dslots.data(), alone.dinitial = dinitial.data();
+    alone.dw_h = dw_h_alone.data(), alone.db = db_alone.data();
     rnn::Backward<float, Cell> backward_alone(recurrence(), alone);
     rnn::run_team(pool, threads, patience, backward_alone);
   }
@@ -131,7 +134,7 @@ struct Example {
   bool reverse;
   std::vector<float> w_x, w_h, b, w_o, b_o, x, initial, dy, dlast;
   std::vector<float> h, saved, y, last, dw_x, dw_h, db, dw_o, db_o, dx, dinitial;
-  std::vector<float> pre, dh, h_alone, last_alone, dslots;
+  std::vector<float> pre, dh, h_alone, last_alone, dslots, dw_h_alone, db_alone;
 };
 
 void expect(const char* what, const std::vector<float>& got, const Numbers& want) {
@@ -162,6 +165,8 @@ class Plain {
     expect("dw_x", e.dw_x, dw_x), expect("dw_h", e.dw_h, dw_h), expect("db", e.db, db);
     expect("dw_o", e.dw_o, dw_o), expect("db_o", e.db_o, db_o), expect("dx", e.dx, dx);
     expect("dslots", e.dslots, dslots), expect("dinitial", e.dinitial, dstate);
+    expect("dw_h alone", e.dw_h_alone, dw_h);
+    expect("db alone", e.db_alone, Numbers(db.begin() + X * H, db.end()));
   }
 
  private:
