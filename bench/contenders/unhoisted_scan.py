@@ -72,7 +72,7 @@ def backward(
     x, dy = without_padding(x, lengths), without_padding(dy, lengths)
     dh = dy if readout is None else multiply(dy, readout.w.T).astype(x.dtype)
     recurrent = Recurrent(w_h, weights.b[w_x.shape[1] :])
-    dpre, dinitial = scan.backward(
+    dpre, dinitial, _ = scan.backward(
         run, dh, dlast, steps, recurrent, initial, lengths, unroll=unroll
     )
     from_x, from_h = dpre[..., : w_x.shape[1]], dpre[..., dpre.shape[2] - w_h.shape[1] :]
