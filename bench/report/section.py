@@ -128,7 +128,10 @@ class Finder:
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A heading in plain text, below it prose (blocks of Markdown) and whatever else there is."""
+    """A heading in plain text, below it prose (blocks of Markdown) and whatever else there is.
+
+    Where a report has one of the same title for each suite, `suite` says of which it is.
+    """
 
     title: str
     prose: Sequence[str] = ()
@@ -136,3 +139,9 @@ class Section:
     table: Table | None = None
     matrices: Sequence[Matrix] = ()
     finder: Finder | None = None
+    suite: str = ""
+
+    @property
+    def heading(self) -> str:
+        """Of no other section of a report."""
+        return f"{self.title} in suite {self.suite}" if self.suite else self.title

@@ -40,7 +40,7 @@ def sections(run: Run) -> list[Section]:
     if found.empty:
         return []
     table = Table(found, filled(found, SHOWN) | COLUMNS, main=MAIN)
-    return [Section(f"Time against T in suite {run.suite}", [PROSE], table=table)]
+    return [Section("Time against T", [PROSE], table=table, suite=run.suite)]
 
 
 def fits(rows: pd.DataFrame) -> pd.DataFrame:

@@ -42,6 +42,7 @@ def page(title: str, sections: Sequence[Section]) -> str:
     return _environment.get_template("page.html.jinja").render(
         title=title,
         sections=sections,
+        contents=_contents(sections),
         style=Markup(STYLE),
         script=Markup(SCRIPT),
         hashes={"style": _hash(STYLE), "script": _hash(SCRIPT)},
@@ -49,6 +50,14 @@ def page(title: str, sections: Sequence[Section]) -> str:
         address=_address,
         grid=_grid,
     )
+
+
+def _contents(sections: Sequence[Section]) -> dict[str, list[tuple[int, str]]]:
+    """The number of every section and its suite, by title."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for number, section in enumerate(sections, 1):
+        found.setdefault(section.title, []).append((number, section.suite))
+    return found
 
 
 def _hash(text: str) -> str:

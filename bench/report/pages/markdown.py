@@ -19,7 +19,7 @@ def page(title: str, sections: Sequence[Section]) -> str:
 
 
 def _blocks(section: Section) -> Iterator[str]:
-    yield f"## {plain(section.title)}"
+    yield f"## {plain(section.heading)}"
     yield from section.prose
     for matrix in section.matrices:
         yield f"### {plain(matrix.caption)}"

@@ -37,7 +37,7 @@ def section(run: Run) -> Section:
     rows = pd.DataFrame([_row(ceiling, run.machine.cpu) for ceiling in run.ceilings])
     several = len({ceiling.cores for ceiling in run.ceilings}) > 1
     columns = COLUMNS | ({"cores": ("cores", str)} if several else {})
-    return Section(f"Ceilings in suite {run.suite}", [PROSE], table=Table(rows, columns))
+    return Section("Ceilings", [PROSE], table=Table(rows, columns), suite=run.suite)
 
 
 def _row(ceiling: Ceiling, cpu: Cpu) -> dict[str, object]:

@@ -60,8 +60,9 @@ def sections(run: Run, rows: pd.DataFrame) -> Iterator[Section]:
     }
     prose = PROSE.format(fewest=fewest, **of._asdict())
     table = Table(found, columns, split=PROBLEM)
-    title = f"What each further {of.one} is worth in suite {run.suite}"
-    yield Section(title, [prose], [further.draw(found, run.suite, of.one)], table)
+    drawing = further.draw(found, run.suite, of.one)
+    title = f"What each further {of.one} is worth"
+    yield Section(title, [prose], [drawing], table, suite=run.suite)
 
 
 def compared(run: Run, rows: pd.DataFrame) -> pd.DataFrame:

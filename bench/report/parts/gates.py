@@ -42,8 +42,8 @@ def sections(run: Run, rows: pd.DataFrame) -> Iterator[Section]:
     }
     table = Table(found, columns, split=SHAPE)
     drawing = gates.draw(found, run.suite)
-    title = f"What a gate costs in suite {run.suite}"
-    yield Section(title, [PROSE.format(base=base)], [drawing], table)
+    prose = PROSE.format(base=base)
+    yield Section("What a gate costs", [prose], [drawing], table, suite=run.suite)
 
 
 def compared(rows: pd.DataFrame, ceilings: Ceilings) -> pd.DataFrame:

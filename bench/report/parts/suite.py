@@ -45,11 +45,11 @@ def cases(suite: Suite) -> Section:
     if not run.complete:
         prose.append("**Incomplete: the run was cut short.**")
     if rows.empty:
-        return Section(f"Suite {run.suite}", prose)
+        return Section("Every case", prose, suite=run.suite)
     if sentences := advice(run):
         prose.append(f"For steadier times: {plain(' '.join(sentences))}")
     prose += constant_columns(rows, tables.GROUP)
-    return Section(f"Suite {run.suite}", prose, table=tables.cases(rows))
+    return Section("Every case", prose, table=tables.cases(rows), suite=run.suite)
 
 
 def doubtful(suite: Suite) -> Iterator[Section]:
@@ -58,7 +58,7 @@ def doubtful(suite: Suite) -> Iterator[Section]:
     found = rows[rows.doubt != ""] if len(rows) else rows
     if len(found):
         columns = tables.filled(found, (*tables.GROUP, "kernel", "doubt"))
-        yield Section(f"In doubt in suite {suite.run.suite}", table=Table(found, columns))
+        yield Section("In doubt", table=Table(found, columns), suite=suite.run.suite)
 
 
 def untimed(suite: Suite) -> Iterator[Section]:
@@ -72,7 +72,7 @@ def untimed(suite: Suite) -> Iterator[Section]:
     both = pd.concat([found, absent.assign(status="absent", cases=0)], ignore_index=True)
     if len(both):
         columns = {name: (name, str) for name in ("kernel", "status", "cases", "reason")}
-        yield Section(f"Not timed in suite {run.suite}", table=Table(both, columns))
+        yield Section("Not timed", table=Table(both, columns), suite=run.suite)
 
 
 def shapes(rows: pd.DataFrame) -> Section:

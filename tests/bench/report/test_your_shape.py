@@ -128,10 +128,10 @@ def test_what_was_not_timed_is_no_neighbour():
 
 
 def test_it_stands_before_the_figures_and_tables_after_them(tmp_path):
-    titles = [each.title for each in build.sections([(TYPICAL, tmp_path / "run.json")])]
+    titles = [each.heading for each in build.sections([(TYPICAL, tmp_path / "run.json")])]
     assert titles == [
         *("Summary", "Which one, for what", "Your shape", "Speed-up", "Time of a step"),
-        *("Scores", "Who is fastest where", "Suite default", "Shapes"),
+        *("Scores", "Who is fastest where", "Every case in suite default", "Shapes"),
         *("Not timed in suite default", "Machine", "Method", "Columns"),
     ]
 

@@ -62,6 +62,20 @@ def test_ids_are_unique_and_anchors_lead_to_them(page):
     assert files and all((store.ROOT / HERE.folder / file).exists() for file in files)
 
 
+def test_sections_of_many_suites_are_one_entry_of_the_contents():
+    parts = [Section("Summary"), Section("Cases", suite="a"), Section("Cases", suite="b")]
+    found = Elements(html.page("machine", parts)).found
+    inside = [(tag, a, "details" in around) for tag, a, around in found if "nav" in around]
+    links = [(a["href"], folded) for tag, a, folded in inside if tag == "a"]
+    assert links == [("#part-1", False), ("#part-2", True), ("#part-3", True)]
+    assert [tag for tag, *_ in inside].count("details") == 1
+
+
+def test_a_heading_names_its_suite_also_where_there_is_but_one():
+    text = html.page("machine", [Section("Cases", suite="a")])
+    assert ">Cases in suite a</h2>" in text and "<details" not in text
+
+
 def test_tables_have_headings_and_images_words(page):
     tables = len(page.named("table"))
     assert tables >= 5
