@@ -89,8 +89,8 @@ int main(int, char** given) {
               std::atoi(given[5])};
   const Index threads = std::atoi(given[6]);
   Pool pool(int(threads) - 1);
-  ForwardProducts<Cell> ahead(layer.T, layer.B, layer.I, layer.H, layer.O);
-  BackwardProducts<Cell> back(layer.T, layer.B, layer.I, layer.H, layer.O);
+  ForwardProducts<Cell> ahead(layer.T, layer.B, layer.I, layer.H, layer.O, threads);
+  BackwardProducts<Cell> back(layer.T, layer.B, layer.I, layer.H, layer.O, threads);
   const auto alone = [&](rnn::Work& products) {
     rnn::run_team(pool, threads, std::chrono::seconds(1), products);
   };

@@ -1,5 +1,5 @@
-// The products of a pass alone: the same tiles in the same order, each thread those of its rows, with
-// nothing between them. What a pass takes beyond that is not multiplying.
+// The products of a pass alone: the same tiles in the same order, each thread those of its rows and to
+// sums of its own, with nothing between them. What a pass takes beyond that is not multiplying.
 #pragma once
 
 #include <algorithm>
@@ -15,8 +15,9 @@ class Products : public rnn::Work {
   using Index = rnn::Index;
 
  public:
-  Products(Index T, Index B, Index I, Index H, Index O)
-      : T_(T), B_(B), I_(I), H_(H), O_(O), chunk_(rnn::steps_together(T, B)) {
+  Products(Index T, Index B, Index I, Index H, Index O, Index threads)
+      : T_(T), B_(B), I_(I), H_(H), O_(O), size_(threads),
+        chunk_(rnn::steps_together(T, rnn::ceil_div(B, threads))) {
     rnn::BumpAllocator counting;
     lay_out(counting);
     rnn::BumpAllocator allocator(arena_->reserve(counting.used()));
@@ -24,7 +25,7 @@ class Products : public rnn::Work {
     std::fill(w_x_, end_, 0.01f);  // no number that a processor is slow with
   }
 
-  void prepare(Index size) final { size_ = size; }
+  void prepare(Index) final {}
 
  protected:
   static constexpr Index X = Cell::kFromX, R = Cell::kFromH, S = Cell::kSlots;
@@ -49,7 +50,7 @@ class Products : public rnn::Work {
     return Strips{data, all_rows() * W}.from(chunk_ * share(rank, B_).first);
   }
 
-  const Index T_, B_, I_, H_, O_, chunk_;
+  const Index T_, B_, I_, H_, O_, size_, chunk_;
   float *w_x_, *w_h_, *w_o_, *x_, *h_, *dy_, *slots_, *y_, *dw_x_, *dw_h_, *dw_o_, *end_;
 
  private:
@@ -62,12 +63,11 @@ class Products : public rnn::Work {
     w_x_ = make(X * I_ * H), w_h_ = make(R * H_ * H), w_o_ = make(std::max(H_ * O, O_ * H));
     x_ = by_rows(I_), h_ = by_rows(H_), dy_ = by_rows(O_);
     slots_ = make(S * M * H), y_ = make(M * O);
-    dw_x_ = make(X * I_ * H), dw_h_ = make(R * H_ * H), dw_o_ = make(H_ * O);
+    dw_x_ = make(size_ * X * I_ * H), dw_h_ = make(size_ * R * H_ * H), dw_o_ = make(size_ * H_ * O);
     end_ = make(1);
   }
 
   rnn::ArenaLease arena_;
-  Index size_ = 1;
 };
 
 // x W_x of a chunk, h W_h of its steps, h W_o of the chunk.
@@ -96,7 +96,7 @@ class ForwardProducts final : public Products<Cell> {
   }
 };
 
-// dy W_o^T of a chunk, dslots W_h^T of its steps, and the chunk's share of each weight's gradient.
+// dy W_o^T of a chunk, dslots W_h^T of its steps, and what the chunk adds to each weight's gradient.
 template <class Cell>
 class BackwardProducts final : public Products<Cell> {
  public:
@@ -117,7 +117,7 @@ class BackwardProducts final : public Products<Cell> {
           rnn::product(dslots.from(s * rows), rows, rnn::packed(w, P::H_), P::H_, P::panels(P::H_),
                        typename P::From(sums), sums);
         }
-      const rnn::Index M = steps * P::B_;
+      const rnn::Index M = steps * rows;
       grow(rank, P::x_, P::I_, M, P::slots_, P::panels(P::H_, P::X), P::dw_x_);
       grow(rank, P::h_, P::H_, M, P::slots_, P::panels(P::H_, P::R), P::dw_h_);
       grow(rank, P::h_, P::H_, M, P::y_, P::panels(P::O_), P::dw_o_);
@@ -125,14 +125,13 @@ class BackwardProducts final : public Products<Cell> {
   }
 
  private:
-  // A rank's columns of `left` (M, N), transposed, times the strips of a chunk.
+  // `left` (M, N) of a rank, transposed, times its strips of a chunk.
   void grow(rnn::Index rank, float* left, rnn::Index N, rnn::Index M, float* right,
             rnn::Range panels, float* gradient) {
     using P = Products<Cell>;
-    const rnn::Range mine = P::share(rank, N);
-    const rnn::Columns<float> columns{mine, left + mine.first * M, M};
-    const typename P::Strips sums{gradient, N * P::W};
-    rnn::outer_product(columns, typename P::Strips{right, P::all_rows() * P::W}.as_right(), M,
-                       panels, typename P::From(sums), sums);
+    const rnn::Columns<float> columns{{0, N}, left + rank * M * N, M};
+    const typename P::Strips sums{gradient + rank * panels.last * N * P::W, N * P::W};
+    rnn::outer_product(columns, P::strips(right, rank).as_right(), M, panels, typename P::From(sums),
+                       sums);
   }
 };

@@ -18,8 +18,9 @@ struct BackwardArrays {
 // The last chunk comes first. Its dh is laid out as strips, in the place of its first slot; each step
 // adds what later steps pass back, and the cell makes of it the derivatives of its slots: the next
 // step's left operands and, where they are or in a copy of 16-bit numbers, the right operand of the
-// weight gradients, which grow by one product a chunk while all this is in cache. What passes to the
-// chunk before lies apart.
+// weight gradients, which grow by one product a chunk while all this is in cache. Each group has its
+// own sums of those, so that it meets no other before the end. What passes to the chunk before lies
+// apart.
 template <class Stored, class Cell>
 class Backward final : public Pass<Stored, Cell> {
   using Base = Pass<Stored, Cell>;
@@ -28,8 +29,7 @@ class Backward final : public Pass<Stored, Cell> {
       Base::each_step, Base::first, Base::hidden, Base::input, Base::my_hidden, Base::my_rows,
       Base::output, Base::panels_of, Base::right_size, Base::rows_size, Base::slot_columns,
       Base::slot_of, Base::start, Base::state_panel, Base::W, Base::width;
-  using Base::arena_, Base::choices_, Base::division_, Base::problem_, Base::recurrent_,
-      Base::schedule_;
+  using Base::chunk_, Base::division_, Base::problem_, Base::recurrent_, Base::schedule_;
   static constexpr Index S = Cell::kSlots, kFirst = S - Cell::kFromH, kC = Cell::kCarried;
   static constexpr Index kKept = kC + Cell::kSaved;
   static constexpr bool kCopiesStrips = !std::is_same_v<Operand, Real>;
@@ -39,9 +39,7 @@ class Backward final : public Pass<Stored, Cell> {
       : Backward(problem, arrays, choose<Cell>(problem.T, problem.B)) {}
 
   Backward(const Problem<Stored>& problem, const BackwardArrays<Stored>& arrays, Choices choices)
-      : Base(problem, choices, {/*room=*/false, /*apart=*/false}), arrays_(arrays) {
-    this->reserve([this](BumpAllocator& memory) { lay_out(memory); });
-  }
+      : Base(problem, choices, /*room=*/false), arrays_(arrays) {}
 
   void run(Index rank) override {
     pack_weights(rank);
@@ -65,6 +63,7 @@ class Backward final : public Pass<Stored, Cell> {
                       rows(i).below(start(rank, chunk->first)), between(i, rank));
       grow_gradients(rank, *chunk, places, before, chunk == chunks.rbegin());
     }
+    division_->meet_all();
     store_gradients(rank);
   }
 
@@ -96,15 +95,32 @@ class Backward final : public Pass<Stored, Cell> {
   }
   Strips<Real> dy() const { return {dy_, chunk_rows() * W}; }
   Strips<Real> dx() const { return {dx_, chunk_rows() * W}; }
-  Strips<Real> dw_x() const { return {dw_x_, problem_.I * W}; }
-  Strips<Real> dw_h() const { return {dw_h_, problem_.H * W}; }
-  Strips<Real> dw_o() const { return {dw_o_, problem_.H * W}; }
-  Strips<Real> db() const { return {db_, W}; }
-  Strips<Real> db_o() const { return {db_o_, W}; }
+  // What a group has added up of a gradient, of so many rows and panels.
+  Strips<Real> sums(Real* all, Index group, Index rows, Range panels) const {
+    return {all + group * panels.last * rows * W, rows * W};
+  }
+  Strips<Real> dw_x(Index group) const {
+    return sums(dw_x_, group, problem_.I, panels_of(Cell::kFromX));
+  }
+  Strips<Real> dw_h(Index group) const {
+    return sums(dw_h_, group, problem_.H, panels_of(Cell::kFromH));
+  }
+  Strips<Real> dw_o(Index group) const { return sums(dw_o_, group, problem_.H, output()); }
+  Strips<Real> db(Index group) const { return sums(db_, group, 1, panels_of(S)); }
+  Strips<Real> db_o(Index group) const { return sums(db_o_, group, 1, output()); }
 
-  void lay_out(BumpAllocator& memory) {
+  // A group's part of memory for as many columns of all groups' rows, grouped by k.
+  Operand* of_group(Operand* all, Index rank, Index columns) const {
+    const Index before = right_size(chunk_ * first(rank), columns);
+    return all + before + division_->group(rank) * right_size(1, columns);
+  }
+  Index of_groups(Index columns) const {
+    return right_size(chunk_rows(), columns) + division_->groups() * right_size(1, columns);
+  }
+
+  void lay_out(BumpAllocator& memory) override {
     const Index H = hidden().last * W, O = output().last * W, I = input().last * W;
-    const Index M = chunk_rows();
+    const Index M = chunk_rows(), groups = division_->groups();
     w_h_ = memory.allocate<Operand>(Cell::kFromH * right_size(problem_.H, H));
     dslots_ = memory.allocate<Real>(S * M * H);
     rows_ = memory.allocate<Operand>(S * rows_size(M, problem_.H));
@@ -112,19 +128,19 @@ class Backward final : public Pass<Stored, Cell> {
     dinitial_ = memory.allocate<Real>(arrays_.dinitial ? problem_.B * H : 0);
     direct_ = memory.allocate<Real>(Cell::kDirect ? problem_.B * H : 0);
     dcarried_ = memory.allocate<Real>(kC * problem_.B * H);
-    dslots_right_ = memory.allocate<Operand>(kCopiesStrips ? right_size(M, S * H) : 0);
-    dw_h_ = memory.allocate<Real>(Cell::kFromH * problem_.H * H);
-    db_ = memory.allocate<Real>(S * H);
-    h_ = memory.allocate<Operand>(right_size(M, problem_.H));
+    dslots_right_ = memory.allocate<Operand>(kCopiesStrips ? of_groups(S * H) : 0);
+    dw_h_ = memory.allocate<Real>(groups * Cell::kFromH * problem_.H * H);
+    db_ = memory.allocate<Real>(groups * S * H);
+    h_ = memory.allocate<Operand>(of_groups(problem_.H));
     if (arrays_.dw_x) {
       w_o_ = memory.allocate<Operand>(right_size(problem_.O, H));
       dy_ = memory.allocate<Real>(M * O);
       dy_rows_ = memory.allocate<Operand>(rows_size(M, problem_.O));
-      dy_right_ = memory.allocate<Operand>(kCopiesStrips ? right_size(M, O) : 0);
-      dw_x_ = memory.allocate<Real>(Cell::kFromX * problem_.I * H);
-      dw_o_ = memory.allocate<Real>(problem_.H * O);
-      db_o_ = memory.allocate<Real>(O);
-      x_ = memory.allocate<Operand>(right_size(M, problem_.I));
+      dy_right_ = memory.allocate<Operand>(kCopiesStrips ? of_groups(O) : 0);
+      dw_x_ = memory.allocate<Real>(groups * Cell::kFromX * problem_.I * H);
+      dw_o_ = memory.allocate<Real>(groups * problem_.H * O);
+      db_o_ = memory.allocate<Real>(groups * O);
+      x_ = memory.allocate<Operand>(of_groups(problem_.I));
     }
     if (arrays_.dx) {
       w_x_ = memory.allocate<Operand>(Cell::kFromX * right_size(problem_.H, I));
@@ -276,64 +292,69 @@ class Backward final : public Pass<Stored, Cell> {
     }
   };
 
-  // Everyone adds a chunk's products to some rows of every gradient.
+  // The members of a group add the products of its rows to some rows of every gradient each.
   void grow_gradients(Index rank, Range chunk, const Index* places, const Index* before,
                       bool fresh) {
-    const Index I = problem_.I, H = problem_.H, M = schedule_->size(chunk);
+    const Range mine = my_rows(rank, chunk);
+    const Index I = problem_.I, H = problem_.H, M = mine.size(), group = division_->group(rank);
     const Range from_x = panels_of(Cell::kFromX), from_h = panels_of(Cell::kFromH);
-    division_->meet_all();
-    const Right<Operand> slots = as_right(rank, dslots(), M, panels_of(S), dslots_right_);
-    const Right<Operand> dy_right = as_right(rank, dy(), M, output(), dy_right_);
-    if (kCopiesStrips) division_->meet_all();
+    const Strips<Real> of_slots = dslots().from(mine.first), of_y = dy().from(mine.first);
+    division_->meet_group(rank);
+    const Right<Operand> slots = as_right(rank, of_slots, M, panels_of(S), dslots_right_);
+    const Right<Operand> dy_right = as_right(rank, of_y, M, output(), dy_right_);
+    if (kCopiesStrips) division_->meet_group(rank);
     const auto grow = [&](const Columns<Operand>& left, Right<Operand> right, Range panels,
                           Strips<Real> gradient) {
       outer_product(left, right, M, panels, fresh ? zeros<Real>() : From<Real>(gradient), gradient);
     };
     if (arrays_.dw_x)
-      grow(my_columns(rank, Chosen<const Stored>{{problem_.x, I}, places}, M, x_), slots, from_x,
-           dw_x());
-    const Columns<Operand> h_before = my_columns(rank, StatesBefore{*this, before, H}, M, h_);
-    grow(h_before, slots.from(kFirst * this->slot_panels()), from_h, dw_h());
-    add_rows(rank, dslots(), M, biases(), db(), fresh);
+      grow(my_columns(rank, Chosen<const Stored>{{problem_.x, I}, places + mine.first}, M, x_), slots,
+           from_x, dw_x(group));
+    const Columns<Operand> h_before =
+        my_columns(rank, StatesBefore{*this, before + mine.first, H}, M, h_);
+    grow(h_before, slots.from(kFirst * this->slot_panels()), from_h, dw_h(group));
+    add_rows(rank, of_slots, M, biases(), db(group), fresh);
     if (arrays_.dy) {
       const Columns<Operand> h =
-          my_columns(rank, Chosen<const Stored>{{arrays_.h, H}, places}, M, h_);
-      grow(h, dy_right, output(), dw_o());
-      add_rows(rank, dy(), M, output(), db_o(), fresh);
+          my_columns(rank, Chosen<const Stored>{{arrays_.h, H}, places + mine.first}, M, h_);
+      grow(h, dy_right, output(), dw_o(group));
+      add_rows(rank, of_y, M, output(), db_o(group), fresh);
     }
-    if (arrays_.dx) store_dx(rank, M, places);
-    division_->meet_all();
+    if (arrays_.dx) store_dx(rank, mine, places);
+    division_->meet_group(rank);
   }
 
   // The slots that have a bias here, and their panels.
   Index first_bias() const { return arrays_.dw_x ? 0 : Cell::kFromX; }
   Range biases() const { return {panels_of(first_bias()).last, panels_of(S).last}; }
 
-  // The first M rows of strips as a right operand. Where they are no operand as they lie, everyone
-  // makes a share of a copy.
+  // The first M rows of strips as a right operand. Where they are no operand as they lie, the members
+  // of a group make a share of a copy each.
   Right<Operand> as_right(Index rank, Strips<Real> strips, Index M, Range panels,
                           Operand* memory) const {
     if constexpr (kCopiesStrips) {
-      pack_strips(strips, M, division_->among_all(rank, panels), memory);
-      return packed(memory, M);
+      Operand* const copy = of_group(memory, rank, panels.last * W);
+      pack_strips(strips, M, division_->among_members(rank, panels), copy);
+      return packed(copy, M);
     } else {
       return strips.as_right();
     }
   }
 
-  // A rank's share of a matrix's columns, in its part of memory for a chunk of them.
+  // A member's share of a matrix's columns, in its part of memory for a chunk of them.
   template <class Matrix>
   Columns<Operand> my_columns(Index rank, const Matrix& matrix, Index M, Operand* memory) {
-    const Range mine = division_->among_all(rank, {0, matrix.N});
-    const Columns<Operand> columns{mine, memory + right_size(chunk_rows(), mine.first), M};
+    const Range mine = division_->among_members(rank, {0, matrix.N});
+    Operand* const of_mine = of_group(memory, rank, matrix.N) + right_size(M, mine.first);
+    const Columns<Operand> columns{mine, of_mine, M};
     pack_columns(matrix, M, columns);
     return columns;
   }
 
-  // sums += every row, for a rank's share of the panels; from 0 on if fresh.
+  // sums += every row, for a member's share of the panels; from 0 on if fresh.
   void add_rows(Index rank, Strips<Real> strips, Index M, Range panels, Strips<Real> sums,
                 bool fresh) {
-    const Range mine = division_->among_all(rank, panels);
+    const Range mine = division_->among_members(rank, panels);
     if (fresh) clear_strips(sums, {0, 1}, mine);
     for (Index p = mine.first; p < mine.last; ++p)
       for (Index row = 0; row < M; ++row)
@@ -341,8 +362,8 @@ class Backward final : public Pass<Stored, Cell> {
   }
 
   // dx sums every slot's derivative times W_x^T.
-  void store_dx(Index rank, Index M, const Index* places) {
-    const Range mine = division_->among_all(rank, {0, M});
+  void store_dx(Index rank, Range of_group, const Index* places) {
+    const Range mine = division_->among_members(rank, of_group);
     const Strips<Real> sums = dx().from(mine.first);
     for (Index i = 0; i < Cell::kFromX; ++i)
       product(rows(i).from(mine.first), mine.size(), packed(packed_w_x(i), problem_.H), problem_.H,
@@ -350,26 +371,33 @@ class Backward final : public Pass<Stored, Cell> {
     store_strips(dx(), mine, input(), Chosen<Stored>{{arrays_.dx, problem_.I}, places});
   }
 
-  // Of each gradient what this rank added up, a slot after the other.
+  // Everyone stores some rows of every gradient, a slot after the other.
   void store_gradients(Index rank) {
-    const Range I = division_->among_all(rank, {0, problem_.I}), one{0, 1};
+    const Range I = division_->among_all(rank, {0, problem_.I});
     const Range H = division_->among_all(rank, {0, problem_.H});
     for (Index i = 0; i < Cell::kFromX && arrays_.dw_x; ++i)
-      store_strips(slot_of(dw_x(), i), I, hidden(), slot_columns(arrays_.dw_x, i, Cell::kFromX));
+      store_sum([&](Index g) { return slot_of(dw_x(g), i); }, I, hidden(),
+                slot_columns(arrays_.dw_x, i, Cell::kFromX));
     for (Index i = 0; i < Cell::kFromH; ++i)
-      store_strips(slot_of(dw_h(), i), H, hidden(), slot_columns(arrays_.dw_h, i, Cell::kFromH));
-    if (arrays_.dy) store_strips(dw_o(), H, output(), Given(arrays_.dw_o, problem_.O));
-    for (Index i = first_bias(); i < S; ++i) {
-      const Index base = i * hidden().last;  // as `add_rows` divides the panels of all slots
-      const Range all = division_->among_all(rank, biases());
-      const Range mine{std::clamp<Index>(all.first - base, 0, hidden().last),
-                       std::clamp<Index>(all.last - base, 0, hidden().last)};
-      store_strips(slot_of(db(), i), one, mine,
-                   slot_columns(arrays_.db, i - first_bias(), S - first_bias()));
-    }
-    if (arrays_.dy)
-      store_strips(db_o(), one, division_->among_all(rank, output()),
-                   Given(arrays_.db_o, problem_.O));
+      store_sum([&](Index g) { return slot_of(dw_h(g), i); }, H, hidden(),
+                slot_columns(arrays_.dw_h, i, Cell::kFromH));
+    const Range one{0, 1};
+    for (Index i = first_bias(); i < S; ++i)
+      store_sum([&](Index g) { return slot_of(db(g), i); }, one,
+                division_->among_all(rank, hidden()),
+                slot_columns(arrays_.db, i - first_bias(), S - first_bias()));
+    if (!arrays_.dy) return;
+    store_sum([&](Index g) { return dw_o(g); }, H, output(), Given(arrays_.dw_o, problem_.O));
+    store_sum([&](Index g) { return db_o(g); }, one, division_->among_all(rank, output()),
+              Given(arrays_.db_o, problem_.O));
+  }
+
+  // Of a gradient these rows and panels: the sum over all groups.
+  template <class SumsOf>
+  void store_sum(const SumsOf& sums_of, Range rows, Range panels, Given<Stored> to) const {
+    const Strips<Real> sum = sums_of(0);
+    for (Index g = 1; g < division_->groups(); ++g) add_strips(sums_of(g), rows, panels, sum);
+    store_strips(sum, rows, panels, to);
   }
 
   // The derivative of the initial state, of rows whose first step this is.

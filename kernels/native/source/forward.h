@@ -27,7 +27,7 @@ class Forward : public Pass<Stored, Cell> {
       Base::each_step, Base::first, Base::hidden, Base::my_hidden, Base::my_rows, Base::output,
       Base::right_size, Base::rows_size, Base::slot_columns, Base::slot_of, Base::start,
       Base::state_panel, Base::W, Base::width;
-  using Base::arena_, Base::choices_, Base::division_, Base::problem_, Base::recurrent_,
+  using Base::choices_, Base::division_, Base::problem_, Base::recurrent_,
       Base::schedule_;
   static constexpr Index S = Cell::kSlots, kOwn = S - Cell::kFromX, kFirst = S - Cell::kFromH;
   static constexpr Index kKept = Cell::kCarried + Cell::kSaved;
@@ -37,8 +37,7 @@ class Forward : public Pass<Stored, Cell> {
       : Forward(problem, arrays, choose<Cell>(problem.T, problem.B)) {}
 
   Forward(const Problem<Stored>& problem, const ForwardArrays<Stored>& arrays, Choices choices)
-      : Base(problem, choices, {/*room=*/true, /*apart=*/true}), arrays_(arrays) {
-    this->reserve([this](BumpAllocator& memory) { lay_out(memory); });
+      : Base(problem, choices, /*room=*/true), arrays_(arrays) {
     const std::size_t states = std::size_t(problem.T) * problem.B * problem.H * sizeof(Stored);
     if (arrays.h) expect_large_write(arrays.h, states);
     if (arrays.saved) expect_large_write(arrays.saved, kKept * states);
@@ -85,7 +84,7 @@ class Forward : public Pass<Stored, Cell> {
   }
   Strips<Real> y() const { return {y_, chunk_rows() * W}; }
 
-  void lay_out(BumpAllocator& memory) {
+  void lay_out(BumpAllocator& memory) override {
     const Index H = hidden().last * W, O = output().last * W, M = chunk_rows();
     w_h_ = memory.allocate<Operand>(arrays_.w_h ? 0 : Cell::kFromH * right_size(problem_.H, H));
     slots_ = memory.allocate<Real>(S * M * H);

@@ -17,8 +17,10 @@ class Pass : public Work {
  public:
   void prepare(Index size) final {
     division_.emplace(choices_.template divide<Operand, Cell>(size, problem_.B, problem_.H));
-    schedule_.emplace(problem_, *division_, choices_.chunk, layout_);
-    places_.resize(2 * size * chunk_rows());
+    chunk_ = steps_together(problem_.T, ceil_div(problem_.B, division_->groups()));
+    schedule_.emplace(problem_, *division_, chunk_, room_);
+    reserve();
+    places_.resize(2 * division_->members() * chunk_rows());
     recurrent_.prepare(problem_.H, choices_.skip_zeros, size);
   }
 
@@ -27,8 +29,11 @@ class Pass : public Work {
   using Operand = OperandOf<Stored>;
   static constexpr Index W = kPanel<Real>;
 
-  Pass(const Problem<Stored>& problem, Choices choices, Schedule::Layout layout)
-      : problem_(problem), choices_(choices), layout_(layout) {}
+  Pass(const Problem<Stored>& problem, Choices choices, bool room)
+      : problem_(problem), choices_(choices), room_(room) {}
+
+  // Scratch memory, of a team's groups.
+  virtual void lay_out(BumpAllocator& memory) = 0;
 
   // How many numbers the rows of a left operand take, read by rows.
   static constexpr Index rows_size(Index M, Index K) {
@@ -39,20 +44,11 @@ class Pass : public Work {
     return whole_groups<Operand>(K) * columns;
   }
 
-  // Lays out scratch memory twice: to count it, then in an arena of that size.
-  template <class Layout>
-  void reserve(Layout&& layout) {
-    BumpAllocator counting;
-    layout(counting);
-    BumpAllocator allocator(arena_->reserve(counting.used()));
-    layout(allocator);
-  }
-
   Range hidden() const { return {0, ceil_div(problem_.H, W)}; }
   Range input() const { return {0, ceil_div(problem_.I, W)}; }
   Range output() const { return {0, ceil_div(problem_.O, W)}; }
   Range my_hidden(Index rank) const { return division_->among_members(rank, hidden()); }
-  Index chunk_rows() const { return choices_.chunk * problem_.B; }
+  Index chunk_rows() const { return chunk_ * problem_.B; }  // of all groups
 
   // A rank's group: its first position in the batch, and how many rows a step has.
   Index first(Index rank) const { return schedule_->first(division_->group(rank)); }
@@ -103,14 +99,12 @@ class Pass : public Work {
 
   const Index* note(Index rank, Range chunk, Index which,
                     Index (Pass::*place_of)(Index, Index, Index) const) {
-    Index* to = places_.data() + (2 * rank + which) * chunk_rows();
+    Index* to = places_.data() + (2 * division_->member(rank) + which) * chunk_rows();
     const Index mine = division_->group(rank);
-    const Range groups = layout_.apart ? Range{mine, mine + 1} : Range{0, schedule_->groups()};
-    for (Index g = groups.first; g < groups.last; ++g)
-      each_step(g, chunk, [&](Index step, Range rows) {
-        for (Index i = 0; i < rows.size(); ++i)
-          to[rows.first + i] = (this->*place_of)(g, step, i);
-      });
+    each_step(mine, chunk, [&](Index step, Range rows) {
+      for (Index i = 0; i < rows.size(); ++i)
+        to[rows.first + i] = (this->*place_of)(mine, step, i);
+    });
     return to;
   }
 
@@ -169,12 +163,23 @@ class Pass : public Work {
 
   const Problem<Stored> problem_;
   const Choices choices_;
-  const Schedule::Layout layout_;
-  ArenaLease arena_;
+  const bool room_;
+  Index chunk_ = 0;  // how many steps make one
   std::optional<Division> division_;
   std::optional<Schedule> schedule_;
   std::vector<Index> places_;
   RecurrentProduct<Operand> recurrent_;
+
+ private:
+  ArenaLease arena_;
+
+  // Lays out scratch memory twice: to count it, then in an arena of that size.
+  void reserve() {
+    BumpAllocator counting;
+    lay_out(counting);
+    BumpAllocator allocator(arena_->reserve(counting.used()));
+    lay_out(allocator);
+  }
 };
 
 }  // namespace rnn

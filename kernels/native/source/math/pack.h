@@ -183,6 +183,14 @@ void store_strips(Strips<Real> from, Range rows, Range panels, const Matrix& to)
       write_panel(from.at(p, row), width_of<Real>(p, to.N), to.at(row, p * W));
 }
 
+// These rows and panels of strips added to others.
+template <class Real>
+void add_strips(Strips<Real> from, Range rows, Range panels, Strips<Real> to) {
+  for (Index p = panels.first; p < panels.last; ++p)
+    std::transform(from.at(p, rows.first), from.at(p, rows.last), to.at(p, rows.first),
+                   to.at(p, rows.first), std::plus<>{});
+}
+
 // The same row of panels in every row of strips.
 template <class Real>
 void fill_strips(const Real* row_of_panels, Range rows, Range panels, Strips<Real> to) {

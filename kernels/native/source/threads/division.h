@@ -33,12 +33,14 @@ class Division {
   }
 
   Index groups() const { return groups_; }
+  Index members() const { return members_; }  // of a group
   Index group(Index rank) const { return rank / members_; }
+  Index member(Index rank) const { return rank % members_; }
 
   // A group's positions in the batch, its members' shares of what they divide, and of what all do.
   Range positions(Index group, Index B) const { return part({0, B}, group, groups_); }
   Range among_members(Index rank, Range whole) const {
-    return part(whole, rank % members_, members_);
+    return part(whole, member(rank), members_);
   }
   Range among_all(Index rank, Range whole) const { return part(whole, rank, size_); }
 
@@ -65,19 +67,18 @@ Index groups_of(Index size, Index B, Index H) {
   return groups;
 }
 
-// How many steps make a chunk: enough rows for a product to pay for its accumulators, few enough
-// for them to stay in a core's cache.
-inline Index steps_together(Index T, Index B) {
-  constexpr Index rows = 200;
-  return std::clamp<Index>(rows / B, 1, T);
+// How many steps make a chunk, of so many rows each of a group: enough for a product to pay for its
+// accumulators, few enough for them to stay in a core's cache.
+inline Index steps_together(Index T, Index rows) {
+  constexpr Index together = 200;
+  return std::clamp<Index>(together / rows, 1, T);
 }
 
 // What a pass decides from its sizes. The study overrides it, to show what each decision is worth.
 struct Choices {
-  Index groups;      // 0: by the rule, once the team's size is known
-  Index chunk;       // steps
-  bool pack;         // weights, into panels
-  bool skip_zeros;   // of a single row of states, where the cell makes them
+  Index groups;     // 0: by the rule, once the team's size is known
+  bool pack;        // weights, into panels
+  bool skip_zeros;  // of a single row of states, where the cell makes them
 
   template <class Operand, class Cell>
   Division divide(Index size, Index B, Index H) const {
@@ -90,7 +91,7 @@ Choices choose(Index T, Index B) {
   constexpr Index worth_packing = 64;    // rows: fewer read a weight too seldom
   constexpr Index worth_inspecting = 4;  // steps: each reads W_h once, as the inspection does
   const bool sparse = Cell::kMakesZeros && B == 1 && T >= worth_inspecting;
-  return {0, steps_together(T, B), T * B > worth_packing, sparse};
+  return {0, T * B > worth_packing, sparse};
 }
 
 // How many threads a pass is worth, and how long it is worth waiting for them.

@@ -13,18 +13,15 @@ namespace rnn {
 // those which take part in a step are the first of its rows: going forward rows leave one after the
 // other, in reverse they enter, each at its sequence's end. Groups get sequences of like lengths.
 //
-// Steps are cut into chunks, which have as many rows as some steps of the whole batch. The rows of a
-// chunk lie group after group, step after step: its products have no padding in them.
+// Steps are cut into chunks, which have as many rows as some steps of the whole batch. A group's rows
+// of a chunk lie step after step, so that its products have no padding in them, and in memory of its
+// own: it may be a chunk ahead of others.
 class Schedule {
  public:
-  struct Layout {
-    bool room;   // behind the rows of a step for those that enter in the next
-    bool apart;  // a group's rows have memory of their own: it may be a chunk ahead of others
-  };
-
+  // With room, or not, behind the rows of a step for those that enter in the next.
   template <class Stored>
   Schedule(const Problem<Stored>& problem, const Division& division, Index steps_of_chunk,
-           Layout layout)
+           bool room)
       : B_(problem.B), groups_(division.groups()), reverse_(problem.reverse), order_(problem.B) {
     for (Index g = 0; g < groups_; ++g) first_.push_back(division.positions(g, B_).first);
     first_.push_back(B_);
@@ -33,7 +30,7 @@ class Schedule {
     steps_ = problem.T;
     if (lengths) steps_ = *std::max_element(lengths, lengths + B_);
     count_rows(lengths);
-    cut(steps_of_chunk, layout);
+    cut(steps_of_chunk, room);
   }
 
   Index steps() const { return steps_; }
@@ -43,7 +40,6 @@ class Schedule {
   // Positions in the batch: a group's first one, the caller's row at one.
   Index first(Index group) const { return first_[group]; }
   Index row(Index position) const { return order_[position]; }
-  Index groups() const { return groups_; }
 
   // How many of a group's rows take part in a step: none before the first and after the last.
   Index active(Index group, Index step) const {
@@ -56,8 +52,6 @@ class Schedule {
     const Index last = chunk.last - 1;
     return {start(group, chunk.first), start(group, last) + active(group, last)};
   }
-  // All rows of a chunk, if they are not apart.
-  Index size(Range chunk) const { return rows(groups_ - 1, chunk).last; }
 
  private:
   // Dealt out one by one, longest first, each to the next group with a free place.
@@ -91,16 +85,15 @@ class Schedule {
     return room ? std::max(active(group, step), active(group, step + 1)) : active(group, step);
   }
 
-  void cut(Index steps_of_chunk, Layout layout) {
+  void cut(Index steps_of_chunk, bool room) {
     start_.resize(groups_ * steps_);
     for (Index step = 0; step < steps_;) {
-      const Range chunk{step, end(step, steps_of_chunk, layout.room)};
-      Index next = 0;
+      const Range chunk{step, end(step, steps_of_chunk, room)};
       for (Index g = 0; g < groups_; ++g) {
-        if (layout.apart) next = steps_of_chunk * first_[g];
+        Index next = steps_of_chunk * first_[g];
         for (Index s = chunk.first; s < chunk.last; ++s) {
           start_[g * steps_ + s] = next;
-          next += taken(g, s, layout.room && s + 1 < chunk.last);
+          next += taken(g, s, room && s + 1 < chunk.last);
         }
       }
       chunks_.push_back(chunk);
