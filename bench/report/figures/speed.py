@@ -168,9 +168,15 @@ def look(rows: pd.DataFrame, kernel: str) -> dict[str, object]:
 
 
 def legend(figure: Figure) -> None:
-    """One for all panels, above them: not every kernel is in each."""
+    """One for all panels, above them: not every kernel is in each. As many lines as it needs."""
     labelled = [ax.get_legend_handles_labels() for ax in figure.axes]
     by_name = {name: handle for each in labelled for handle, name in zip(*each, strict=True)}
     names = sorted(by_name, key=lambda name: (name != BASELINE, name))
     handles = [by_name[name] for name in names]
-    figure.legend(handles, names, loc="outside upper center", ncols=len(names), fontsize="small")
+    for lines in range(1, len(names) + 1):
+        columns = -(-len(names) // lines)
+        place = {"loc": "outside upper center", "ncols": columns, "fontsize": "small"}
+        made = figure.legend(handles, names, **place)
+        if columns == 1 or made.get_window_extent().width <= figure.bbox.width:
+            return
+        made.remove()

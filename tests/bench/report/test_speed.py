@@ -44,6 +44,16 @@ def test_a_cell_has_figures_of_its_own():
     assert [each.name for each in speed.speedups(lstm, "x")] == ["x-speedup.svg"]
 
 
+def test_a_legend_of_many_kernels_is_no_wider_than_the_figure():
+    cases = [timed(mission(100), kernel, 100) for kernel in (*speed.LOOKS, "native-prepared")]
+    figure = speed._speedups(frame(run(*cases)))
+    (legend,) = figure.legends
+    figure.draw_without_rendering()
+    assert len(legend.get_texts()) == len(cases)
+    box = legend.get_window_extent()
+    assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1
+
+
 def darkened(colour):
     """As the page's filter has it in dark mode: invert(0.92), then hue-rotate(180deg)."""
     turn = [[-0.574, 1.430, 0.144], [0.426, 0.430, 0.144], [0.426, 1.430, -0.856]]
