@@ -61,7 +61,10 @@ class Steps(NamedTuple):
 
 
 class Slopes(NamedTuple):
-    """What a backward pass gives. The gradient of the weights may be left to XLA."""
+    """What a backward pass gives. The gradient of the weights may be left to XLA.
+
+    Where the kernel gives it, it has the weights' dtype and nothing of the padding in it.
+    """
 
     slots: Float[Array, "T B S"]
     initial: State
@@ -90,7 +93,7 @@ class Forward(Protocol):
 
 @runtime_checkable
 class Backward(Protocol):
-    """The derivatives of every slot and of the initial state, from those of h and the last state.
+    """The derivatives of slots, initial state and weights, from those of h and the last state.
 
     `steps` are the forward half's own, kept. Derivatives of slots in the padding are 0.
     """

@@ -6,8 +6,9 @@ sum over the batch:
 
     "h k, t b h, b h -> t b k"
 
-`vmap` then folds a mapped axis into the batch, and a program over several devices computes each
-one's rows where they lie, instead of gathering them. A second derivative is refused in words.
+`vmap` then folds a mapped axis into the batch, or, where a result is such a sum, makes a call for
+each element. A program over several devices computes each one's rows where they lie, instead of
+gathering them. A second derivative is refused in words.
 """
 
 from collections.abc import Callable, Iterable, Sequence

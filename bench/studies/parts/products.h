@@ -129,7 +129,8 @@ class BackwardProducts final : public Products<Cell> {
   void grow(rnn::Index rank, float* left, rnn::Index N, rnn::Index M, float* right,
             rnn::Range panels, float* gradient) {
     using P = Products<Cell>;
-    const rnn::Columns<float> columns{{0, N}, left + rank * M * N, M};
+    const rnn::Index first = P::chunk_ * P::share(rank, P::B_).first;
+    const rnn::Columns<float> columns{{0, N}, left + first * N, M};
     const typename P::Strips sums{gradient + rank * panels.last * N * P::W, N * P::W};
     rnn::outer_product(columns, P::strips(right, rank).as_right(), M, panels, typename P::From(sums),
                        sums);

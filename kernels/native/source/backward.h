@@ -68,6 +68,7 @@ class Backward final : public Pass<Stored, Cell> {
   }
 
  private:
+  bool is_layer() const { return arrays_.dw_x; }  // and no recurrence alone
   bool goes_back() const { return problem_.T > 1 || arrays_.dinitial; }  // through W_h
 
   // Of a slot, the rows of a chunk; and of the first step of the chunk behind it.
@@ -109,12 +110,13 @@ class Backward final : public Pass<Stored, Cell> {
   Strips<Real> db(Index group) const { return sums(db_, group, 1, panels_of(S)); }
   Strips<Real> db_o(Index group) const { return sums(db_o_, group, 1, output()); }
 
-  // A group's part of memory for as many columns of all groups' rows, grouped by k.
-  Operand* of_group(Operand* all, Index rank, Index columns) const {
+  // Where a rank's group has its rows of a right operand, or of columns, of so many columns: behind
+  // those of the groups before it, each filled up. And how many numbers all groups have there.
+  Operand* rows_of_group(Operand* all, Index rank, Index columns) const {
     const Index before = right_size(chunk_ * first(rank), columns);
     return all + before + division_->group(rank) * right_size(1, columns);
   }
-  Index of_groups(Index columns) const {
+  Index rows_of_groups(Index columns) const {
     return right_size(chunk_rows(), columns) + division_->groups() * right_size(1, columns);
   }
 
@@ -128,19 +130,19 @@ class Backward final : public Pass<Stored, Cell> {
     dinitial_ = memory.allocate<Real>(arrays_.dinitial ? problem_.B * H : 0);
     direct_ = memory.allocate<Real>(Cell::kDirect ? problem_.B * H : 0);
     dcarried_ = memory.allocate<Real>(kC * problem_.B * H);
-    dslots_right_ = memory.allocate<Operand>(kCopiesStrips ? of_groups(S * H) : 0);
+    dslots_right_ = memory.allocate<Operand>(kCopiesStrips ? rows_of_groups(S * H) : 0);
     dw_h_ = memory.allocate<Real>(groups * Cell::kFromH * problem_.H * H);
     db_ = memory.allocate<Real>(groups * S * H);
-    h_ = memory.allocate<Operand>(of_groups(problem_.H));
-    if (arrays_.dw_x) {
+    h_ = memory.allocate<Operand>(rows_of_groups(problem_.H));
+    if (is_layer()) {
       w_o_ = memory.allocate<Operand>(right_size(problem_.O, H));
       dy_ = memory.allocate<Real>(M * O);
       dy_rows_ = memory.allocate<Operand>(rows_size(M, problem_.O));
-      dy_right_ = memory.allocate<Operand>(kCopiesStrips ? of_groups(O) : 0);
+      dy_right_ = memory.allocate<Operand>(kCopiesStrips ? rows_of_groups(O) : 0);
       dw_x_ = memory.allocate<Real>(groups * Cell::kFromX * problem_.I * H);
       dw_o_ = memory.allocate<Real>(groups * problem_.H * O);
       db_o_ = memory.allocate<Real>(groups * O);
-      x_ = memory.allocate<Operand>(of_groups(problem_.I));
+      x_ = memory.allocate<Operand>(rows_of_groups(problem_.I));
     }
     if (arrays_.dx) {
       w_x_ = memory.allocate<Operand>(Cell::kFromX * right_size(problem_.H, I));
@@ -298,16 +300,18 @@ class Backward final : public Pass<Stored, Cell> {
     const Range mine = my_rows(rank, chunk);
     const Index I = problem_.I, H = problem_.H, M = mine.size(), group = division_->group(rank);
     const Range from_x = panels_of(Cell::kFromX), from_h = panels_of(Cell::kFromH);
-    const Strips<Real> of_slots = dslots().from(mine.first), of_y = dy().from(mine.first);
+    const Strips<Real> of_slots = dslots().from(mine.first);
+    const Strips<Real> of_y = arrays_.dy ? dy().from(mine.first) : Strips<Real>{};
     division_->meet_group(rank);
     const Right<Operand> slots = as_right(rank, of_slots, M, panels_of(S), dslots_right_);
-    const Right<Operand> dy_right = as_right(rank, of_y, M, output(), dy_right_);
+    const Right<Operand> dy_right =
+        arrays_.dy ? as_right(rank, of_y, M, output(), dy_right_) : Right<Operand>{};
     if (kCopiesStrips) division_->meet_group(rank);
     const auto grow = [&](const Columns<Operand>& left, Right<Operand> right, Range panels,
                           Strips<Real> gradient) {
       outer_product(left, right, M, panels, fresh ? zeros<Real>() : From<Real>(gradient), gradient);
     };
-    if (arrays_.dw_x)
+    if (is_layer())
       grow(my_columns(rank, Chosen<const Stored>{{problem_.x, I}, places + mine.first}, M, x_), slots,
            from_x, dw_x(group));
     const Columns<Operand> h_before =
@@ -325,7 +329,7 @@ class Backward final : public Pass<Stored, Cell> {
   }
 
   // The slots that have a bias here, and their panels.
-  Index first_bias() const { return arrays_.dw_x ? 0 : Cell::kFromX; }
+  Index first_bias() const { return is_layer() ? 0 : Cell::kFromX; }
   Range biases() const { return {panels_of(first_bias()).last, panels_of(S).last}; }
 
   // The first M rows of strips as a right operand. Where they are no operand as they lie, the members
@@ -333,7 +337,7 @@ class Backward final : public Pass<Stored, Cell> {
   Right<Operand> as_right(Index rank, Strips<Real> strips, Index M, Range panels,
                           Operand* memory) const {
     if constexpr (kCopiesStrips) {
-      Operand* const copy = of_group(memory, rank, panels.last * W);
+      Operand* const copy = rows_of_group(memory, rank, panels.last * W);
       pack_strips(strips, M, division_->among_members(rank, panels), copy);
       return packed(copy, M);
     } else {
@@ -345,7 +349,7 @@ class Backward final : public Pass<Stored, Cell> {
   template <class Matrix>
   Columns<Operand> my_columns(Index rank, const Matrix& matrix, Index M, Operand* memory) {
     const Range mine = division_->among_members(rank, {0, matrix.N});
-    Operand* const of_mine = of_group(memory, rank, matrix.N) + right_size(M, mine.first);
+    Operand* const of_mine = rows_of_group(memory, rank, matrix.N) + right_size(M, mine.first);
     const Columns<Operand> columns{mine, of_mine, M};
     pack_columns(matrix, M, columns);
     return columns;
@@ -362,8 +366,8 @@ class Backward final : public Pass<Stored, Cell> {
   }
 
   // dx sums every slot's derivative times W_x^T.
-  void store_dx(Index rank, Range of_group, const Index* places) {
-    const Range mine = division_->among_members(rank, of_group);
+  void store_dx(Index rank, Range rows_of_chunk, const Index* places) {
+    const Range mine = division_->among_members(rank, rows_of_chunk);
     const Strips<Real> sums = dx().from(mine.first);
     for (Index i = 0; i < Cell::kFromX; ++i)
       product(rows(i).from(mine.first), mine.size(), packed(packed_w_x(i), problem_.H), problem_.H,
@@ -375,7 +379,7 @@ class Backward final : public Pass<Stored, Cell> {
   void store_gradients(Index rank) {
     const Range I = division_->among_all(rank, {0, problem_.I});
     const Range H = division_->among_all(rank, {0, problem_.H});
-    for (Index i = 0; i < Cell::kFromX && arrays_.dw_x; ++i)
+    for (Index i = 0; i < Cell::kFromX && is_layer(); ++i)
       store_sum([&](Index g) { return slot_of(dw_x(g), i); }, I, hidden(),
                 slot_columns(arrays_.dw_x, i, Cell::kFromX));
     for (Index i = 0; i < Cell::kFromH; ++i)

@@ -27,8 +27,7 @@ class Forward : public Pass<Stored, Cell> {
       Base::each_step, Base::first, Base::hidden, Base::my_hidden, Base::my_rows, Base::output,
       Base::right_size, Base::rows_size, Base::slot_columns, Base::slot_of, Base::start,
       Base::state_panel, Base::W, Base::width;
-  using Base::choices_, Base::division_, Base::problem_, Base::recurrent_,
-      Base::schedule_;
+  using Base::choices_, Base::division_, Base::problem_, Base::recurrent_, Base::schedule_;
   static constexpr Index S = Cell::kSlots, kOwn = S - Cell::kFromX, kFirst = S - Cell::kFromH;
   static constexpr Index kKept = Cell::kCarried + Cell::kSaved;
 

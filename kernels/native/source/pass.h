@@ -82,7 +82,7 @@ class Pass : public Work {
     }
   }
 
-  // Of every row of a chunk that of the caller, who counts (T, B); and of the state before.
+  // Of every row of its group in a chunk that of the caller, who counts (T, B); and of the state before.
   const Index* places(Index rank, Range chunk) { return note(rank, chunk, 0, &Pass::place); }
   const Index* places_before(Index rank, Range chunk) {
     return note(rank, chunk, 1, &Pass::place_before);

@@ -67,8 +67,8 @@ Index groups_of(Index size, Index B, Index H) {
   return groups;
 }
 
-// How many steps make a chunk, of so many rows each of a group: enough for a product to pay for its
-// accumulators, few enough for them to stay in a core's cache.
+// How many steps, in each of which a group has so many rows, make a chunk: rows enough for a product to
+// pay for its accumulators, few enough to stay in a core's cache.
 inline Index steps_together(Index T, Index rows) {
   constexpr Index together = 200;
   return std::clamp<Index>(together / rows, 1, T);

@@ -15,7 +15,7 @@ namespace rnn {
 //
 // Steps are cut into chunks, which have as many rows as some steps of the whole batch. A group's rows
 // of a chunk lie step after step, so that its products have no padding in them, and in memory of its
-// own: it may be a chunk ahead of others.
+// own: it may be chunks ahead of others.
 class Schedule {
  public:
   // With room, or not, behind the rows of a step for those that enter in the next.
