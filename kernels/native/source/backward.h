@@ -120,6 +120,14 @@ class Backward final : public Pass<Stored, Cell> {
     return right_size(chunk_rows(), columns) + division_->groups() * right_size(1, columns);
   }
 
+  // Each group's sums are written, read and added once, as many rows as all weights have. Without
+  // them its members read what the others made of the rows of the pass.
+  Index most_groups() const override {
+    constexpr Index worth = 4;  // measured: so many times the rows of the pass
+    const Index rows = problem_.T * problem_.B;
+    return worth * rows / std::max<Index>(problem_.I + problem_.H, 1);
+  }
+
   void lay_out(BumpAllocator& memory) override {
     const Index H = hidden().last * W, O = output().last * W, I = input().last * W;
     const Index M = chunk_rows(), groups = division_->groups();
@@ -302,7 +310,6 @@ class Backward final : public Pass<Stored, Cell> {
     const Range from_x = panels_of(Cell::kFromX), from_h = panels_of(Cell::kFromH);
     const Strips<Real> of_slots = dslots().from(mine.first);
     const Strips<Real> of_y = arrays_.dy ? dy().from(mine.first) : Strips<Real>{};
-    division_->meet_group(rank);
     const Right<Operand> slots = as_right(rank, of_slots, M, panels_of(S), dslots_right_);
     const Right<Operand> dy_right =
         arrays_.dy ? as_right(rank, of_y, M, output(), dy_right_) : Right<Operand>{};

@@ -16,7 +16,8 @@ template <class Stored, class Cell>
 class Pass : public Work {
  public:
   void prepare(Index size) final {
-    division_.emplace(choices_.template divide<Operand, Cell>(size, problem_.B, problem_.H));
+    division_.emplace(
+        choices_.template divide<Operand, Cell>(size, most_groups(), problem_.B, problem_.H));
     chunk_ = steps_together(problem_.T, ceil_div(problem_.B, division_->groups()));
     schedule_.emplace(problem_, *division_, chunk_, room_);
     reserve();
@@ -31,6 +32,9 @@ class Pass : public Work {
 
   Pass(const Problem<Stored>& problem, Choices choices, bool room)
       : problem_(problem), choices_(choices), room_(room) {}
+
+  // More than these groups are not worth what each of them takes of its own.
+  virtual Index most_groups() const { return problem_.B; }
 
   // Scratch memory, of a team's groups.
   virtual void lay_out(BumpAllocator& memory) = 0;

@@ -55,14 +55,14 @@ class Division {
 
 // As many groups as have rows enough to read all of W_h in each step: half a register tile where it
 // fits a core's cache beside all else, a whole one where it comes from the shared cache. The rest are
-// members.
+// members, and so are all of those beyond `most`.
 template <class Operand, class Cell>
-Index groups_of(Index size, Index B, Index H) {
+Index groups_of(Index size, Index most, Index B, Index H) {
   const Index bytes = Cell::kFromH * H * H * Index(sizeof(Operand));
   const Index rows = bytes <= cache_bytes() / 2        ? kMostRows / 2
                      : bytes <= shared_cache_bytes() ? kMostRows
                                                      : B;
-  Index groups = size;
+  Index groups = std::clamp<Index>(most, 1, size);
   while (groups > 1 && (size % groups || B / groups < rows)) --groups;
   return groups;
 }
@@ -81,8 +81,9 @@ struct Choices {
   bool skip_zeros;  // of a single row of states, where the cell makes them
 
   template <class Operand, class Cell>
-  Division divide(Index size, Index B, Index H) const {
-    return Division(size, groups ? std::min(groups, size) : groups_of<Operand, Cell>(size, B, H));
+  Division divide(Index size, Index most, Index B, Index H) const {
+    const Index by_rule = groups_of<Operand, Cell>(size, most, B, H);
+    return Division(size, groups ? std::min(groups, size) : by_rule);
   }
 };
 
@@ -108,7 +109,7 @@ Effort effort_of(const Problem<Stored>& problem, Index available) {
   const double all = 2.0 * problem.T * problem.B * problem.H * terms;
   Index threads = std::clamp<Index>(Index(all / waking), 1, std::max<Index>(available, 1));
   const auto meets = [&] {
-    return groups_of<OperandOf<Stored>, Cell>(threads, problem.B, problem.H) < threads;
+    return groups_of<OperandOf<Stored>, Cell>(threads, threads, problem.B, problem.H) < threads;
   };
   while (threads > 1 && meets() && step / double(threads) < meeting) --threads;
   constexpr double slow = 50;  // operations a nanosecond, of one thread
