@@ -28,7 +28,7 @@ class Backward final : public Pass<Stored, Cell> {
   using Base::active, Base::caller_row, Base::chunk_rows, Base::clear_padding, Base::each_panel,
       Base::each_step, Base::first, Base::hidden, Base::input, Base::my_hidden, Base::my_rows,
       Base::output, Base::panels_of, Base::right_size, Base::rows_size, Base::slot_columns,
-      Base::slot_of, Base::start, Base::state_panel, Base::W, Base::width;
+      Base::slot_of, Base::start, Base::state_panel, Base::strip_size, Base::W, Base::width;
   using Base::chunk_, Base::division_, Base::problem_, Base::recurrent_, Base::schedule_;
   static constexpr Index S = Cell::kSlots, kFirst = S - Cell::kFromH, kC = Cell::kCarried;
   static constexpr Index kKept = kC + Cell::kSaved;
@@ -81,21 +81,21 @@ class Backward final : public Pass<Stored, Cell> {
     return of_all.below(first(rank));
   }
   Rows<Operand> dy_rows() const { return {dy_rows_, chunk_rows() * kStride<Operand>}; }
-  Strips<Real> dslots() const { return {dslots_, chunk_rows() * W}; }
+  Strips<Real> dslots() const { return {dslots_, strip_size(chunk_rows())}; }
   Strips<Real> dslot(Index s) const { return slot_of(dslots(), s); }
   Strips<Real> dh() const { return dslot(0); }
   // Of a group's rows, what reaches the state before past the product.
   Strips<Real> direct(Index rank) const {
-    return Strips<Real>{direct_, problem_.B * W}.from(first(rank));
+    return Strips<Real>{direct_, strip_size(problem_.B)}.from(first(rank));
   }
   Strips<Real> dcarried(Index i, Index rank) const {
-    return slot_of({dcarried_, problem_.B * W}, i).from(first(rank));
+    return slot_of({dcarried_, strip_size(problem_.B)}, i).from(first(rank));
   }
   Strips<Real> dinitial(Index rank) const {
-    return Strips<Real>{dinitial_, problem_.B * W}.from(first(rank));
+    return Strips<Real>{dinitial_, strip_size(problem_.B)}.from(first(rank));
   }
-  Strips<Real> dy() const { return {dy_, chunk_rows() * W}; }
-  Strips<Real> dx() const { return {dx_, chunk_rows() * W}; }
+  Strips<Real> dy() const { return {dy_, strip_size(chunk_rows())}; }
+  Strips<Real> dx() const { return {dx_, strip_size(chunk_rows())}; }
   // What a group has added up of a gradient, of so many rows and panels.
   Strips<Real> sums(Real* all, Index group, Index rows, Range panels) const {
     return {all + group * panels.last * rows * W, rows * W};
@@ -131,20 +131,21 @@ class Backward final : public Pass<Stored, Cell> {
   void lay_out(BumpAllocator& memory) override {
     const Index H = hidden().last * W, O = output().last * W, I = input().last * W;
     const Index M = chunk_rows(), groups = division_->groups();
+    const Index strip = strip_size(M), strip_of_step = strip_size(problem_.B);
     w_h_ = memory.allocate<Operand>(Cell::kFromH * right_size(problem_.H, H));
-    dslots_ = memory.allocate<Real>(S * M * H);
+    dslots_ = memory.allocate<Real>(S * strip * hidden().last);
     rows_ = memory.allocate<Operand>(S * rows_size(M, problem_.H));
     between_ = memory.allocate<Operand>(S * rows_size(problem_.B, problem_.H));
-    dinitial_ = memory.allocate<Real>(arrays_.dinitial ? problem_.B * H : 0);
-    direct_ = memory.allocate<Real>(Cell::kDirect ? problem_.B * H : 0);
-    dcarried_ = memory.allocate<Real>(kC * problem_.B * H);
+    dinitial_ = memory.allocate<Real>(arrays_.dinitial ? strip_of_step * hidden().last : 0);
+    direct_ = memory.allocate<Real>(Cell::kDirect ? strip_of_step * hidden().last : 0);
+    dcarried_ = memory.allocate<Real>(kC * strip_of_step * hidden().last);
     dslots_right_ = memory.allocate<Operand>(kCopiesStrips ? rows_of_groups(S * H) : 0);
     dw_h_ = memory.allocate<Real>(groups * Cell::kFromH * problem_.H * H);
     db_ = memory.allocate<Real>(groups * S * H);
     h_ = memory.allocate<Operand>(rows_of_groups(problem_.H));
     if (is_layer()) {
       w_o_ = memory.allocate<Operand>(right_size(problem_.O, H));
-      dy_ = memory.allocate<Real>(M * O);
+      dy_ = memory.allocate<Real>(strip * output().last);
       dy_rows_ = memory.allocate<Operand>(rows_size(M, problem_.O));
       dy_right_ = memory.allocate<Operand>(kCopiesStrips ? rows_of_groups(O) : 0);
       dw_x_ = memory.allocate<Real>(groups * Cell::kFromX * problem_.I * H);
@@ -154,7 +155,7 @@ class Backward final : public Pass<Stored, Cell> {
     }
     if (arrays_.dx) {
       w_x_ = memory.allocate<Operand>(Cell::kFromX * right_size(problem_.H, I));
-      dx_ = memory.allocate<Real>(M * I);
+      dx_ = memory.allocate<Real>(strip * input().last);
     }
   }
 

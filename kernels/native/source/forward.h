@@ -26,7 +26,7 @@ class Forward : public Pass<Stored, Cell> {
   using Base::active, Base::caller_row, Base::chunk_rows, Base::clear_padding, Base::each_panel,
       Base::each_step, Base::first, Base::hidden, Base::my_hidden, Base::my_rows, Base::output,
       Base::right_size, Base::rows_size, Base::slot_columns, Base::slot_of, Base::start,
-      Base::state_panel, Base::W, Base::width;
+      Base::state_panel, Base::strip_size, Base::W, Base::width;
   using Base::choices_, Base::division_, Base::problem_, Base::recurrent_, Base::schedule_;
   static constexpr Index S = Cell::kSlots, kOwn = S - Cell::kFromX, kFirst = S - Cell::kFromH;
   static constexpr Index kKept = Cell::kCarried + Cell::kSaved;
@@ -76,20 +76,20 @@ class Forward : public Pass<Stored, Cell> {
   Rows<Operand> between(Index rank) const {
     return Rows<Operand>{between_, problem_.B * kStride<Operand>}.below(first(rank));
   }
-  Strips<Real> slots() const { return {slots_, chunk_rows() * W}; }
+  Strips<Real> slots() const { return {slots_, strip_size(chunk_rows())}; }
   Strips<Real> slot(Index s) const { return slot_of(slots(), s); }
   Strips<Real> carried(Index i, Index rank) const {
-    return slot_of({carried_, problem_.B * W}, i).from(first(rank));
+    return slot_of({carried_, strip_size(problem_.B)}, i).from(first(rank));
   }
-  Strips<Real> y() const { return {y_, chunk_rows() * W}; }
+  Strips<Real> y() const { return {y_, strip_size(chunk_rows())}; }
 
   void lay_out(BumpAllocator& memory) override {
     const Index H = hidden().last * W, O = output().last * W, M = chunk_rows();
     w_h_ = memory.allocate<Operand>(arrays_.w_h ? 0 : Cell::kFromH * right_size(problem_.H, H));
-    slots_ = memory.allocate<Real>(S * M * H);
+    slots_ = memory.allocate<Real>(S * strip_size(M) * hidden().last);
     states_ = memory.allocate<Operand>(rows_size(M, problem_.H));
     between_ = memory.allocate<Operand>(rows_size(problem_.B, problem_.H));
-    carried_ = memory.allocate<Real>(Cell::kCarried * problem_.B * H);
+    carried_ = memory.allocate<Real>(Cell::kCarried * strip_size(problem_.B) * hidden().last);
     biases_ = memory.allocate<Real>(S * H);
     if (!arrays_.pre) {
       w_x_ = memory.allocate<Operand>(arrays_.w_x ? 0 : Cell::kFromX * right_size(problem_.I, H));
@@ -98,7 +98,7 @@ class Forward : public Pass<Stored, Cell> {
     if (arrays_.y) {
       w_o_ = memory.allocate<Operand>(arrays_.w_o ? 0 : right_size(problem_.H, O));
       b_o_ = memory.allocate<Real>(O);
-      y_ = memory.allocate<Real>(M * O);
+      y_ = memory.allocate<Real>(strip_size(M) * output().last);
     }
   }
 

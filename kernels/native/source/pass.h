@@ -43,6 +43,8 @@ class Pass : public Work {
   static constexpr Index rows_size(Index M, Index K) {
     return ceil_div(K, kDepth) * M * kStride<Operand>;
   }
+  // A strip of so many: an odd number, for the panels of one row would crowd few cache sets.
+  static constexpr Index strip_size(Index rows) { return (rows | 1) * W; }
   // And the panels of a right operand of K rows.
   static constexpr Index right_size(Index K, Index columns) {
     return whole_groups<Operand>(K) * columns;
@@ -69,12 +71,12 @@ class Pass : public Work {
   }
   Index caller_row(Index rank, Index i) const { return schedule_->row(first(rank) + i); }
 
-  // A rank's panels of some rows of its group.
+  // A rank's panels of some rows of its group: a row is read and written in order of memory.
   template <class Use>
   void each_panel(Index rank, Range rows, Use&& use) const {
     const Range panels = my_hidden(rank);
-    for (Index p = panels.first; p < panels.last; ++p)
-      for (Index i = rows.first; i < rows.last; ++i) use(p, i);
+    for (Index i = rows.first; i < rows.last; ++i)
+      for (Index p = panels.first; p < panels.last; ++p) use(p, i);
   }
 
   // The runs of a group's rows in a chunk, a step each.
