@@ -63,7 +63,8 @@ class Steps(NamedTuple):
 class Slopes(NamedTuple):
     """What a backward pass gives. The gradient of the weights may be left to XLA.
 
-    Where the kernel gives it, it has the weights' dtype and nothing of the padding in it.
+    XLA makes it from the derivatives of all slots. Where the kernel gives it, it has the weights'
+    dtype and nothing of the padding in it, and `slots` need be no more than those that x fills.
     """
 
     slots: Float[Array, "T B S"]

@@ -50,15 +50,15 @@ def backward(
     """`kernels.contract.Backward`, with the gradient of the weights."""
     gradients = [leaf.shape for leaf in weights]
 
-    @opaque(f"t b h, n b h, t b h, k b g, h r, n b h, {axis(lengths)} -> t b s, h r, w, n b h")
+    @opaque(f"t b h, n b h, t b h, k b g, h r, n b h, {axis(lengths)} -> t b x, h r, s, n b h")
     def call(*arrays):
         T, B, H = arrays[0].shape
-        shapes = [(T, B, len(run.cell.slots) * H), *gradients, arrays[1].shape]
+        shapes = [(T, B, run.cell.from_x * H), *gradients, arrays[1].shape]
         return call_handler("recurrence_backward", run, shapes, *arrays)
 
     states = jnp.stack(dlast), steps.h, steps.saved, weights.w_h, jnp.stack(initial)
-    dslots, *dweights, dinitial = call(dh, *states, as_array(lengths))
-    return Slopes(dslots, tuple(dinitial), Recurrent(*dweights))
+    dpre, *dweights, dinitial = call(dh, *states, as_array(lengths))
+    return Slopes(dpre, tuple(dinitial), Recurrent(*dweights))
 
 
 def layer_forward(

@@ -63,8 +63,12 @@ def gates_exchanged(kernel, *pair):
 
 def derivatives_exchanged(kernel, *pair):
     def backward(run, *arguments):
-        slopes = kernel.backward(run, *arguments)
-        return slopes._replace(slots=exchanged(slopes.slots, run.cell.slots, pair), weights=None)
+        slots, initial, weights = kernel.backward(run, *arguments)
+        if weights is None:
+            return Slopes(exchanged(slots, run.cell.slots, pair), initial)
+        from_x, from_h = names_of(run.cell)
+        weights = weights._replace(w_h=exchanged(weights.w_h, from_h, pair))
+        return Slopes(exchanged(slots, from_x, pair), initial, weights)
 
     return replace(kernel, backward=backward)
 
@@ -122,19 +126,27 @@ def test_what_the_reset_gate_multiplies(name, fault):
 
 
 def in_two_halves(kernel, between):
-    """The kernel on one half of the steps after the other; `between` sees what passes back."""
+    """The kernel on one half of the steps after the other; `between` sees what passes back.
+
+    It sees the derivatives of all slots, which not every kernel gives, as `scan` makes them.
+    """
+    scan = KERNELS["scan"]
 
     def forward(run, pre, weights, initial, lengths, *, keep):
         first = kernel.forward(run, pre[:MIDDLE], weights, initial, None, keep=keep)
-        second = kernel.forward(run, pre[MIDDLE:], weights, first.last, None, keep=keep)
-        return Steps(jnp.concatenate([first.h, second.h]), second.last, (first, second))
+        of_second = run, pre[MIDDLE:], weights, first.last, None
+        second, seen = (each.forward(*of_second, keep=keep) for each in (kernel, scan))
+        return Steps(jnp.concatenate([first.h, second.h]), second.last, (first, second, seen))
 
     def backward(run, dh, dlast, steps, weights, initial, lengths):
-        first, second = steps.saved
+        first, second, seen = steps.saved
         later = kernel.backward(run, dh[MIDDLE:], dlast, second, weights, first.last, None)
-        dmiddle = between(later.slots[0], weights, later.initial)
+        slots = scan.backward(run, dh[MIDDLE:], dlast, seen, weights, first.last, None).slots
+        dmiddle = between(slots[0], weights, later.initial)
         earlier = kernel.backward(run, dh[:MIDDLE], dmiddle, first, weights, initial, None)
-        return Slopes(jnp.concatenate([earlier.slots, later.slots]), earlier.initial)
+        slots = jnp.concatenate([earlier.slots, later.slots])
+        dweights = jax.tree.map(jnp.add, earlier.weights, later.weights)
+        return Slopes(slots, earlier.initial, dweights)
 
     return replace(kernel, forward=forward, backward=backward)
 

@@ -7,12 +7,12 @@
 namespace rnn {
 
 // What a backward pass reads beside the problem, and what it writes. Null where there is none. Of a
-// recurrence alone dh comes in; dslots goes out, dw_h, and as db that of slots which x does not fill.
-// Of a layer dy comes in, or dh where nothing is read out, and every gradient goes out.
+// recurrence alone dh comes in; dw_h goes out, dpre of the slots that x fills, db of the others. Of a
+// layer dy comes in, or dh where nothing is read out, and every gradient goes out.
 template <class Stored>
 struct BackwardArrays {
   const Stored *h, *saved, *dh, *dy, *dlast;
-  Stored *dslots, *dw_x, *dw_h, *db, *dw_o, *db_o, *dx, *dinitial;
+  Stored *dpre, *dw_x, *dw_h, *db, *dw_o, *db_o, *dx, *dinitial;
 };
 
 // The last chunk comes first. Its dh is laid out as strips, in the place of its first slot; each step
@@ -43,7 +43,7 @@ class Backward final : public Pass<Stored, Cell> {
 
   void run(Index rank) override {
     pack_weights(rank);
-    clear_padding(rank, arrays_.dslots, S * problem_.H);
+    clear_padding(rank, arrays_.dpre, Cell::kFromX * problem_.H);
     clear_padding(rank, arrays_.dx, problem_.I);
     this->copy_empty(rank, arrays_.dlast, arrays_.dinitial);
     division_->meet_all();
@@ -275,8 +275,8 @@ class Backward final : public Pass<Stored, Cell> {
       Real* made = slot_of(now.dslots, j).at(p, i);
       round<Stored>(made, W);
       convert(made, W, now.rows.at(i, p * W) + j * rows_size(chunk_rows(), problem_.H));
-      if (arrays_.dslots)
-        write_panel(made, width(p), arrays_.dslots + (place * S + j) * problem_.H + p * W);
+      if (arrays_.dpre && j < Cell::kFromX)
+        write_panel(made, width(p), arrays_.dpre + (place * Cell::kFromX + j) * problem_.H + p * W);
     }
   }
 

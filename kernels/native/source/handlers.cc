@@ -106,7 +106,7 @@ template <ffi::DataType type>
 ffi::Error recurrence_backward(ffi::ThreadPool pool, bool reverse, Input<type, 3> dh,
                                Input<type, 3> dlast, Input<type, 3> h, Input<type, 3> saved,
                                Input<type, 2> w_h, Input<type, 3> initial, Lengths lengths,
-                               Output<type, 3> dslots, Output<type, 2> dw_h, Output<type, 1> db_h,
+                               Output<type, 3> dpre, Output<type, 2> dw_h, Output<type, 1> db_h,
                                Output<type, 3> dinitial) {
   Problem<Stored<type>> problem{};
   problem.T = h.dimensions()[0], problem.B = h.dimensions()[1], problem.H = h.dimensions()[2];
@@ -114,7 +114,7 @@ ffi::Error recurrence_backward(ffi::ThreadPool pool, bool reverse, Input<type, 3
   problem.lengths = given(lengths), problem.reverse = reverse;
   BackwardArrays<Stored<type>> arrays{};
   arrays.h = data(h), arrays.saved = data(saved), arrays.dh = data(dh), arrays.dlast = data(dlast);
-  arrays.dslots = data(dslots), arrays.dinitial = data(dinitial);
+  arrays.dpre = data(dpre), arrays.dinitial = data(dinitial);
   arrays.dw_h = data(dw_h), arrays.db = data(db_h);
   return run<BackwardPass<type>>(pool, problem, arrays);
 }

@@ -84,7 +84,7 @@ struct Example {
         dh(h.size()),
         h_alone(h.size()),
         last_alone(initial.size()),
-        dslots(s.T * s.B * S * s.H),
+        dpre(pre.size()),
         dw_h_alone(w_h.size()),
         db_alone((S - X) * s.H) {
     for (std::size_t i = 0; i < pre.size(); ++i) pre[i] = b[i % (X * s.H)];
@@ -123,7 +123,7 @@ struct Example {
     rnn::run_team(pool, threads, patience, forward_alone);
     rnn::BackwardArrays<float> alone{};
     alone.h = h.data(), alone.saved = kept, alone.dh = dh.data(), alone.dlast = dlast.data();
-    alone.dslots = dslots.data(), alone.dinitial = dinitial.data();
+    alone.dpre = dpre.data(), alone.dinitial = dinitial.data();
     alone.dw_h = dw_h_alone.data(), alone.db = db_alone.data();
     rnn::Backward<float, Cell> backward_alone(recurrence(), alone);
     rnn::run_team(pool, threads, patience, backward_alone);
@@ -134,7 +134,7 @@ struct Example {
   bool reverse;
   std::vector<float> w_x, w_h, b, w_o, b_o, x, initial, dy, dlast;
   std::vector<float> h, saved, y, last, dw_x, dw_h, db, dw_o, db_o, dx, dinitial;
-  std::vector<float> pre, dh, h_alone, last_alone, dslots, dw_h_alone, db_alone;
+  std::vector<float> pre, dh, h_alone, last_alone, dpre, dw_h_alone, db_alone;
 };
 
 void expect(const char* what, const std::vector<float>& got, const Numbers& want) {
@@ -164,7 +164,7 @@ class Plain {
     expect("h alone", e.h_alone, h), expect("last alone", e.last_alone, state);
     expect("dw_x", e.dw_x, dw_x), expect("dw_h", e.dw_h, dw_h), expect("db", e.db, db);
     expect("dw_o", e.dw_o, dw_o), expect("db_o", e.db_o, db_o), expect("dx", e.dx, dx);
-    expect("dslots", e.dslots, dslots), expect("dinitial", e.dinitial, dstate);
+    expect("dpre", e.dpre, dpre), expect("dinitial", e.dinitial, dstate);
     expect("dw_h alone", e.dw_h_alone, dw_h);
     expect("db alone", e.db_alone, Numbers(db.begin() + X * H, db.end()));
   }
@@ -241,7 +241,7 @@ class Plain {
   // What the derivative of slot s of unit j adds to every gradient.
   void grow(Index t, Index b, Index s, Index j, Numbers& dbefore, double dslot) {
     const Index row = t * B + b, of_x = s * H + j, of_h = (s - S + R) * H + j;
-    dslots[row * S * H + of_x] = dslot;
+    if (s < X) dpre[row * X * H + of_x] = dslot;
     db[of_x] += dslot;
     for (Index i = 0; i < I && s < X; ++i) {
       dw_x[i * X * H + of_x] += e.x[row * I + i] * dslot;
@@ -258,7 +258,7 @@ class Plain {
   std::vector<Ahead> steps = std::vector<Ahead>(T * B * H);
   Numbers carried_before = Numbers(T * B * C * H), state{e.initial.begin(), e.initial.end()};
   Numbers h = Numbers(T * B * H), y = Numbers(T * B * O), dx = Numbers(T * B * I), dstate;
-  Numbers dslots = Numbers(T * B * S * H), dw_x = Numbers(I * X * H), dw_h = Numbers(H * R * H);
+  Numbers dpre = Numbers(T * B * X * H), dw_x = Numbers(I * X * H), dw_h = Numbers(H * R * H);
   Numbers db = Numbers(S * H), dw_o = Numbers(H * O), db_o = Numbers(O);
 };
 
