@@ -42,12 +42,14 @@ class Products : public rnn::Work {
   Index rows(Index rank) const { return share(rank, B_).size(); }  // in a step
   rnn::Range share(Index rank, Index of) const { return rnn::part({0, of}, rank, size_); }
 
+  static Index strip(Index rows) { return (rows | 1) * W; }  // as far apart as in a pass
+
   // A rank's rows of a chunk, one step behind the other.
   Rows left(float* data, Index rank) const {
     return Rows{data, all_rows() * rnn::kStride<float>}.below(chunk_ * share(rank, B_).first);
   }
   Strips strips(float* data, Index rank) const {
-    return Strips{data, all_rows() * W}.from(chunk_ * share(rank, B_).first);
+    return Strips{data, strip(all_rows())}.from(chunk_ * share(rank, B_).first);
   }
 
   const Index T_, B_, I_, H_, O_, size_, chunk_;
@@ -62,7 +64,7 @@ class Products : public rnn::Work {
     };
     w_x_ = make(X * I_ * H), w_h_ = make(R * H_ * H), w_o_ = make(std::max(H_ * O, O_ * H));
     x_ = by_rows(I_), h_ = by_rows(H_), dy_ = by_rows(O_);
-    slots_ = make(S * M * H), y_ = make(M * O);
+    slots_ = make(S * strip(M) * H / W), y_ = make(strip(M) * O / W);
     dw_x_ = make(size_ * X * I_ * H), dw_h_ = make(size_ * R * H_ * H), dw_o_ = make(size_ * H_ * O);
     end_ = make(1);
   }

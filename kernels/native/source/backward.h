@@ -7,8 +7,8 @@
 namespace rnn {
 
 // What a backward pass reads beside the problem, and what it writes. Null where there is none. Of a
-// recurrence alone dh comes in; dw_h goes out, dpre of the slots that x fills, db of the others. Of a
-// layer dy comes in, or dh where nothing is read out, and every gradient goes out.
+// recurrence alone dh comes in; dw_h goes out, dpre of the slots that x fills, db of the others.
+// Of a layer dy comes in, or dh where nothing is read out, and every gradient goes out.
 template <class Stored>
 struct BackwardArrays {
   const Stored *h, *saved, *dh, *dy, *dlast;
@@ -120,10 +120,10 @@ class Backward final : public Pass<Stored, Cell> {
     return right_size(chunk_rows(), columns) + division_->groups() * right_size(1, columns);
   }
 
-  // Each group's sums are written, read and added once, as many rows as all weights have. Without
-  // them its members read what the others made of the rows of the pass.
+  // Each group's sums, I + H rows of weights, are written, read and added once. Fewer groups have
+  // more members, who read what each other made of the rows of the pass.
   Index most_groups() const override {
-    constexpr Index worth = 4;  // measured: so many times the rows of the pass
+    constexpr Index worth = 4;
     const Index rows = problem_.T * problem_.B;
     return worth * rows / std::max<Index>(problem_.I + problem_.H, 1);
   }

@@ -33,7 +33,7 @@ class Pass : public Work {
   Pass(const Problem<Stored>& problem, Choices choices, bool room)
       : problem_(problem), choices_(choices), room_(room) {}
 
-  // More than these groups are not worth what each of them takes of its own.
+  // As many as have a row, or fewer where each group takes memory of its own.
   virtual Index most_groups() const { return problem_.B; }
 
   // Scratch memory, of a team's groups.
@@ -43,7 +43,8 @@ class Pass : public Work {
   static constexpr Index rows_size(Index M, Index K) {
     return ceil_div(K, kDepth) * M * kStride<Operand>;
   }
-  // A strip of so many: an odd number, for the panels of one row would crowd few cache sets.
+  // From one strip of so many rows to the next: an odd number of rows, or the panels of a row would
+  // share few cache sets.
   static constexpr Index strip_size(Index rows) { return (rows | 1) * W; }
   // And the panels of a right operand of K rows.
   static constexpr Index right_size(Index K, Index columns) {

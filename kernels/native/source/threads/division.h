@@ -55,7 +55,7 @@ class Division {
 
 // As many groups as have rows enough to read all of W_h in each step: half a register tile where it
 // fits a core's cache beside all else, a whole one where it comes from the shared cache. The rest are
-// members, and so are all of those beyond `most`.
+// members. There are at most `most` groups.
 template <class Operand, class Cell>
 Index groups_of(Index size, Index most, Index B, Index H) {
   const Index bytes = Cell::kFromH * H * H * Index(sizeof(Operand));
