@@ -64,7 +64,8 @@ class Backward final : public Pass<Stored, Cell> {
       grow_gradients(rank, *chunk, places, before, chunk == chunks.rbegin());
     }
     division_->meet_all();
-    store_gradients(rank);
+    if (!at_once()) store_weights(rank);
+    store_biases(rank);
   }
 
  private:
@@ -316,24 +317,52 @@ class Backward final : public Pass<Stored, Cell> {
         arrays_.dy ? as_right(rank, of_y, M, output(), dy_right_) : Right<Operand>{};
     if (kCopiesStrips) division_->meet_group(rank);
     const auto grow = [&](const Columns<Operand>& left, Right<Operand> right, Range panels,
-                          Strips<Real> gradient) {
-      outer_product(left, right, M, panels, fresh ? zeros<Real>() : From<Real>(gradient), gradient);
+                          Strips<Real> sums, const Gradient& gradient) {
+      if (at_once()) return store_product(left, right, M, panels, sums, gradient);
+      outer_product(left, right, M, panels, fresh ? zeros<Real>() : From<Real>(sums), sums);
     };
     if (is_layer())
       grow(my_columns(rank, Chosen<const Stored>{{problem_.x, I}, places + mine.first}, M, x_), slots,
-           from_x, dw_x(group));
+           from_x, dw_x(group), of_w_x());
     const Columns<Operand> h_before =
         my_columns(rank, StatesBefore{*this, before + mine.first, H}, M, h_);
-    grow(h_before, slots.from(kFirst * this->slot_panels()), from_h, dw_h(group));
+    grow(h_before, slots.from(kFirst * this->slot_panels()), from_h, dw_h(group), of_w_h());
     add_rows(rank, of_slots, M, biases(), db(group), fresh);
     if (arrays_.dy) {
       const Columns<Operand> h =
           my_columns(rank, Chosen<const Stored>{{arrays_.h, H}, places + mine.first}, M, h_);
-      grow(h, dy_right, output(), dw_o(group));
+      grow(h, dy_right, output(), dw_o(group), of_w_o());
       add_rows(rank, of_y, M, output(), db_o(group), fresh);
     }
     if (arrays_.dx) store_dx(rank, mine, places);
     division_->meet_group(rank);
+  }
+
+  // The caller's gradient of a weight, of some slots of so many columns.
+  struct Gradient {
+    Stored* data;
+    Index slots, columns;
+
+    Given<Stored> of_slot(Index i) const { return {data + i * columns, columns, slots * columns}; }
+    Index panels_of_slot() const { return ceil_div(columns, W); }
+  };
+  Gradient of_w_x() const { return {arrays_.dw_x, Cell::kFromX, problem_.H}; }
+  Gradient of_w_h() const { return {arrays_.dw_h, Cell::kFromH, problem_.H}; }
+  Gradient of_w_o() const { return {arrays_.dw_o, 1, problem_.O}; }
+
+  // Whether a gradient is one product, which needs no sums.
+  bool at_once() const { return division_->groups() == 1 && schedule_->chunks().size() == 1; }
+
+  // Panel by panel, each stored while it is in cache.
+  void store_product(const Columns<Operand>& left, Right<Operand> right, Index M, Range panels,
+                     Strips<Real> memory, const Gradient& gradient) const {
+    const Strips<Real> one{memory.data, 0};
+    for (Index p = panels.first; p < panels.last; ++p) {
+      outer_product(left, right, M, {p, p + 1}, zeros<Real>(), one);
+      const Index panel = p % gradient.panels_of_slot();
+      store_strips(one, left.which, {panel, panel + 1},
+                   gradient.of_slot(p / gradient.panels_of_slot()));
+    }
   }
 
   // The slots that have a bias here, and their panels.
@@ -383,23 +412,25 @@ class Backward final : public Pass<Stored, Cell> {
     store_strips(dx(), mine, input(), Chosen<Stored>{{arrays_.dx, problem_.I}, places});
   }
 
-  // Everyone stores some rows of every gradient, a slot after the other.
-  void store_gradients(Index rank) {
+  // Everyone stores some rows of the sums, a slot after the other.
+  void store_weights(Index rank) const {
     const Range I = division_->among_all(rank, {0, problem_.I});
     const Range H = division_->among_all(rank, {0, problem_.H});
     for (Index i = 0; i < Cell::kFromX && is_layer(); ++i)
-      store_sum([&](Index g) { return slot_of(dw_x(g), i); }, I, hidden(),
-                slot_columns(arrays_.dw_x, i, Cell::kFromX));
+      store_sum([&](Index g) { return slot_of(dw_x(g), i); }, I, hidden(), of_w_x().of_slot(i));
     for (Index i = 0; i < Cell::kFromH; ++i)
-      store_sum([&](Index g) { return slot_of(dw_h(g), i); }, H, hidden(),
-                slot_columns(arrays_.dw_h, i, Cell::kFromH));
+      store_sum([&](Index g) { return slot_of(dw_h(g), i); }, H, hidden(), of_w_h().of_slot(i));
+    if (arrays_.dy)
+      store_sum([&](Index g) { return dw_o(g); }, H, output(), of_w_o().of_slot(0));
+  }
+
+  void store_biases(Index rank) const {
     const Range one{0, 1};
     for (Index i = first_bias(); i < S; ++i)
       store_sum([&](Index g) { return slot_of(db(g), i); }, one,
                 division_->among_all(rank, hidden()),
                 slot_columns(arrays_.db, i - first_bias(), S - first_bias()));
     if (!arrays_.dy) return;
-    store_sum([&](Index g) { return dw_o(g); }, H, output(), Given(arrays_.dw_o, problem_.O));
     store_sum([&](Index g) { return db_o(g); }, one, division_->among_all(rank, output()),
               Given(arrays_.db_o, problem_.O));
   }
