@@ -41,6 +41,14 @@ class Backward final : public Pass<Stored, Cell> {
   Backward(const Problem<Stored>& problem, const BackwardArrays<Stored>& arrays, Choices choices)
       : Base(problem, choices, /*room=*/false), arrays_(arrays) {}
 
+  // Each group's sums, I + H rows of weights, are written, read and added once. Fewer groups have
+  // more members, who read what each other made of the rows of the pass.
+  Index most_groups() const override {
+    constexpr Index worth = 4;
+    const Index rows = problem_.T * problem_.B;
+    return worth * rows / std::max<Index>(problem_.I + problem_.H, 1);
+  }
+
   void run(Index rank) override {
     pack_weights(rank);
     clear_padding(rank, arrays_.dpre, Cell::kFromX * problem_.H);
@@ -119,14 +127,6 @@ class Backward final : public Pass<Stored, Cell> {
   }
   Index rows_of_groups(Index columns) const {
     return right_size(chunk_rows(), columns) + division_->groups() * right_size(1, columns);
-  }
-
-  // Each group's sums, I + H rows of weights, are written, read and added once. Fewer groups have
-  // more members, who read what each other made of the rows of the pass.
-  Index most_groups() const override {
-    constexpr Index worth = 4;
-    const Index rows = problem_.T * problem_.B;
-    return worth * rows / std::max<Index>(problem_.I + problem_.H, 1);
   }
 
   void lay_out(BumpAllocator& memory) override {

@@ -65,7 +65,7 @@ template <class Direction, class Number, class Arrays>
 ffi::Error run(ffi::ThreadPool& pool, const Problem<Number>& problem, const Arrays& arrays) {
   return unless_out_of_memory([&] {
     Direction pass(problem, arrays);
-    const Effort effort = effort_of<RNN_CELL>(problem, pool.num_threads());
+    const Effort effort = effort_of<RNN_CELL>(problem, pass.most_groups(), pool.num_threads());
     run_team(pool, effort.threads, effort.patience, pass);
   });
 }
@@ -74,7 +74,7 @@ template <class Number>
 ffi::Error run_forward(ffi::ThreadPool& pool, const Problem<Number>& problem,
                        const ForwardArrays<Number>& arrays) {
   using Single = OneStep<Number, RNN_CELL>;
-  const Index threads = effort_of<RNN_CELL>(problem, pool.num_threads()).threads;
+  const Index threads = effort_of<RNN_CELL>(problem, problem.B, pool.num_threads()).threads;
   if (threads == 1 || !Single::suits(problem))
     return run<Forward<Number, RNN_CELL>>(pool, problem, arrays);
   return unless_out_of_memory([&] {

@@ -15,6 +15,9 @@ namespace rnn {
 template <class Stored, class Cell>
 class Pass : public Work {
  public:
+  // As many as have a row, or fewer where each group takes memory of its own.
+  virtual Index most_groups() const { return problem_.B; }
+
   void prepare(Index size) final {
     division_.emplace(
         choices_.template divide<Operand, Cell>(size, most_groups(), problem_.B, problem_.H));
@@ -32,9 +35,6 @@ class Pass : public Work {
 
   Pass(const Problem<Stored>& problem, Choices choices, bool room)
       : problem_(problem), choices_(choices), room_(room) {}
-
-  // As many as have a row, or fewer where each group takes memory of its own.
-  virtual Index most_groups() const { return problem_.B; }
 
   // Scratch memory, of a team's groups.
   virtual void lay_out(BumpAllocator& memory) = 0;

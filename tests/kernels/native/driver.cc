@@ -291,6 +291,50 @@ void check_failure_lets_helpers_go(Pool& pool) {
   }
 }
 
+// Each task handed over runs once, in the thread that waits; nobody takes one when none waits.
+void check_standby() {
+  rnn::Standby standby;
+  std::atomic<bool> over{false};
+  std::thread helper([&] {
+    while (!over) standby.stay();
+  });
+  int ran = 0, handed = 0;
+  const rnn::Standby::Task task = [&, helps = helper.get_id()] {
+    ran += std::this_thread::get_id() == helps;
+  };
+  while (handed < 1000) handed += standby.hand_over(task);
+  over = true;
+  helper.join();
+  if (ran != handed) std::printf("%d of %d tasks ran\n", ran, handed), std::exit(1);
+  if (standby.hand_over(task)) std::puts("a task for nobody"), std::exit(1);
+}
+
+// Work without effect.
+class Nothing final : public rnn::Work {
+  void prepare(Index) override {}
+  void run(Index) override {}
+};
+
+struct CountingPool {
+  template <class Task>
+  void Schedule(Task task) {
+    ++scheduled, pool.Schedule(task);
+  }
+  Pool& pool;
+  int scheduled = 0;
+};
+
+// Of calls that follow each other at once, some find the helper of the call before awake.
+void check_helpers_stay(Pool& pool) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  CountingPool counting{pool};
+  for (int calls = 0; counting.scheduled == calls; ++calls) {
+    Nothing work;
+    rnn::run_team(counting, 2, std::chrono::milliseconds(1), work);
+    if (std::chrono::steady_clock::now() > deadline) std::puts("no helper stays"), std::exit(1);
+  }
+}
+
 #if defined(__linux__)
 bool bind_to(const cpu_set_t& cores) { return !sched_setaffinity(0, sizeof cores, &cores); }
 
@@ -321,12 +365,22 @@ void check_members_part() {
 void check_members_part() {}
 #endif
 
-// A child of a process that has used the kernel has none of the threads, and works alone.
+// A pool whose threads stayed behind in the parent: nobody takes its tasks.
+struct LostPool {
+  template <class Task>
+  void Schedule(Task&&) {}
+};
+
+// A child of a process that has used the kernel has none of the threads, nor the helpers that waited
+// for more as it was forked, and works alone.
 void check_in_child(Pool& pool, Shape shape) {
+  Nothing work;
+  for (int calls = 0; calls < 10; ++calls) rnn::run_team(pool, 4, std::chrono::milliseconds(1), work);
   const pid_t child = fork();
   if (!child) {
+    LostPool lost;
     Example example(shape);
-    run_and_check(example, pool, 4, std::chrono::microseconds(100));
+    run_and_check(example, lost, 4, std::chrono::microseconds(100));
     _exit(0);
   }
   int status = 0;
@@ -373,6 +427,8 @@ int main() {
   run_and_check(single, full, 4, 1ms);
   check_one_step<Cell>(single, full, 4);
   check_failure_lets_helpers_go(pool);
+  check_standby();
+  check_helpers_stay(pool);
   check_members_part();
   check_in_child(pool, shapes[1]);
   std::puts("all right");

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "math/product.h"
-#include "threads/barrier.h"
+#include "threads/standby.h"
 
 namespace rnn {
 
@@ -34,10 +34,7 @@ class Crew {
   }
 
   // What a helper does: take parts while there are some.
-  void help() {
-    if (const int here = current_core(); here == core_) leave_core(here);
-    take_parts(helpers_.fetch_add(1) + 1);
-  }
+  void help() { take_parts(helpers_.fetch_add(1) + 1); }
 
   // What the caller does, until all is done. The system may have put a helper on the caller's core,
   // where it would wait for the caller to end: so the caller yields once, and the helper moves away.
@@ -80,7 +77,6 @@ class Crew {
   }
 
   Staged& work_;
-  const int core_ = current_core();
   const Index most_;
   std::deque<Stage> stages_;
   std::atomic<Index> helpers_{0};
@@ -90,8 +86,9 @@ class Crew {
 template <class Pool>
 void run_crew(Pool& pool, Index most, Staged& work) {
   auto crew = std::make_shared<Crew>(work, most);
-  for (Index i = 1; i < most; ++i) pool.Schedule([crew] { crew->help(); });
+  call_helpers(pool, most - 1, [crew] { crew->help(); });
   crew->lead();
+  standby().note_end();
 }
 
 }  // namespace rnn

@@ -101,15 +101,16 @@ struct Effort {
   std::chrono::nanoseconds patience;
 };
 
+// Of a pass that is divided among at most `most_groups`.
 template <class Cell, class Stored>
-Effort effort_of(const Problem<Stored>& problem, Index available) {
+Effort effort_of(const Problem<Stored>& problem, Index most_groups, Index available) {
   constexpr double waking = 2e6, meeting = 3e4;  // operations in the time that a thread takes to
   const double step = 2.0 * Cell::kFromH * problem.B * problem.H * problem.H;
   const Index terms = Cell::kFromX * problem.I + Cell::kFromH * problem.H + problem.O;
   const double all = 2.0 * problem.T * problem.B * problem.H * terms;
   Index threads = std::clamp<Index>(Index(all / waking), 1, std::max<Index>(available, 1));
   const auto meets = [&] {
-    return groups_of<OperandOf<Stored>, Cell>(threads, threads, problem.B, problem.H) < threads;
+    return groups_of<OperandOf<Stored>, Cell>(threads, most_groups, problem.B, problem.H) < threads;
   };
   while (threads > 1 && meets() && step / double(threads) < meeting) --threads;
   constexpr double slow = 50;  // operations a nanosecond, of one thread

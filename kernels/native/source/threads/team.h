@@ -11,9 +11,8 @@
 #include <chrono>
 #include <exception>
 #include <memory>
-#include <thread>
 
-#include "threads/barrier.h"
+#include "threads/standby.h"
 
 namespace rnn {
 
@@ -28,12 +27,8 @@ class Work {
 // Shared with helpers, and outlives the call if one of them starts too late.
 class Team {
  public:
-  Team() : caller_(std::this_thread::get_id()) {}
-
   // What a helper does: join unless closed, wait for the start, work.
   void help() {
-    // A pool that cannot queue a task runs it here and now, in the caller: no helper.
-    if (std::this_thread::get_id() == caller_) return;
     Index seen = joined_.load();
     do
       if (seen < 0) return;
@@ -65,7 +60,6 @@ class Team {
   }
 
  private:
-  const std::thread::id caller_;
   Work* work_ = nullptr;
   std::atomic<Index> joined_{0};  // -1: closed
   std::atomic<bool> started_{false};
@@ -76,8 +70,9 @@ class Team {
 template <class Pool>
 void run_team(Pool& pool, Index most, std::chrono::nanoseconds patience, Work& work) {
   auto team = std::make_shared<Team>();
-  for (Index i = 1; i < most; ++i) pool.Schedule([team] { team->help(); });
+  call_helpers(pool, most - 1, [team] { team->help(); });
   team->lead(work, most - 1, patience);
+  standby().note_end();
 }
 
 }  // namespace rnn

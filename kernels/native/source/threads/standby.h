@@ -1,0 +1,103 @@
+// Helpers that stay awake for the next call.
+//
+// A step of few rows is over in less time than a sleeping thread takes to wake up. So where calls
+// follow each other closely, a helper does not go back to its pool at once: it waits, about as long as
+// waking up takes, and the next call hands its work over.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <thread>
+
+#include "threads/barrier.h"
+
+namespace rnn {
+
+class Standby {
+  using Clock = std::chrono::steady_clock;
+
+ public:
+  using Task = std::function<void()>;
+
+  // Hands a task to a helper that waits. Whether there was one.
+  bool hand_over(const Task& task) {
+    for (Place& place : places_) {
+      Task* expected = &waiting_;
+      if (place.load(std::memory_order_relaxed) != expected) continue;
+      auto handed = std::make_unique<Task>(task);
+      if (!place.compare_exchange_strong(expected, handed.get())) continue;
+      handed.release();
+      return true;
+    }
+    return false;
+  }
+
+  // What a helper does after its work: take more, until none comes for a while.
+  void stay() {
+    while (const auto task = next_task()) (*task)();
+  }
+
+  // Whether the call that begins now follows one that has just ended.
+  bool follows_closely() const { return Clock::now() - last_end_.load() < kStay; }
+  void note_end() { last_end_.store(Clock::now()); }
+
+ private:
+  // A helper that waits so long in vain has lost no more than it would have saved.
+  static constexpr Clock::duration kStay = std::chrono::microseconds(100);
+
+  // No helper, one that waits, or its task.
+  struct alignas(64) Place : std::atomic<Task*> {};
+
+  std::unique_ptr<Task> next_task() {
+    Place* const place = take_place();
+    if (!place) return nullptr;
+    const auto deadline = Clock::now() + kStay;
+    wait_until([&] { return place->load() != &waiting_ || Clock::now() > deadline; });
+    Task* const task = place->exchange(nullptr);
+    return std::unique_ptr<Task>(task == &waiting_ ? nullptr : task);
+  }
+
+  Place* take_place() {
+    for (Place& place : places_) {
+      Task* expected = nullptr;
+      if (place.compare_exchange_strong(expected, &waiting_)) return &place;
+    }
+    return nullptr;
+  }
+
+  Task waiting_;  // its address stands for a helper that waits
+  std::array<Place, 64> places_{};
+  std::atomic<Clock::time_point> last_end_{};
+};
+
+// Never destroyed: helpers of a process that exits may still wait.
+inline Standby& standby() {
+  static Standby& one = *new Standby;
+  return one;
+}
+
+// Runs `help` on so many threads: helpers that wait, then threads of a pool.
+template <class Pool, class Help>
+void call_helpers(Pool& pool, Index helpers, const Help& help) {
+  const auto caller = std::this_thread::get_id();
+  const auto elsewhere = [help, core = current_core()] {
+    // On the caller's core it would only take turns with it.
+    if (const int here = current_core(); here == core) leave_core(here);
+    help();
+  };
+  const bool stay = standby().follows_closely();
+  Index called = 0;
+  while (called < helpers && standby().hand_over(elsewhere)) ++called;
+  for (; called < helpers; ++called)
+    pool.Schedule([elsewhere, stay, caller] {
+      // A pool that cannot queue a task runs it here and now, in the caller: no helper.
+      if (std::this_thread::get_id() == caller) return;
+      elsewhere();
+      if (stay) standby().stay();
+    });
+}
+
+}  // namespace rnn
