@@ -60,13 +60,20 @@ ffi::Error unless_out_of_memory(Use&& use) {
   }
 }
 
+// A thread that is awake is worth having for less.
+template <class Number>
+Effort effort(const ffi::ThreadPool& pool, const Problem<Number>& problem, Index most_groups) {
+  const bool awake = standby().follows_closely();
+  return effort_of<RNN_CELL>(problem, most_groups, pool.num_threads(), awake);
+}
+
 // Runs a pass on as many of XLA's threads as it is worth.
 template <class Direction, class Number, class Arrays>
 ffi::Error run(ffi::ThreadPool& pool, const Problem<Number>& problem, const Arrays& arrays) {
   return unless_out_of_memory([&] {
     Direction pass(problem, arrays);
-    const Effort effort = effort_of<RNN_CELL>(problem, pass.most_groups(), pool.num_threads());
-    run_team(pool, effort.threads, effort.patience, pass);
+    const auto [threads, patience] = effort(pool, problem, pass.most_groups());
+    run_team(pool, threads, patience, pass);
   });
 }
 
@@ -74,7 +81,7 @@ template <class Number>
 ffi::Error run_forward(ffi::ThreadPool& pool, const Problem<Number>& problem,
                        const ForwardArrays<Number>& arrays) {
   using Single = OneStep<Number, RNN_CELL>;
-  const Index threads = effort_of<RNN_CELL>(problem, problem.B, pool.num_threads()).threads;
+  const Index threads = effort(pool, problem, problem.B).threads;
   if (threads == 1 || !Single::suits(problem))
     return run<Forward<Number, RNN_CELL>>(pool, problem, arrays);
   return unless_out_of_memory([&] {

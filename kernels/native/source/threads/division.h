@@ -101,14 +101,15 @@ struct Effort {
   std::chrono::nanoseconds patience;
 };
 
-// Of a pass that is divided among at most `most_groups`.
+// Of a pass that is divided among at most `most_groups`, with helpers asleep or still awake.
 template <class Cell, class Stored>
-Effort effort_of(const Problem<Stored>& problem, Index most_groups, Index available) {
-  constexpr double waking = 2e6, meeting = 3e4;  // operations in the time that a thread takes to
+Effort effort_of(const Problem<Stored>& problem, Index most_groups, Index available, bool awake) {
+  constexpr double waking = 2e6, joining = 2e5, meeting = 3e4;  // operations in the time they take
   const double step = 2.0 * Cell::kFromH * problem.B * problem.H * problem.H;
   const Index terms = Cell::kFromX * problem.I + Cell::kFromH * problem.H + problem.O;
   const double all = 2.0 * problem.T * problem.B * problem.H * terms;
-  Index threads = std::clamp<Index>(Index(all / waking), 1, std::max<Index>(available, 1));
+  const Index worth = Index(all / (awake ? joining : waking));
+  Index threads = std::clamp<Index>(worth, 1, std::max<Index>(available, 1));
   const auto meets = [&] {
     return groups_of<OperandOf<Stored>, Cell>(threads, most_groups, problem.B, problem.H) < threads;
   };
