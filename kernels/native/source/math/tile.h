@@ -30,7 +30,8 @@ struct From {
 // strip(r, p) = from(r, p) + sum over k of a(r, k) b(k, p), a group of k at a time. Group g of row r
 // lies at a[r kStride + g kGroup] read by rows and a[g a_step + r kGroup] read by columns, those of
 // the row of a panel at b + p b_panel + g b_step. `from` may be the strip. Meanwhile a single panel
-// that is multiplied by rows has what lies from `next` on fetched, which may be the panel itself.
+// that is multiplied by rows has what lies from `next` on fetched, which may be the panel itself; and
+// of several panels that are not packed, whose rows lie far apart, a row some steps ahead is fetched.
 template <class Operand, Index R, Index P, Read kRead>
 void tile(const Operand* __restrict a, Index a_step, const Operand* __restrict b, Index b_step,
           Index b_panel, const Operand* next, Index groups, From<RealOf<Operand>> from,
@@ -46,6 +47,8 @@ void tile(const Operand* __restrict a, Index a_step, const Operand* __restrict b
       sum[r][p][0] = load(first);
       sum[r][p][1] = load(first + L);
     }
+  constexpr Index ahead = 12;
+  const bool far_apart = kRead == Read::kRows && P > 1 && b_step > G * 2 * L;
   for (Index g = 0; g < groups; ++g) {
     decltype(load_groups(b)) w[P][2];
 #pragma GCC unroll 4
@@ -54,6 +57,10 @@ void tile(const Operand* __restrict a, Index a_step, const Operand* __restrict b
       w[p][1] = load_groups(b + p * b_panel + G * L);
     }
     if constexpr (P == 1 && kRead == Read::kRows) prefetch<2 * kVectorBytes>(next + g * b_step);
+    if (far_apart && g + ahead < groups)
+#pragma GCC unroll 4
+      for (Index p = 0; p < P; ++p)
+        prefetch<2 * kVectorBytes>(b + p * b_panel + ahead * b_step);
 #pragma GCC unroll 16
     for (Index r = 0; r < R; ++r) {
       const auto each = spread_group(a + r * (kRead == Read::kRows ? kStride<Operand> : G));
