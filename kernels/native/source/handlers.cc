@@ -60,11 +60,11 @@ ffi::Error unless_out_of_memory(Use&& use) {
   }
 }
 
-// A thread that is awake is worth having for less.
+// A helper that may still be awake is worth having for less work.
 template <class Number>
 Effort effort(const ffi::ThreadPool& pool, const Problem<Number>& problem, Index most_groups) {
-  const bool awake = standby().follows_closely();
-  return effort_of<RNN_CELL>(problem, most_groups, pool.num_threads(), awake);
+  const bool closely = standby().follows_closely();
+  return effort_of<RNN_CELL>(problem, most_groups, pool.num_threads(), closely);
 }
 
 // Runs a pass on as many of XLA's threads as it is worth.

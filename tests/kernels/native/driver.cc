@@ -291,21 +291,31 @@ void check_failure_lets_helpers_go(Pool& pool) {
   }
 }
 
-// Each task handed over runs once, in the thread that waits; nobody takes one when none waits.
+void spin(std::chrono::microseconds time) {
+  const auto end = std::chrono::steady_clock::now() + time;
+  while (std::chrono::steady_clock::now() < end) rnn::relax();
+}
+
+// Each task handed over runs once, also where a helper is just giving up waiting; nobody takes one
+// when nobody waits.
 void check_standby() {
   rnn::Standby standby;
   std::atomic<bool> over{false};
-  std::thread helper([&] {
+  std::atomic<int> ran{0};
+  const rnn::Standby::Task task = [&] { ++ran; };
+  const auto help = [&] {
     while (!over) standby.stay();
-  });
-  int ran = 0, handed = 0;
-  const rnn::Standby::Task task = [&, helps = helper.get_id()] {
-    ran += std::this_thread::get_id() == helps;
   };
-  while (handed < 1000) handed += standby.hand_over(task);
+  const auto call = [&](int pause) {
+    for (int handed = 0; handed < 300; spin(std::chrono::microseconds(pause++ % 130)))
+      handed += standby.hand_over(task);
+  };
+  std::thread helpers[] = {std::thread(help), std::thread(help)};
+  std::thread callers[] = {std::thread(call, 0), std::thread(call, 65)};
+  for (auto& caller : callers) caller.join();
   over = true;
-  helper.join();
-  if (ran != handed) std::printf("%d of %d tasks ran\n", ran, handed), std::exit(1);
+  for (auto& helper : helpers) helper.join();
+  if (ran != 600) std::printf("%d of 600 tasks ran\n", ran.load()), std::exit(1);
   if (standby.hand_over(task)) std::puts("a task for nobody"), std::exit(1);
 }
 
@@ -334,6 +344,34 @@ void check_helpers_stay(Pool& pool) {
     if (std::chrono::steady_clock::now() > deadline) std::puts("no helper stays"), std::exit(1);
   }
 }
+
+// After a call that follows on none, its helpers go: the next one, right behind it, calls others. The
+// system may hold a thread up, so not each time.
+void check_helpers_go(Pool& pool) {
+  CountingPool counting{pool};
+  int went = 0;
+  for (int pair = 0; pair < 40; ++pair) {
+    spin(std::chrono::microseconds(400));
+    Nothing work;
+    rnn::run_team(counting, 2, std::chrono::milliseconds(1), work);
+    spin(std::chrono::microseconds(20));
+    const int before = counting.scheduled;
+    rnn::run_team(counting, 2, std::chrono::milliseconds(1), work);
+    went += counting.scheduled - before;
+  }
+  if (went < 20) std::printf("helpers went after %d of 40 calls\n", went), std::exit(1);
+}
+
+// A pool without the memory for every other task.
+struct ScarcePool {
+  template <class Task>
+  void Schedule(Task task) {
+    if (++called % 2 == 0) throw std::bad_alloc();
+    pool.Schedule(task);
+  }
+  Pool& pool;
+  int called = 0;
+};
 
 #if defined(__linux__)
 bool bind_to(const cpu_set_t& cores) { return !sched_setaffinity(0, sizeof cores, &cores); }
@@ -371,8 +409,8 @@ struct LostPool {
   void Schedule(Task&&) {}
 };
 
-// A child of a process that has used the kernel has none of the threads, nor the helpers that waited
-// for more as it was forked, and works alone.
+// A child of a process that has used the kernel has none of the threads, nor of the helpers that
+// waited as it was forked, and works alone.
 void check_in_child(Pool& pool, Shape shape) {
   Nothing work;
   for (int calls = 0; calls < 10; ++calls) rnn::run_team(pool, 4, std::chrono::milliseconds(1), work);
@@ -426,9 +464,14 @@ int main() {
   Example single({1, 2, 32, 300, 33});
   run_and_check(single, full, 4, 1ms);
   check_one_step<Cell>(single, full, 4);
+  ScarcePool scarce{pool};
+  run_and_check(alone, scarce, 4, 1ms);
+  run_and_check(single, scarce, 4, 1ms);
+  check_one_step<Cell>(single, scarce, 4);
   check_failure_lets_helpers_go(pool);
   check_standby();
   check_helpers_stay(pool);
+  check_helpers_go(pool);
   check_members_part();
   check_in_child(pool, shapes[1]);
   std::puts("all right");

@@ -101,14 +101,16 @@ struct Effort {
   std::chrono::nanoseconds patience;
 };
 
-// Of a pass that is divided among at most `most_groups`, with helpers asleep or still awake.
+// Of a pass that is divided among at most `most_groups`. Helpers of a call that follows `closely` on
+// another may still be awake.
 template <class Cell, class Stored>
-Effort effort_of(const Problem<Stored>& problem, Index most_groups, Index available, bool awake) {
-  constexpr double waking = 2e6, joining = 2e5, meeting = 3e4;  // operations in the time they take
+Effort effort_of(const Problem<Stored>& problem, Index most_groups, Index available, bool closely) {
+  // Operations of one thread in about the time that each of these takes.
+  constexpr double waking = 2e6, joining = 2e5, meeting = 3e4;
   const double step = 2.0 * Cell::kFromH * problem.B * problem.H * problem.H;
   const Index terms = Cell::kFromX * problem.I + Cell::kFromH * problem.H + problem.O;
   const double all = 2.0 * problem.T * problem.B * problem.H * terms;
-  const Index worth = Index(all / (awake ? joining : waking));
+  const Index worth = Index(all / (closely ? joining : waking));
   Index threads = std::clamp<Index>(worth, 1, std::max<Index>(available, 1));
   const auto meets = [&] {
     return groups_of<OperandOf<Stored>, Cell>(threads, most_groups, problem.B, problem.H) < threads;

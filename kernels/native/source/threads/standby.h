@@ -1,8 +1,11 @@
 // Helpers that stay awake for the next call.
 //
 // A step of few rows is over in less time than a sleeping thread takes to wake up. So where calls
-// follow each other closely, a helper does not go back to its pool at once: it waits, about as long as
-// waking up takes, and the next call hands its work over.
+// follow each other closely, a helper does not go back to its pool at once: it waits a little, and
+// the next call hands its work over.
+//
+// A forked child inherits the places of helpers, but not the helpers: what it hands over there is
+// never run. No call depends on it, for none waits long for a helper that has not begun.
 #pragma once
 
 #include <array>
@@ -10,6 +13,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <new>
 #include <thread>
 
 #include "threads/barrier.h"
@@ -45,10 +49,11 @@ class Standby {
   void note_end() { last_end_.store(Clock::now()); }
 
  private:
-  // A helper that waits so long in vain has lost no more than it would have saved.
+  // Longer than a caller in Python takes from one call to the next, and not much longer than a thread
+  // takes to wake up.
   static constexpr Clock::duration kStay = std::chrono::microseconds(100);
 
-  // No helper, one that waits, or its task.
+  // Null: free. `&waiting_`: a helper waits here. Else: its task, until it takes it.
   struct alignas(64) Place : std::atomic<Task*> {};
 
   std::unique_ptr<Task> next_task() {
@@ -63,12 +68,13 @@ class Standby {
   Place* take_place() {
     for (Place& place : places_) {
       Task* expected = nullptr;
+      if (place.load(std::memory_order_relaxed) != expected) continue;
       if (place.compare_exchange_strong(expected, &waiting_)) return &place;
     }
     return nullptr;
   }
 
-  Task waiting_;  // its address stands for a helper that waits
+  Task waiting_;  // never run: its address is a mark
   std::array<Place, 64> places_{};
   std::atomic<Clock::time_point> last_end_{};
 };
@@ -79,25 +85,29 @@ inline Standby& standby() {
   return one;
 }
 
-// Runs `help` on so many threads: helpers that wait, then threads of a pool.
+// Runs `help` on up to so many other threads: on helpers that wait, then on threads of a pool.
 template <class Pool, class Help>
 void call_helpers(Pool& pool, Index helpers, const Help& help) {
   const auto caller = std::this_thread::get_id();
-  const auto elsewhere = [help, core = current_core()] {
+  const auto help_elsewhere = [help, core = current_core()] {
     // On the caller's core it would only take turns with it.
     if (const int here = current_core(); here == core) leave_core(here);
     help();
   };
-  const bool stay = standby().follows_closely();
-  Index called = 0;
-  while (called < helpers && standby().hand_over(elsewhere)) ++called;
-  for (; called < helpers; ++called)
-    pool.Schedule([elsewhere, stay, caller] {
-      // A pool that cannot queue a task runs it here and now, in the caller: no helper.
-      if (std::this_thread::get_id() == caller) return;
-      elsewhere();
-      if (stay) standby().stay();
-    });
+  const auto help_and_stay = [help_elsewhere, caller, closely = standby().follows_closely()] {
+    // A pool that cannot queue a task runs it here and now, in the caller: no helper.
+    if (std::this_thread::get_id() == caller) return;
+    help_elsewhere();
+    if (closely) standby().stay();
+  };
+  try {
+    const Standby::Task task = help_elsewhere;
+    Index called = 0;
+    while (called < helpers && standby().hand_over(task)) ++called;
+    for (; called < helpers; ++called) pool.Schedule(help_and_stay);
+  } catch (const std::bad_alloc&) {
+    // The call goes on with those who were called: they may have begun, and it must wait for them.
+  }
 }
 
 }  // namespace rnn
