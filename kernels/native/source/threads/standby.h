@@ -104,7 +104,7 @@ void call_helpers(Pool& pool, Index helpers, const Help& help) {
     const Standby::Task task = help_elsewhere;
     Index called = 0;
     while (called < helpers && standby().hand_over(task)) ++called;
-    for (; called < helpers; ++called) pool.Schedule(help_and_stay);
+    for (; called < helpers; ++called) pool.Schedule(Standby::Task(help_and_stay));
   } catch (const std::bad_alloc&) {
     // The call goes on with those who were called: they may have begun, and it must wait for them.
   }
