@@ -4,7 +4,7 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from bench.cases.case import Case, Place
+from bench.cases.case import PASSES, Case, Place
 from bench.cases.suites import SUITES, Suite
 from bench.records.store import ResultError
 
@@ -24,28 +24,24 @@ def label(arguments: argparse.Namespace) -> str:
     flags = ("xla-flags",) if os.environ.get("XLA_FLAGS") else ()
     cells = suite(arguments).label(arguments.cells)
     lengths = (arguments.lengths,) if arguments.lengths else ()
+    fewer_phases = not set(arguments.default_phases) <= set(arguments.phases)
+    phases = (phase for phase in PASSES if fewer_phases and phase in arguments.phases)
     cores = ("cores", *map(str, arguments.cores)) if arguments.cores else ()
     devices = ("devices", *map(str, arguments.devices)) if arguments.devices else ()
-    what = *lengths, *(arguments.dtype or ()), *cells, *cores, *devices
+    what = *lengths, *(arguments.dtype or ()), *cells, *phases, *cores, *devices
     return "-".join((name, *what, *flags))
 
 
 def narrowed(arguments: argparse.Namespace) -> tuple[str, ...]:
     """The options that leave out some of what is measured by default.
 
-    Other shapes, dtypes, cells, cores and devices are not among them: they are filed under another
-    name.
+    Other shapes, dtypes, cells, passes, cores and devices are not among them: they are filed under
+    another name.
     """
-    chosen: dict[str, tuple[Sequence[str], Sequence[str]]] = {
-        "--kernels": (arguments.kernels, arguments.default_kernels),
-        "--pass": (arguments.phases, arguments.default_phases),
-    }
-    less = [
-        f"{option} {' '.join(given)}"
-        for option, (given, default) in chosen.items()
-        if not set(default) <= set(given)
-    ]
-    return (*less, *([f"--group with {len(arguments.groups)}"] if arguments.groups else []))
+    fewer = not set(arguments.default_kernels) <= set(arguments.kernels)
+    kernels = [f"--kernels {' '.join(arguments.kernels)}"] if fewer else []
+    groups = [f"--group with {len(arguments.groups)}"] if arguments.groups else []
+    return (*kernels, *groups)
 
 
 def fields(arguments: argparse.Namespace, backend: str) -> dict[str, object]:

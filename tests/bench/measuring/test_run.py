@@ -218,7 +218,7 @@ def test_cases_none_of_which_can_run_here_are_one_sentence(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_narrowed_run_says_so(tmp_path, monkeypatch):
+def test_a_run_of_fewer_kernels_says_so_and_one_of_fewer_passes_has_a_name_of_its_own(monkeypatch):
     from bench.measuring import run
 
     requests = []
@@ -226,10 +226,10 @@ def test_a_narrowed_run_says_so(tmp_path, monkeypatch):
     everything = ("--kernels", *cli.NAMES, "--pass", *cli.PASSES)
     for arguments in ((), ("--kernels", "scan", "--pass", "train"), everything):
         measured("run", "--suite", "smoke", "--backend", "cpu", *arguments)
-    assert [request.narrowed for request in requests] == [
-        (),
-        ("--kernels scan", "--pass train"),
-        (),
+    assert [(request.suite, request.narrowed) for request in requests] == [
+        ("smoke", ()),
+        ("smoke-train", ("--kernels scan",)),
+        ("smoke", ()),
     ]
 
 
