@@ -1,8 +1,9 @@
 """The library's handlers as the two halves of a kernel, and as those of the whole layer.
 
-A handler takes a state as one array: h, then what the cell carries beside it.
+A handler takes a state as two arrays: h, and all that the cell carries beside it.
 """
 
+from collections.abc import Iterable
 from functools import partial
 
 import jax
@@ -27,15 +28,15 @@ def forward(
 ) -> Steps:
     """`kernels.contract.Forward`."""
 
-    @opaque(f"t b x, h r, s, n b h, {axis(lengths)} -> t b h, n b h, k b g")
+    @opaque(f"t b x, h r, s, b h, n b h, {axis(lengths)} -> t b h, b h, n b h, k b g")
     def call(*arrays):
-        pre, _, _, initial, _ = arrays
-        (T, B, _), H = pre.shape, initial.shape[2]
-        shapes = [(T, B, H), initial.shape, _saved(run, T, B, H, keep)]
+        pre, _, _, *initial, _ = arrays
+        (T, B, _), H = pre.shape, initial[0].shape[1]
+        shapes = [(T, B, H), *shapes_of(initial), _saved(run, T, B, H, keep)]
         return call_handler("recurrence_forward", run, shapes, *arrays)
 
-    h, last, saved = call(pre, *weights, jnp.stack(initial), as_array(lengths))
-    return Steps(h, tuple(last), saved)
+    h, *last, saved = call(pre, *weights, *as_arrays(initial), as_array(lengths))
+    return Steps(h, as_state(*last), saved)
 
 
 def backward(
@@ -50,15 +51,18 @@ def backward(
     """`kernels.contract.Backward`, with the gradient of the weights."""
     gradients = [leaf.shape for leaf in weights]
 
-    @opaque(f"t b h, n b h, t b h, k b g, h r, n b h, {axis(lengths)} -> t b x, h r, s, n b h")
+    @opaque(
+        f"t b h, b h, n b h, t b h, k b g, h r, b h, n b h, {axis(lengths)}"
+        " -> t b x, h r, s, b h, n b h"
+    )
     def call(*arrays):
         T, B, H = arrays[0].shape
-        shapes = [(T, B, run.cell.from_x * H), *gradients, arrays[1].shape]
+        shapes = [(T, B, run.cell.from_x * H), *gradients, *shapes_of(arrays[1:3])]
         return call_handler("recurrence_backward", run, shapes, *arrays)
 
-    states = jnp.stack(dlast), steps.h, steps.saved, weights.w_h, jnp.stack(initial)
-    dpre, *dweights, dinitial = call(dh, *states, as_array(lengths))
-    return Slopes(dpre, tuple(dinitial), Recurrent(*dweights))
+    of_steps = *as_arrays(dlast), steps.h, steps.saved, weights.w_h, *as_arrays(initial)
+    dpre, dw_h, db_h, *dinitial = call(dh, *of_steps, as_array(lengths))
+    return Slopes(dpre, as_state(*dinitial), Recurrent(dw_h, db_h))
 
 
 def layer_forward(
@@ -73,17 +77,21 @@ def layer_forward(
 ) -> tuple[Float[Array, "T B O"], Steps]:
     """`kernels.contract.WholeForward`: both projections and the recurrence in one call."""
 
-    @opaque(f"i x, h r, s, h o, o, t b i, n b h, {axis(lengths)} -> t b o, n b h, l b h, k b g")
+    @opaque(
+        f"i x, h r, s, h o, o, t b i, b h, n b h, {axis(lengths)}"
+        " -> t b o, b h, n b h, l b h, k b g"
+    )
     def call(*arrays):
-        *_, b_o, x, initial, _ = arrays
-        (T, B, _), H = x.shape, initial.shape[2]
+        *_, b_o, x, h_0, carried_0, _ = arrays
+        (T, B, _), H = x.shape, h_0.shape[1]
         kept = (T if keep or readout is None else 0, B, H)
-        shapes = [(T, B, len(b_o)), initial.shape, kept, _saved(run, T, B, H, keep)]
+        last = shapes_of((h_0, carried_0))
+        shapes = [(T, B, len(b_o)), *last, kept, _saved(run, T, B, H, keep)]
         return call_handler("layer_forward", run, shapes, *arrays)
 
-    operands = *_or_nothing(readout, weights), x, jnp.stack(initial), as_array(lengths)
-    y, last, h, saved = call(*weights, *operands)
-    return h if readout is None else y, Steps(h, tuple(last), saved)
+    operands = *_or_nothing(readout, weights), x, *as_arrays(initial), as_array(lengths)
+    y, h_last, carried_last, h, saved = call(*weights, *operands)
+    return h if readout is None else y, Steps(h, as_state(h_last, carried_last), saved)
 
 
 def layer_backward(
@@ -107,21 +115,24 @@ def layer_backward(
     out = "h" if readout is None else "o"
 
     @opaque(
-        f"i x, h r, h o, t b i, n b h, {axis(lengths)}, t b h, k b g, t b {out}, n b h"
-        " -> i x, h r, s, h o, o, m b h, l b i"
+        f"i x, h r, h o, t b i, b h, n b h, {axis(lengths)}, t b h, k b g, t b {out}, b h, n b h"
+        " -> i x, h r, s, h o, o, q b h, m b h, l b i"
     )
     def call(*arrays):
-        needs = zip(arrays[3:5], (with_dx, with_dinitial), strict=True)
-        dx, dinitial = ((len(of) if needed else 0, *of.shape[1:]) for of, needed in needs)
-        return call_handler("layer_backward", run, [*gradients, dinitial, dx], *arrays)
+        x, h_0, carried_0 = arrays[3:6]
+        dh_0 = (int(with_dinitial), *h_0.shape)
+        dcarried_0 = (len(carried_0) if with_dinitial else 0, *h_0.shape)
+        dx = (len(x) if with_dx else 0, *x.shape[1:])
+        return call_handler("layer_backward", run, [*gradients, dh_0, dcarried_0, dx], *arrays)
 
-    of_steps = x, jnp.stack(initial), as_array(lengths), steps.h, steps.saved, dy, jnp.stack(dlast)
-    *made, dinitial, dx = call(weights.w_x, weights.w_h, read.w, *of_steps)
+    before = x, *as_arrays(initial), as_array(lengths)
+    of_steps = *before, steps.h, steps.saved, dy, *as_arrays(dlast)
+    *made, dh_0, dcarried_0, dx = call(weights.w_x, weights.w_h, read.w, *of_steps)
     return WholeGradients(
         Weights(*made[:3]),
         readout and Readout(*made[3:]),
         x=dx if with_dx else None,
-        initial=tuple(dinitial) if with_dinitial else None,
+        initial=as_state(dh_0[0], dcarried_0) if with_dinitial else None,
     )
 
 
@@ -130,6 +141,20 @@ def _or_nothing(readout: Readout | None, weights: Weights) -> Readout:
     if readout is not None:
         return readout
     return Readout(w=weights.w_h[:, :0], b=weights.b[:0])
+
+
+def as_arrays(state: State) -> tuple[Float[Array, "B H"], Float[Array, "N B H"]]:
+    """h, and what is carried beside it, of which there may be nothing."""
+    h, *carried = state
+    return h, jnp.stack(carried) if carried else jnp.zeros((0, *h.shape), h.dtype)
+
+
+def as_state(h: Float[Array, "B H"], carried: Float[Array, "N B H"]) -> State:
+    return h, *carried
+
+
+def shapes_of(arrays: Iterable[Array]) -> list[tuple[int, ...]]:
+    return [array.shape for array in arrays]
 
 
 def axis(lengths: Int[Array, "B"] | None) -> str:

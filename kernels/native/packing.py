@@ -6,7 +6,14 @@ from jaxtyping import Array, Float, Int
 from kernels.common.opaque import opaque
 from kernels.contract import Run, State
 from kernels.native import compiler, handlers
-from kernels.native.calls import as_array, axis, call_handler
+from kernels.native.calls import (
+    as_array,
+    as_arrays,
+    as_state,
+    axis,
+    call_handler,
+    shapes_of,
+)
 from kernels.native.handlers import Layout
 from reference import Readout, Weights
 from reference.cells import Cell
@@ -43,12 +50,15 @@ def forward(
     """`kernels.contract.PackedForward`."""
     read = readout or Readout(weights.w_h[:0], weights.b[:0])
 
-    @opaque(f"t b i, p k, q v, s, r m, o, n b h, {axis(lengths)} -> t b o, n b h, l b h")
+    @opaque(
+        f"t b i, p k, q v, s, r m, o, b h, n b h, {axis(lengths)} -> t b o, b h, n b h, l b h"
+    )
     def call(*arrays):
-        x, *_, b_o, initial, _ = arrays
-        (T, B, _), H = x.shape, initial.shape[2]
-        shapes = [(T, B, len(b_o)), initial.shape, (T if readout is None else 0, B, H)]
+        x, *_, b_o, h_0, carried_0, _ = arrays
+        (T, B, _), H = x.shape, h_0.shape[1]
+        last = shapes_of((h_0, carried_0))
+        shapes = [(T, B, len(b_o)), *last, (T if readout is None else 0, B, H)]
         return call_handler("packed_forward", run, shapes, *arrays)
 
-    y, last, h = call(x, *weights, *read, jnp.stack(initial), as_array(lengths))
-    return h if readout is None else y, tuple(last)
+    y, *last, h = call(x, *weights, *read, *as_arrays(initial), as_array(lengths))
+    return h if readout is None else y, as_state(*last)

@@ -93,10 +93,10 @@ void fused(Problem& p, Pool& pool, Index threads, std::function<void(rnn::Choice
   rnn::Problem<float> layer{p.T,        p.B,          p.I,          p.H,
                             p.O,        p.w_x.data(), p.w_h.data(), p.b.data(),
                             nullptr,    p.w_o.data(), p.b_o.data(), p.x.data(),
-                            p.initial.data()};
+                            {p.initial.data(), nullptr}};
   rnn::Choices choices = rnn::choose<rnn::Relu>(p.T, p.B);
   choose(choices);
-  Forward forward(layer, {nullptr, nullptr, p.last.data(), nullptr, p.y.data()}, choices);
+  Forward forward(layer, {nullptr, nullptr, {p.last.data(), nullptr}, nullptr, p.y.data()}, choices);
   rnn::run_team(pool, threads, std::chrono::seconds(1), forward);
 }
 

@@ -57,16 +57,21 @@ struct Layer {
   Numbers last = Numbers(initial.size()), dw_x = Numbers(w_x.size()), dw_h = Numbers(w_h.size());
   Numbers db = Numbers(S * H), dw_o = Numbers(w_o.size()), db_o = Numbers(O);
 
+  template <class Memory>
+  auto state(Memory& memory) const {
+    return rnn::State{memory.data(), memory.data() + B * H};
+  }
+
   rnn::Problem<float> problem() const {
     return {T,          B,       I,          H,          O,        w_x.data(),    w_h.data(),
-            b.data(),   b.data() + X * H,    w_o.data(), b_o.data(), x.data(), initial.data()};
+            b.data(),   b.data() + X * H,    w_o.data(), b_o.data(), x.data(), state(initial)};
   }
 
   template <class Variant>
   void forward(Pool& pool, Index threads, bool keep) {
     float* kept = keep && kKept ? saved.data() : nullptr;
     rnn::Forward<float, Variant> pass(
-        problem(), {nullptr, keep ? h.data() : nullptr, last.data(), kept, y.data()});
+        problem(), {nullptr, keep ? h.data() : nullptr, state(last), kept, y.data()});
     rnn::run_team(pool, threads, std::chrono::seconds(1), pass);
   }
 
@@ -74,7 +79,7 @@ struct Layer {
   void backward(Pool& pool, Index threads) {
     rnn::BackwardArrays<float> arrays{};
     arrays.h = h.data(), arrays.saved = kKept ? saved.data() : nullptr;
-    arrays.dy = dy.data(), arrays.dlast = dlast.data();
+    arrays.dy = dy.data(), arrays.dlast = state(std::as_const(dlast));
     arrays.dw_x = dw_x.data(), arrays.dw_h = dw_h.data(), arrays.db = db.data();
     arrays.dw_o = dw_o.data(), arrays.db_o = db_o.data();
     rnn::Backward<float, Variant> pass(problem(), arrays);

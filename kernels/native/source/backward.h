@@ -11,8 +11,10 @@ namespace rnn {
 // Of a layer dy comes in, or dh where nothing is read out, and every gradient goes out.
 template <class Stored>
 struct BackwardArrays {
-  const Stored *h, *saved, *dh, *dy, *dlast;
-  Stored *dpre, *dw_x, *dw_h, *db, *dw_o, *db_o, *dx, *dinitial;
+  const Stored *h, *saved, *dh, *dy;
+  State<const Stored> dlast;
+  Stored *dpre, *dw_x, *dw_h, *db, *dw_o, *db_o, *dx;
+  State<Stored> dinitial;
 };
 
 // The last chunk comes first. Its dh is laid out as strips, in the place of its first slot; each step
@@ -63,7 +65,7 @@ class Backward final : public Pass<Stored, Cell> {
       for (Index s = chunk->last; s-- > chunk->first;) {
         step(rank, s, s + 1 == chunk->last, places, before);
         division_->meet_group(rank);
-        if (arrays_.dinitial) store_initial(rank, s);
+        if (arrays_.dinitial.h) store_initial(rank, s);
       }
       if (chunk->first)
         for (Index i = 0; i < S; ++i)
@@ -78,7 +80,7 @@ class Backward final : public Pass<Stored, Cell> {
 
  private:
   bool is_layer() const { return arrays_.dw_x; }  // and no recurrence alone
-  bool goes_back() const { return problem_.T > 1 || arrays_.dinitial; }  // through W_h
+  bool goes_back() const { return problem_.T > 1 || arrays_.dinitial.h; }  // through W_h
 
   // Of a slot, the rows of a chunk; and of the first step of the chunk behind it.
   Rows<Operand> rows(Index slot) const {
@@ -137,7 +139,7 @@ class Backward final : public Pass<Stored, Cell> {
     dslots_ = memory.allocate<Real>(S * strip * hidden().last);
     rows_ = memory.allocate<Operand>(S * rows_size(M, problem_.H));
     between_ = memory.allocate<Operand>(S * rows_size(problem_.B, problem_.H));
-    dinitial_ = memory.allocate<Real>(arrays_.dinitial ? strip_of_step * hidden().last : 0);
+    dinitial_ = memory.allocate<Real>(arrays_.dinitial.h ? strip_of_step * hidden().last : 0);
     direct_ = memory.allocate<Real>(Cell::kDirect ? strip_of_step * hidden().last : 0);
     dcarried_ = memory.allocate<Real>(kC * strip_of_step * hidden().last);
     dslots_right_ = memory.allocate<Operand>(kCopiesStrips ? rows_of_groups(S * H) : 0);
@@ -287,7 +289,7 @@ class Backward final : public Pass<Stored, Cell> {
 
   // Of the state before a step, whose place may be that of an initial state.
   const Stored* h_before_at(Index place, Index column) const {
-    return column + (place < 0 ? problem_.initial + (-1 - place) * problem_.H
+    return column + (place < 0 ? problem_.initial.h + (-1 - place) * problem_.H
                                : arrays_.h + place * problem_.H);
   }
   const Stored* carried_before(Index place, Index i, Index p) const {

@@ -10,7 +10,9 @@ namespace rnn {
 template <class Stored>
 struct ForwardArrays {
   const Stored* pre;                 // of a recurrence alone: x W_x + b_x
-  Stored *h, *last, *saved, *y;  // saved: (T, B, kCarried + kSaved, H)
+  Stored* h;
+  State<Stored> last;
+  Stored *saved, *y;  // saved: (T, B, kCarried + kSaved, H)
   // Weights that an earlier call packed, slot after slot, in the place of the problem's.
   const OperandOf<Stored>*w_x, *w_h, *w_o;
 };
@@ -169,7 +171,7 @@ class Forward : public Pass<Stored, Cell> {
 
   // Rows whose last step this was leave their state.
   void leave(Index rank, Index step, Rows<Operand> after) {
-    if (!arrays_.last) return;
+    if (!arrays_.last.h) return;
     each_panel(rank, {active(rank, step + 1), active(rank, step)},
                [&](Index p, Index i) { leave_panel(rank, after, p, i); });
   }

@@ -37,12 +37,18 @@ template <ffi::DataType type, std::size_t rank>
 using Output = ffi::Result<ffi::Buffer<type, rank>>;
 
 template <ffi::DataType type, std::size_t rank>
-Stored<type>* data(const Input<type, rank>& buffer) {
-  return static_cast<Stored<type>*>(buffer.untyped_data());
+const Stored<type>* data(const Input<type, rank>& buffer) {
+  return static_cast<const Stored<type>*>(buffer.untyped_data());
 }
 template <ffi::DataType type, std::size_t rank>
 Stored<type>* data(const Output<type, rank>& buffer) {
   return static_cast<Stored<type>*>(buffer->untyped_data());
+}
+
+// h (B, H) and what a cell carries beside it (kCarried, B, H).
+template <class H, class Carried>
+auto state(const H& h, const Carried& carried) {
+  return State{data(h), data(carried)};
 }
 
 using Lengths = ffi::Buffer<ffi::S32, 1>;  // (B,), or empty: every sequence is whole
@@ -95,45 +101,48 @@ using BackwardPass = Backward<Stored<type>, RNN_CELL>;
 
 template <ffi::DataType type>
 ffi::Error recurrence_forward(ffi::ThreadPool pool, bool reverse, Input<type, 3> pre,
-                              Input<type, 2> w_h, Input<type, 1> b_h, Input<type, 3> initial,
-                              Lengths lengths, Output<type, 3> h, Output<type, 3> last,
+                              Input<type, 2> w_h, Input<type, 1> b_h, Input<type, 2> h_0,
+                              Input<type, 3> carried_0, Lengths lengths, Output<type, 3> h,
+                              Output<type, 2> h_last, Output<type, 3> carried_last,
                               Output<type, 3> saved) {
   Problem<Stored<type>> problem{};
   problem.T = pre.dimensions()[0], problem.B = pre.dimensions()[1];
   problem.H = w_h.dimensions()[0];
-  problem.w_h = data(w_h), problem.b_h = data(b_h), problem.initial = data(initial);
+  problem.w_h = data(w_h), problem.b_h = data(b_h), problem.initial = state(h_0, carried_0);
   problem.lengths = given(lengths), problem.reverse = reverse;
   ForwardArrays<Stored<type>> arrays{};
-  arrays.pre = data(pre), arrays.h = data(h), arrays.last = data(last);
+  arrays.pre = data(pre), arrays.h = data(h), arrays.last = state(h_last, carried_last);
   if (saved->element_count()) arrays.saved = data(saved);
   return run_forward(pool, problem, arrays);
 }
 
 template <ffi::DataType type>
 ffi::Error recurrence_backward(ffi::ThreadPool pool, bool reverse, Input<type, 3> dh,
-                               Input<type, 3> dlast, Input<type, 3> h, Input<type, 3> saved,
-                               Input<type, 2> w_h, Input<type, 3> initial, Lengths lengths,
+                               Input<type, 2> dh_last, Input<type, 3> dcarried_last,
+                               Input<type, 3> h, Input<type, 3> saved, Input<type, 2> w_h,
+                               Input<type, 2> h_0, Input<type, 3> carried_0, Lengths lengths,
                                Output<type, 3> dpre, Output<type, 2> dw_h, Output<type, 1> db_h,
-                               Output<type, 3> dinitial) {
+                               Output<type, 2> dh_0, Output<type, 3> dcarried_0) {
   Problem<Stored<type>> problem{};
   problem.T = h.dimensions()[0], problem.B = h.dimensions()[1], problem.H = h.dimensions()[2];
-  problem.w_h = data(w_h), problem.initial = data(initial);
+  problem.w_h = data(w_h), problem.initial = state(h_0, carried_0);
   problem.lengths = given(lengths), problem.reverse = reverse;
   BackwardArrays<Stored<type>> arrays{};
-  arrays.h = data(h), arrays.saved = data(saved), arrays.dh = data(dh), arrays.dlast = data(dlast);
-  arrays.dpre = data(dpre), arrays.dinitial = data(dinitial);
+  arrays.h = data(h), arrays.saved = data(saved), arrays.dh = data(dh);
+  arrays.dlast = state(dh_last, dcarried_last), arrays.dpre = data(dpre);
+  arrays.dinitial = state(dh_0, dcarried_0);
   arrays.dw_h = data(dw_h), arrays.db = data(db_h);
   return run<BackwardPass<type>>(pool, problem, arrays);
 }
 
 // A layer without its weights.
 template <ffi::DataType type>
-Problem<Stored<type>> layer(Input<type, 3> x, Input<type, 3> initial, Lengths lengths,
-                            bool reverse) {
+Problem<Stored<type>> layer(Input<type, 3> x, Input<type, 2> h_0, Input<type, 3> carried_0,
+                            Lengths lengths, bool reverse) {
   Problem<Stored<type>> problem{};
   problem.T = x.dimensions()[0], problem.B = x.dimensions()[1], problem.I = x.dimensions()[2];
-  problem.H = initial.dimensions()[2];
-  problem.x = data(x), problem.initial = data(initial);
+  problem.H = h_0.dimensions()[1];
+  problem.x = data(x), problem.initial = state(h_0, carried_0);
   problem.lengths = given(lengths), problem.reverse = reverse;
   return problem;
 }
@@ -149,10 +158,11 @@ void set_weights(Problem<Stored<type>>& problem, Input<type, 2> w_x, Input<type,
 template <ffi::DataType type>
 ffi::Error run_layer(ffi::ThreadPool& pool, Problem<Stored<type>> problem,
                      ForwardArrays<Stored<type>> arrays, Input<type, 1> b, Input<type, 1> b_o,
-                     Output<type, 3> y, Output<type, 3> last, Output<type, 3> h) {
+                     Output<type, 3> y, Output<type, 2> h_last, Output<type, 3> carried_last,
+                     Output<type, 3> h) {
   problem.b_x = data(b), problem.b_h = data(b) + RNN_CELL::kFromX * problem.H;
   problem.b_o = data(b_o);
-  arrays.last = data(last);
+  arrays.last = state(h_last, carried_last);
   if (y->element_count()) arrays.y = data(y);
   if (h->element_count()) arrays.h = data(h);
   return run_forward(pool, problem, arrays);
@@ -161,14 +171,15 @@ ffi::Error run_layer(ffi::ThreadPool& pool, Problem<Stored<type>> problem,
 template <ffi::DataType type>
 ffi::Error layer_forward(ffi::ThreadPool pool, bool reverse, Input<type, 2> w_x,
                          Input<type, 2> w_h, Input<type, 1> b, Input<type, 2> w_o,
-                         Input<type, 1> b_o, Input<type, 3> x, Input<type, 3> initial,
-                         Lengths lengths, Output<type, 3> y, Output<type, 3> last,
-                         Output<type, 3> h, Output<type, 3> saved) {
-  Problem<Stored<type>> problem = layer<type>(x, initial, lengths, reverse);
+                         Input<type, 1> b_o, Input<type, 3> x, Input<type, 2> h_0,
+                         Input<type, 3> carried_0, Lengths lengths, Output<type, 3> y,
+                         Output<type, 2> h_last, Output<type, 3> carried_last, Output<type, 3> h,
+                         Output<type, 3> saved) {
+  Problem<Stored<type>> problem = layer<type>(x, h_0, carried_0, lengths, reverse);
   set_weights<type>(problem, w_x, w_h, w_o);
   ForwardArrays<Stored<type>> arrays{};
   if (saved->element_count()) arrays.saved = data(saved);
-  return run_layer<type>(pool, problem, arrays, b, b_o, y, last, h);
+  return run_layer<type>(pool, problem, arrays, b, b_o, y, h_last, carried_last, h);
 }
 
 // What `kernels.native.packing` lays weights out as: panels of numbers that products multiply.
@@ -180,31 +191,34 @@ template <ffi::DataType type>
 ffi::Error packed_forward(ffi::ThreadPool pool, bool reverse, Input<type, 3> x,
                           Input<kOperand<type>, 2> w_x, Input<kOperand<type>, 2> w_h,
                           Input<type, 1> b, Input<kOperand<type>, 2> w_o, Input<type, 1> b_o,
-                          Input<type, 3> initial, Lengths lengths, Output<type, 3> y,
-                          Output<type, 3> last, Output<type, 3> h) {
-  Problem<Stored<type>> problem = layer<type>(x, initial, lengths, reverse);
+                          Input<type, 2> h_0, Input<type, 3> carried_0, Lengths lengths,
+                          Output<type, 3> y, Output<type, 2> h_last, Output<type, 3> carried_last,
+                          Output<type, 3> h) {
+  Problem<Stored<type>> problem = layer<type>(x, h_0, carried_0, lengths, reverse);
   problem.O = b_o.dimensions()[0];
   ForwardArrays<Stored<type>> arrays{};
   arrays.w_x = data(w_x), arrays.w_h = data(w_h), arrays.w_o = data(w_o);
-  return run_layer<type>(pool, problem, arrays, b, b_o, y, last, h);
+  return run_layer<type>(pool, problem, arrays, b, b_o, y, h_last, carried_last, h);
 }
 
 template <ffi::DataType type>
 ffi::Error layer_backward(ffi::ThreadPool pool, bool reverse, Input<type, 2> w_x,
                           Input<type, 2> w_h, Input<type, 2> w_o, Input<type, 3> x,
-                          Input<type, 3> initial, Lengths lengths, Input<type, 3> h,
-                          Input<type, 3> saved, Input<type, 3> dy, Input<type, 3> dlast,
-                          Output<type, 2> dw_x, Output<type, 2> dw_h,
-                          Output<type, 1> db, Output<type, 2> dw_o, Output<type, 1> db_o,
-                          Output<type, 3> dinitial, Output<type, 3> dx) {
-  Problem<Stored<type>> problem = layer<type>(x, initial, lengths, reverse);
+                          Input<type, 2> h_0, Input<type, 3> carried_0, Lengths lengths,
+                          Input<type, 3> h, Input<type, 3> saved, Input<type, 3> dy,
+                          Input<type, 2> dh_last, Input<type, 3> dcarried_last,
+                          Output<type, 2> dw_x, Output<type, 2> dw_h, Output<type, 1> db,
+                          Output<type, 2> dw_o, Output<type, 1> db_o, Output<type, 3> dh_0,
+                          Output<type, 3> dcarried_0, Output<type, 3> dx) {
+  Problem<Stored<type>> problem = layer<type>(x, h_0, carried_0, lengths, reverse);
   set_weights<type>(problem, w_x, w_h, w_o);
   BackwardArrays<Stored<type>> arrays{};
-  arrays.h = data(h), arrays.saved = data(saved), arrays.dlast = data(dlast);
+  arrays.h = data(h), arrays.saved = data(saved);
+  arrays.dlast = state(dh_last, dcarried_last);
   if (dy.element_count()) (problem.O ? arrays.dy : arrays.dh) = data(dy);
   arrays.dw_x = data(dw_x), arrays.dw_h = data(dw_h), arrays.db = data(db);
   arrays.dw_o = data(dw_o), arrays.db_o = data(db_o);
-  if (dinitial->element_count()) arrays.dinitial = data(dinitial);
+  if (dh_0->element_count()) arrays.dinitial = state(dh_0, dcarried_0);
   if (dx->element_count()) arrays.dx = data(dx);
   return run<BackwardPass<type>>(pool, problem, arrays);
 }

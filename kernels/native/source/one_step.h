@@ -75,7 +75,7 @@ class OneStep final : public Staged, private Forward<Stored, Cell> {
     for (Index p = panels.first; p < panels.last; ++p)
       for (Index i = 0; i < problem_.B; ++i) {
         Base::apply_cell(now, p, i);
-        if (arrays_.last) Base::leave_panel(0, now.after, p, i);
+        if (arrays_.last.h) Base::leave_panel(0, now.after, p, i);
       }
   }
 

@@ -139,8 +139,8 @@ class Pass : public Work {
   }
 
   // A state of the caller's, or its derivative, of sequences of no step: it passes through.
-  void copy_empty(Index rank, const Stored* from, Stored* to) const {
-    if (!problem_.lengths || !to) return;
+  void copy_empty(Index rank, State<const Stored> from, State<Stored> to) const {
+    if (!problem_.lengths || !to.h) return;
     const Range mine = division_->among_all(rank, {0, problem_.B});
     for (Index b = mine.first; b < mine.last; ++b)
       for (Index i = 0; i < 1 + Cell::kCarried && !problem_.lengths[b]; ++i)
@@ -155,10 +155,11 @@ class Pass : public Work {
     });
   }
 
-  // A panel of a state that the caller holds (1 + kCarried, B, H).
+  // A panel of h, or of what is carried, of a state that the caller holds.
   template <class Number>
-  Number* state_panel(Number* states, Index which, Index b, Index p) const {
-    return states + (which * problem_.B + b) * problem_.H + p * W;
+  Number* state_panel(State<Number> state, Index which, Index b, Index p) const {
+    Number* const part = which ? state.carried + (which - 1) * problem_.B * problem_.H : state.h;
+    return part + b * problem_.H + p * W;
   }
   Index width(Index p) const { return width_of<Real>(p, problem_.H); }
 

@@ -92,12 +92,17 @@ struct Example {
     add_product(dy, w_o, s.O, s.H, true, dh);
   }
 
+  // h, and what is carried behind it.
+  template <class Memory>
+  auto state(Memory& memory) const {
+    return rnn::State{memory.data(), memory.data() + shape.B * shape.H};
+  }
   rnn::Problem<float> layer() const {
     return {shape.T,  shape.B,    shape.I,
             shape.H,  shape.O,    w_x.data(),
             w_h.data(), b.data(), b.data() + X * shape.H,
             w_o.data(), b_o.data(), x.data(),
-            initial.data(), lengths.empty() ? nullptr : lengths.data(), reverse};
+            state(initial), lengths.empty() ? nullptr : lengths.data(), reverse};
   }
   rnn::Problem<float> recurrence() const {
     rnn::Problem<float> alone = layer();
@@ -109,21 +114,21 @@ struct Example {
   void run(Pool& pool, Index threads, std::chrono::nanoseconds patience) {
     float* kept = kKept ? saved.data() : nullptr;
     rnn::Forward<float, Cell> forward(
-        layer(), {nullptr, h.data(), last.data(), kept, shape.O ? y.data() : nullptr});
+        layer(), {nullptr, h.data(), state(last), kept, shape.O ? y.data() : nullptr});
     rnn::run_team(pool, threads, patience, forward);
     rnn::BackwardArrays<float> arrays{};
-    arrays.h = h.data(), arrays.saved = kept, arrays.dy = dy.data(), arrays.dlast = dlast.data();
+    arrays.h = h.data(), arrays.saved = kept, arrays.dy = dy.data(), arrays.dlast = state(std::as_const(dlast));
     arrays.dw_x = dw_x.data(), arrays.dw_h = dw_h.data(), arrays.db = db.data();
     arrays.dw_o = dw_o.data(), arrays.db_o = db_o.data();
-    arrays.dx = dx.data(), arrays.dinitial = dinitial.data();
+    arrays.dx = dx.data(), arrays.dinitial = state(dinitial);
     rnn::Backward<float, Cell> backward(layer(), arrays);
     rnn::run_team(pool, threads, patience, backward);
     rnn::Forward<float, Cell> forward_alone(
-        recurrence(), {pre.data(), h_alone.data(), last_alone.data(), nullptr, nullptr});
+        recurrence(), {pre.data(), h_alone.data(), state(last_alone), nullptr, nullptr});
     rnn::run_team(pool, threads, patience, forward_alone);
     rnn::BackwardArrays<float> alone{};
-    alone.h = h.data(), alone.saved = kept, alone.dh = dh.data(), alone.dlast = dlast.data();
-    alone.dpre = dpre.data(), alone.dinitial = dinitial.data();
+    alone.h = h.data(), alone.saved = kept, alone.dh = dh.data(), alone.dlast = state(std::as_const(dlast));
+    alone.dpre = dpre.data(), alone.dinitial = state(dinitial);
     alone.dw_h = dw_h_alone.data(), alone.db = db_alone.data();
     rnn::Backward<float, Cell> backward_alone(recurrence(), alone);
     rnn::run_team(pool, threads, patience, backward_alone);
@@ -345,21 +350,25 @@ void check_helpers_stay(Pool& pool) {
   }
 }
 
-// After a call that follows on none, its helpers go: the next one, right behind it, calls others. The
-// system may hold a thread up, so not each time.
+// After a call that follows on none, its helpers go: the next one, right behind it, calls others. Not
+// each time, for the system may hold a thread up, and on a busy machine holds up most.
 void check_helpers_go(Pool& pool) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   CountingPool counting{pool};
-  int went = 0;
-  for (int pair = 0; pair < 40; ++pair) {
-    spin(std::chrono::microseconds(400));
-    Nothing work;
-    rnn::run_team(counting, 2, std::chrono::milliseconds(1), work);
-    spin(std::chrono::microseconds(20));
-    const int before = counting.scheduled;
-    rnn::run_team(counting, 2, std::chrono::milliseconds(1), work);
-    went += counting.scheduled - before;
+  for (int went = 0; went < 20;) {
+    went = 0;
+    for (int pair = 0; pair < 40; ++pair) {
+      spin(std::chrono::microseconds(400));
+      Nothing work;
+      rnn::run_team(counting, 2, std::chrono::milliseconds(1), work);
+      spin(std::chrono::microseconds(20));
+      const int before = counting.scheduled;
+      rnn::run_team(counting, 2, std::chrono::milliseconds(1), work);
+      went += counting.scheduled - before;
+    }
+    if (std::chrono::steady_clock::now() > deadline)
+      std::printf("helpers went after %d of 40 calls\n", went), std::exit(1);
   }
-  if (went < 20) std::printf("helpers went after %d of 40 calls\n", went), std::exit(1);
 }
 
 // A pool without the memory for every other task.

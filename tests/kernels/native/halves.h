@@ -45,18 +45,18 @@ void check_halves(const Example& e, Pool& pool, rnn::Index threads) {
   const rnn::Problem<rnn::Bfloat16> layer{
       e.shape.T,   e.shape.B,   e.shape.I,   e.shape.H,      e.shape.O,
       w_x.data(),  w_h.data(),  b.data(),    b.data() + Cell::kFromX * e.shape.H,
-      w_o.data(),  b_o.data(),  x.data(),    initial.data(), e.layer().lengths,
+      w_o.data(),  b_o.data(),  x.data(),    e.state(initial), e.layer().lengths,
       e.reverse};
   rnn::ForwardArrays<rnn::Bfloat16> ahead{};
-  ahead.h = h.data(), ahead.last = last.data(), ahead.y = y.empty() ? nullptr : y.data();
+  ahead.h = h.data(), ahead.last = e.state(last), ahead.y = y.empty() ? nullptr : y.data();
   ahead.saved = saved.empty() ? nullptr : saved.data();
   rnn::Forward<rnn::Bfloat16, Cell> forward(layer, ahead);
   rnn::run_team(pool, threads, std::chrono::seconds(1), forward);
   rnn::BackwardArrays<rnn::Bfloat16> back{};
-  back.h = h.data(), back.saved = ahead.saved, back.dy = dy.data(), back.dlast = dlast.data();
+  back.h = h.data(), back.saved = ahead.saved, back.dy = dy.data(), back.dlast = e.state(dlast);
   back.dw_x = dw_x.data(), back.dw_h = dw_h.data(), back.db = db.data();
   back.dw_o = dw_o.data(), back.db_o = db_o.data();
-  back.dx = dx.data(), back.dinitial = dinitial.data();
+  back.dx = dx.data(), back.dinitial = e.state(dinitial);
   rnn::Backward<rnn::Bfloat16, Cell> backward(layer, back);
   rnn::run_team(pool, threads, std::chrono::seconds(1), backward);
   expect_near("h", h, e.h), expect_near("y", y, e.y), expect_near("last", last, e.last);

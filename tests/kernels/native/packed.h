@@ -36,7 +36,7 @@ struct Written {
 
   rnn::ForwardArrays<float> arrays() {
     rnn::ForwardArrays<float> made{};
-    made.h = h.data(), made.last = last.data(), made.y = y.empty() ? nullptr : y.data();
+    made.h = h.data(), made.last = example.state(last), made.y = y.empty() ? nullptr : y.data();
     made.saved = saved.empty() ? nullptr : saved.data();
     return made;
   }
@@ -80,7 +80,7 @@ void check_one_step(const Example& e, Pool& pool, rnn::Index threads) {
   rnn::run_crew(pool, threads, step);
   written.hold("where one step went in parts, from weights as they lie");
   std::vector<float> h(e.h.size()), last(e.last.size());
-  Step alone(e.recurrence(), {e.pre.data(), h.data(), last.data()}, threads);
+  Step alone(e.recurrence(), {e.pre.data(), h.data(), e.state(last)}, threads);
   rnn::run_crew(pool, threads, alone);
   expect_same("h", h, e.h_alone, "where a recurrence of one step went in parts");
   expect_same("last", last, e.last_alone, "where a recurrence of one step went in parts");
