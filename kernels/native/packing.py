@@ -50,9 +50,7 @@ def forward(
     """`kernels.contract.PackedForward`."""
     read = readout or Readout(weights.w_h[:0], weights.b[:0])
 
-    @opaque(
-        f"t b i, p k, q v, s, r m, o, b h, n b h, {axis(lengths)} -> t b o, b h, n b h, l b h"
-    )
+    @opaque(f"t b i, p k, q v, s, r m, o, b h, n b h, {axis(lengths)} -> t b o, b h, n b h, l b h")
     def call(*arrays):
         x, *_, b_o, h_0, carried_0, _ = arrays
         (T, B, _), H = x.shape, h_0.shape[1]
