@@ -53,17 +53,17 @@ class Products : public rnn::Work {
   }
 
   const Index T_, B_, I_, H_, O_, size_, chunk_;
-  float *w_x_, *w_h_, *w_o_, *x_, *h_, *dy_, *slots_, *y_, *dw_x_, *dw_h_, *dw_o_, *end_;
+  float *w_x_, *w_h_, *w_o_, *x_, *h_, *dslots_, *dy_, *slots_, *y_, *dw_x_, *dw_h_, *dw_o_, *end_;
 
  private:
   void lay_out(rnn::BumpAllocator& memory) {
     const Index H = panels(H_).last * W, O = panels(O_).last * W, M = all_rows();
     const auto make = [&](Index n) { return memory.allocate<float>(n); };
-    const auto by_rows = [&](Index K) {
-      return make(rnn::ceil_div(K, rnn::kDepth) * M * rnn::kStride<float>);
+    const auto by_rows = [&](Index K, Index slots = 1) {
+      return make(slots * rnn::ceil_div(K, rnn::kDepth) * M * rnn::kStride<float>);
     };
     w_x_ = make(X * I_ * H), w_h_ = make(R * H_ * H), w_o_ = make(std::max(H_ * O, O_ * H));
-    x_ = by_rows(I_), h_ = by_rows(H_), dy_ = by_rows(O_);
+    x_ = by_rows(I_), h_ = by_rows(H_), dslots_ = by_rows(H_, S), dy_ = by_rows(O_);
     slots_ = make(S * strip(M) * H / W), y_ = make(strip(M) * O / W);
     dw_x_ = make(size_ * X * I_ * H), dw_h_ = make(size_ * R * H_ * H), dw_o_ = make(size_ * H_ * O);
     end_ = make(1);
@@ -101,40 +101,50 @@ class ForwardProducts final : public Products<Cell> {
 // dy W_o^T of a chunk, dslots W_h^T of its steps, and what the chunk adds to each weight's gradient.
 template <class Cell>
 class BackwardProducts final : public Products<Cell> {
+  using Index = rnn::Index;
+  using P = Products<Cell>;
+  using typename P::Rows;
+
  public:
   using Products<Cell>::Products;
 
-  void run(rnn::Index rank) override {
-    using P = Products<Cell>;
-    const auto dy = this->left(P::dy_, rank), dslots = this->left(P::h_, rank);
+  void run(Index rank) override {
+    const auto dy = this->left(P::dy_, rank), x = this->left(P::x_, rank), h = this->left(P::h_, rank);
     const auto dh = this->strips(P::slots_, rank);
-    for (rnn::Index t = 0; t < P::T_; t += P::chunk_) {
-      const rnn::Index steps = std::min(P::chunk_, P::T_ - t), rows = P::rows(rank);
-      rnn::product(dy.from(0), steps * rows, rnn::packed(P::w_o_, P::O_), P::O_, P::panels(P::H_),
+    for (Index t = 0; t < P::T_; t += P::chunk_) {
+      const Index steps = std::min(P::chunk_, P::T_ - t), rows = P::rows(rank), M = steps * rows;
+      rnn::product(dy.from(0), M, rnn::packed(P::w_o_, P::O_), P::O_, P::panels(P::H_),
                    rnn::zeros<float>(), dh);
-      for (rnn::Index s = 0; s < steps; ++s)
-        for (rnn::Index slot = 0; slot < P::R; ++slot) {
+      for (Index s = 0; s < steps; ++s)
+        for (Index i = 0; i < P::R; ++i) {
           const auto sums = dh.from(s * rows);
-          const float* const w = P::w_h_ + slot * P::H_ * P::panels(P::H_).last * P::W;
-          rnn::product(dslots.from(s * rows), rows, rnn::packed(w, P::H_), P::H_, P::panels(P::H_),
-                       typename P::From(sums), sums);
+          const float* const w = P::w_h_ + i * P::H_ * P::panels(P::H_).last * P::W;
+          rnn::product(dslots(rank, P::S - P::R + i).from(s * rows), rows, rnn::packed(w, P::H_),
+                       P::H_, P::panels(P::H_), typename P::From(sums), sums);
         }
-      const rnn::Index M = steps * rows;
-      grow(rank, P::x_, P::I_, M, P::slots_, P::panels(P::H_, P::X), P::dw_x_);
-      grow(rank, P::h_, P::H_, M, P::slots_, P::panels(P::H_, P::R), P::dw_h_);
-      grow(rank, P::h_, P::H_, M, P::y_, P::panels(P::O_), P::dw_o_);
+      for (Index i = 0; i < P::X; ++i)
+        grow(x, P::I_, M, dslots(rank, i), P::H_, P::dw_x_, rank * P::X + i);
+      for (Index i = 0; i < P::R; ++i)
+        grow(h, P::H_, M, dslots(rank, P::S - P::R + i), P::H_, P::dw_h_, rank * P::R + i);
+      grow(h, P::H_, M, dy, P::O_, P::dw_o_, rank);
     }
   }
 
  private:
-  // `left` (M, N) of a rank, transposed, times its strips of a chunk.
-  void grow(rnn::Index rank, float* left, rnn::Index N, rnn::Index M, float* right,
-            rnn::Range panels, float* gradient) {
-    using P = Products<Cell>;
-    const rnn::Index first = P::chunk_ * P::share(rank, P::B_).first;
-    const rnn::Columns<float> columns{{0, N}, left + first * N, M};
-    const typename P::Strips sums{gradient + rank * panels.last * N * P::W, N * P::W};
-    rnn::outer_product(columns, P::strips(right, rank).as_right(), M, panels, typename P::From(sums),
-                       sums);
+  Rows dslots(Index rank, Index slot) const {
+    const Index blocks = rnn::ceil_div(P::H_, rnn::kDepth);
+    return this->left(P::dslots_ + slot * blocks * this->all_rows() * rnn::kStride<float>, rank);
+  }
+
+  // `left` (M, N), as columns, times a rank's rows of a chunk, to the sums at this place.
+  void grow(Rows left, Index N, Index M, Rows right, Index columns, float* gradient, Index place) {
+    constexpr Index in_a_block = rnn::kDepth / P::W;
+    const Index all = P::panels(columns).last;
+    const rnn::Columns<float> as_columns{{0, N}, left.data, M};
+    for (Index p = 0; p < all; p += in_a_block) {
+      const rnn::Range panels{0, std::min(in_a_block, all - p)};
+      const auto sums = typename P::Strips{gradient, N * P::W}.beside(place * all + p);
+      rnn::outer_product(as_columns, right.as_right(p * P::W), M, panels, typename P::From(sums), sums);
+    }
   }
 };

@@ -17,12 +17,11 @@ struct BackwardArrays {
   State<Stored> dinitial;
 };
 
-// The last chunk comes first. Its dh is laid out as strips, in the place of its first slot; each step
-// adds what later steps pass back, and the cell makes of it the derivatives of its slots: the next
-// step's left operands and, where they are or in a copy of 16-bit numbers, the right operand of the
-// weight gradients, which grow by one product a chunk while all this is in cache. Each group has its
-// own sums of those, so that it meets no other before the end. What passes to the chunk before lies
-// apart.
+// The last chunk comes first. Its dh is laid out as strips; each step adds what later steps pass back,
+// and the cell makes of it the derivatives of its slots: the next step's left operands and, as they
+// lie or in a copy of 16-bit numbers, the right operand of the weight gradients, which grow by one
+// product a chunk while all this is in cache. Each group has its own sums of those, so that it meets
+// no other before the end. What passes to the chunk before lies apart.
 template <class Stored, class Cell>
 class Backward final : public Pass<Stored, Cell> {
   using Base = Pass<Stored, Cell>;
@@ -34,7 +33,7 @@ class Backward final : public Pass<Stored, Cell> {
   using Base::chunk_, Base::division_, Base::problem_, Base::recurrent_, Base::schedule_;
   static constexpr Index S = Cell::kSlots, kFirst = S - Cell::kFromH, kC = Cell::kCarried;
   static constexpr Index kKept = kC + Cell::kSaved;
-  static constexpr bool kCopiesStrips = !std::is_same_v<Operand, Real>;
+  static constexpr bool kCopiesRows = kGroup<Operand> > 1;
 
  public:
   Backward(const Problem<Stored>& problem, const BackwardArrays<Stored>& arrays)
@@ -92,9 +91,7 @@ class Backward final : public Pass<Stored, Cell> {
     return of_all.below(first(rank));
   }
   Rows<Operand> dy_rows() const { return {dy_rows_, chunk_rows() * kStride<Operand>}; }
-  Strips<Real> dslots() const { return {dslots_, strip_size(chunk_rows())}; }
-  Strips<Real> dslot(Index s) const { return slot_of(dslots(), s); }
-  Strips<Real> dh() const { return dslot(0); }
+  Strips<Real> dh() const { return {dh_, strip_size(chunk_rows())}; }
   // Of a group's rows, what reaches the state before past the product.
   Strips<Real> direct(Index rank) const {
     return Strips<Real>{direct_, strip_size(problem_.B)}.from(first(rank));
@@ -105,7 +102,6 @@ class Backward final : public Pass<Stored, Cell> {
   Strips<Real> dinitial(Index rank) const {
     return Strips<Real>{dinitial_, strip_size(problem_.B)}.from(first(rank));
   }
-  Strips<Real> dy() const { return {dy_, strip_size(chunk_rows())}; }
   Strips<Real> dx() const { return {dx_, strip_size(chunk_rows())}; }
   // What a group has added up of a gradient, of so many rows and panels.
   Strips<Real> sums(Real* all, Index group, Index rows, Range panels) const {
@@ -136,21 +132,20 @@ class Backward final : public Pass<Stored, Cell> {
     const Index M = chunk_rows(), groups = division_->groups();
     const Index strip = strip_size(M), strip_of_step = strip_size(problem_.B);
     w_h_ = memory.allocate<Operand>(Cell::kFromH * right_size(problem_.H, H));
-    dslots_ = memory.allocate<Real>(S * strip * hidden().last);
+    dh_ = memory.allocate<Real>(strip * hidden().last);
     rows_ = memory.allocate<Operand>(S * rows_size(M, problem_.H));
     between_ = memory.allocate<Operand>(S * rows_size(problem_.B, problem_.H));
     dinitial_ = memory.allocate<Real>(arrays_.dinitial.h ? strip_of_step * hidden().last : 0);
     direct_ = memory.allocate<Real>(Cell::kDirect ? strip_of_step * hidden().last : 0);
     dcarried_ = memory.allocate<Real>(kC * strip_of_step * hidden().last);
-    dslots_right_ = memory.allocate<Operand>(kCopiesStrips ? rows_of_groups(S * H) : 0);
+    rows_right_ = memory.allocate<Operand>(kCopiesRows ? rows_of_groups(S * H) : 0);
     dw_h_ = memory.allocate<Real>(groups * Cell::kFromH * problem_.H * H);
     db_ = memory.allocate<Real>(groups * S * H);
     h_ = memory.allocate<Operand>(rows_of_groups(problem_.H));
     if (is_layer()) {
       w_o_ = memory.allocate<Operand>(right_size(problem_.O, H));
-      dy_ = memory.allocate<Real>(strip * output().last);
       dy_rows_ = memory.allocate<Operand>(rows_size(M, problem_.O));
-      dy_right_ = memory.allocate<Operand>(kCopiesStrips ? rows_of_groups(O) : 0);
+      dy_right_ = memory.allocate<Operand>(kCopiesRows ? rows_of_groups(O) : 0);
       dw_x_ = memory.allocate<Real>(groups * Cell::kFromX * problem_.I * H);
       dw_o_ = memory.allocate<Real>(groups * problem_.H * O);
       db_o_ = memory.allocate<Real>(groups * O);
@@ -188,7 +183,6 @@ class Backward final : public Pass<Stored, Cell> {
   void output_gradient(Index rank, Range chunk, const Index* places) {
     const Chosen<const Stored> given{{arrays_.dy, problem_.O}, places};
     const Range rows = my_rows(rank, chunk), mine = division_->among_members(rank, rows);
-    load_strips(given, mine, output(), dy());
     for (Index row = mine.first; row < mine.last; ++row)
       scatter(given.at(row, 0), problem_.O, dy_rows(), row);
     division_->meet_group(rank);
@@ -212,10 +206,10 @@ class Backward final : public Pass<Stored, Cell> {
                      my_hidden(rank), strips);
   }
 
-  // Of a group's rows in one step: where their derivatives lie, of the first slot and part; the
+  // Of a group's rows in one step: where their derivatives lie, of the first part and slot; the
   // caller's rows, and those of the state before.
   struct Step {
-    Strips<Real> dslots, direct, dcarried;
+    Strips<Real> dh, direct, dcarried;
     Rows<Operand> rows;
     const Index *places, *before;
   };
@@ -226,7 +220,7 @@ class Backward final : public Pass<Stored, Cell> {
       return last_of_chunk ? between(slot, rank) : rows(slot).below(start(rank, s + 1));
     };
     add_back(rank, rows_later, std::min(later, rows_now), dh().from(at));
-    const Step now{dslots().from(at), direct(rank), dcarried(0, rank), rows(0).below(at),
+    const Step now{dh().from(at), direct(rank), dcarried(0, rank), rows(0).below(at),
                    places + at, before + at};
     each_panel(rank, {later, rows_now}, [&](Index p, Index i) {
       add_last(now, p, i, caller_row(rank, i));
@@ -238,7 +232,7 @@ class Backward final : public Pass<Stored, Cell> {
   void add_last(const Step& now, Index p, Index i, Index b) {
     alignas(kVectorBytes) Real last[W];
     read_panel(state_panel(arrays_.dlast, 0, b, p), width(p), last);
-    for (Index lane = 0; lane < W; ++lane) now.dslots.at(p, i)[lane] += last[lane];
+    for (Index lane = 0; lane < W; ++lane) now.dh.at(p, i)[lane] += last[lane];
     if (Cell::kDirect) std::fill_n(now.direct.at(p, i), W, Real(0));
     for (Index j = 0; j < kC; ++j)
       read_panel(state_panel(arrays_.dlast, 1 + j, b, p), width(p),
@@ -251,6 +245,9 @@ class Backward final : public Pass<Stored, Cell> {
     const Index place = now.places[i], place_before = now.before[i];
     alignas(kVectorBytes) Real h[W], h_before[W], saved[at_least_one(kKept)][W];
     alignas(kVectorBytes) Real before[at_least_one(kC)][W];
+    Operand* made[S];
+    for (Index j = 0; j < S; ++j)
+      made[j] = now.rows.at(i, p * W) + j * rows_size(chunk_rows(), problem_.H);
     read_panel(arrays_.h + place * problem_.H + p * W, width(p), h);
     if (Cell::kDirect) read_panel(h_before_at(place_before, p * W), width(p), h_before);
     for (Index j = 0; j < kKept; ++j) read_panel(saved_panel(place, j, p), width(p), saved[j]);
@@ -258,7 +255,7 @@ class Backward final : public Pass<Stored, Cell> {
       read_panel(carried_before(place_before, j, p), width(p), before[j]);
     for (Index lane = 0; lane < W; lane += L) {
       Back<Cell, Real> back;
-      back.dh = load(now.dslots.at(p, i) + lane), back.h = load(h + lane);
+      back.dh = load(now.dh.at(p, i) + lane), back.h = load(h + lane);
       if (Cell::kDirect) {
         back.dh += load(now.direct.at(p, i) + lane);
         back.h_before = load(h_before + lane);
@@ -269,17 +266,15 @@ class Backward final : public Pass<Stored, Cell> {
       }
       for (Index j = 0; j < Cell::kSaved; ++j) back.saved[j] = load(saved[kC + j] + lane);
       Cell::template step_back<Real>(back);
-      for (Index j = 0; j < S; ++j) store(slot_of(now.dslots, j).at(p, i) + lane, back.dslots[j]);
+      for (Index j = 0; j < S; ++j) store(made[j] + lane, back.dslots[j]);
       for (Index j = 0; j < kC; ++j)
         store(slot_of(now.dcarried, j).at(p, i) + lane, back.dcarried[j]);
       if (Cell::kDirect) store(now.direct.at(p, i) + lane, back.direct);
     }
     for (Index j = 0; j < S; ++j) {
-      Real* made = slot_of(now.dslots, j).at(p, i);
-      round<Stored>(made, W);
-      convert(made, W, now.rows.at(i, p * W) + j * rows_size(chunk_rows(), problem_.H));
+      if constexpr (std::is_same_v<Operand, Real>) round<Stored>(made[j], W);
       if (arrays_.dpre && j < Cell::kFromX)
-        write_panel(made, width(p), arrays_.dpre + (place * Cell::kFromX + j) * problem_.H + p * W);
+        write_panel(made[j], width(p), arrays_.dpre + (place * Cell::kFromX + j) * problem_.H + p * W);
     }
   }
 
@@ -306,83 +301,107 @@ class Backward final : public Pass<Stored, Cell> {
     }
   };
 
+  // A group's rows of some slots, or of dy, in a chunk: as they lie or, of 16-bit numbers, in a copy
+  // they are the right operands of gradients.
+  struct RightRows {
+    Rows<Operand> rows;  // of the first slot
+    Index to_next_slot, panels;
+    Right<Operand> copies;
+
+    Rows<Operand> slot(Index i) const { return {rows.data + i * to_next_slot, rows.step}; }
+    // The panels of a slot that lie beside each other, from this one on.
+    Right<Operand> from(Index i, Index panel) const {
+      return kCopiesRows ? copies.from(i * panels + panel) : slot(i).as_right(panel * W);
+    }
+  };
+
+  // The members of a group make a share of each copy.
+  RightRows right_rows(Index rank, Rows<Operand> rows, Index slots, Range panels, Index M,
+                       Operand* memory) const {
+    RightRows made{rows, rows_size(chunk_rows(), problem_.H), panels.last, {}};
+    if constexpr (kCopiesRows) {
+      Operand* const copies = rows_of_group(memory, rank, slots * panels.last * W);
+      for (Index i = 0; i < slots; ++i)
+        pack_rows(made.slot(i), M, division_->among_members(rank, panels),
+                  copies + i * right_size(M, panels.last * W));
+      made.copies = packed(copies, M);
+    }
+    return made;
+  }
+
   // The members of a group add the products of its rows to some rows of every gradient each.
   void grow_gradients(Index rank, Range chunk, const Index* places, const Index* before,
                       bool fresh) {
     const Range mine = my_rows(rank, chunk);
     const Index I = problem_.I, H = problem_.H, M = mine.size(), group = division_->group(rank);
-    const Range from_x = panels_of(Cell::kFromX), from_h = panels_of(Cell::kFromH);
-    const Strips<Real> of_slots = dslots().from(mine.first);
-    const Strips<Real> of_y = arrays_.dy ? dy().from(mine.first) : Strips<Real>{};
-    const Right<Operand> slots = as_right(rank, of_slots, M, panels_of(S), dslots_right_);
-    const Right<Operand> dy_right =
-        arrays_.dy ? as_right(rank, of_y, M, output(), dy_right_) : Right<Operand>{};
-    if (kCopiesStrips) division_->meet_group(rank);
-    const auto grow = [&](const Columns<Operand>& left, Right<Operand> right, Range panels,
-                          Strips<Real> sums, const Gradient& gradient) {
-      if (at_once()) return store_product(left, right, M, panels, sums, gradient);
-      outer_product(left, right, M, panels, fresh ? zeros<Real>() : From<Real>(sums), sums);
-    };
-    if (is_layer())
-      grow(my_columns(rank, Chosen<const Stored>{{problem_.x, I}, places + mine.first}, M, x_), slots,
-           from_x, dw_x(group), of_w_x());
+    const RightRows slots = right_rows(rank, rows(0).below(mine.first), S, hidden(), M, rows_right_);
+    const RightRows of_y =
+        arrays_.dy ? right_rows(rank, dy_rows().below(mine.first), 1, output(), M, dy_right_)
+                   : RightRows{};
+    if (kCopiesRows) division_->meet_group(rank);
+    if (is_layer()) {
+      const Columns<Operand> x =
+          my_columns(rank, Chosen<const Stored>{{problem_.x, I}, places + mine.first}, M, x_);
+      for (Index i = 0; i < Cell::kFromX; ++i)
+        grow(x, slots, i, {dw_x(group), i, of_w_x(i)}, fresh);
+    }
     const Columns<Operand> h_before =
         my_columns(rank, StatesBefore{*this, before + mine.first, H}, M, h_);
-    grow(h_before, slots.from(kFirst * this->slot_panels()), from_h, dw_h(group), of_w_h());
-    add_rows(rank, of_slots, M, biases(), db(group), fresh);
+    for (Index i = 0; i < Cell::kFromH; ++i)
+      grow(h_before, slots, kFirst + i, {dw_h(group), i, of_w_h(i)}, fresh);
+    for (Index i = first_bias(); i < S; ++i)
+      add_rows(slots.slot(i), M, my_hidden(rank), slot_of(db(group), i), fresh);
     if (arrays_.dy) {
       const Columns<Operand> h =
           my_columns(rank, Chosen<const Stored>{{arrays_.h, H}, places + mine.first}, M, h_);
-      grow(h, dy_right, output(), dw_o(group), of_w_o());
-      add_rows(rank, of_y, M, output(), db_o(group), fresh);
+      grow(h, of_y, 0, {dw_o(group), 0, of_w_o()}, fresh);
+      add_rows(of_y.slot(0), M, division_->among_members(rank, output()), db_o(group), fresh);
     }
     if (arrays_.dx) store_dx(rank, mine, places);
     division_->meet_group(rank);
   }
 
-  // The caller's gradient of a weight, of some slots of so many columns.
+  // A slot's part of a weight's gradient: among the sums of all slots, and as the caller holds it.
   struct Gradient {
-    Stored* data;
-    Index slots, columns;
-
-    Given<Stored> of_slot(Index i) const { return {data + i * columns, columns, slots * columns}; }
-    Index panels_of_slot() const { return ceil_div(columns, W); }
+    Strips<Real> sums;
+    Index slot;
+    Given<Stored> to;
   };
-  Gradient of_w_x() const { return {arrays_.dw_x, Cell::kFromX, problem_.H}; }
-  Gradient of_w_h() const { return {arrays_.dw_h, Cell::kFromH, problem_.H}; }
-  Gradient of_w_o() const { return {arrays_.dw_o, 1, problem_.O}; }
+  Given<Stored> of_w_x(Index i) const { return slot_columns(arrays_.dw_x, i, Cell::kFromX); }
+  Given<Stored> of_w_h(Index i) const { return slot_columns(arrays_.dw_h, i, Cell::kFromH); }
+  Given<Stored> of_w_o() const { return {arrays_.dw_o, problem_.O}; }
+
+  // A chunk's share of a gradient: what it multiplies, transposed, times the rows of a slot.
+  void grow(const Columns<Operand>& left, const RightRows& right, Index slot,
+            const Gradient& gradient, bool fresh) const {
+    constexpr Index in_a_block = kDepth / W;
+    for (Index p = 0; p < right.panels; p += in_a_block) {
+      const Range panels{p, std::min(p + in_a_block, right.panels)};
+      if (at_once()) {
+        store_product(left, right.from(slot, p), panels, gradient);
+      } else {
+        const Strips<Real> sums = slot_of(gradient.sums, gradient.slot).beside(p);
+        outer_product(left, right.from(slot, p), left.M, {0, panels.size()},
+                      fresh ? zeros<Real>() : From<Real>(sums), sums);
+      }
+    }
+  }
 
   // Whether a gradient is one product, which needs no sums.
   bool at_once() const { return division_->groups() == 1 && schedule_->chunks().size() == 1; }
 
-  // Panel by panel, each stored while it is in cache.
-  void store_product(const Columns<Operand>& left, Right<Operand> right, Index M, Range panels,
-                     Strips<Real> memory, const Gradient& gradient) const {
-    const Strips<Real> one{memory.data, 0};
+  // Panel by panel, from the first of `right` on, each stored while it is in cache.
+  void store_product(const Columns<Operand>& left, Right<Operand> right, Range panels,
+                     const Gradient& gradient) const {
+    const Strips<Real> one{gradient.sums.data, 0};
     for (Index p = panels.first; p < panels.last; ++p) {
-      outer_product(left, right, M, {p, p + 1}, zeros<Real>(), one);
-      const Index panel = p % gradient.panels_of_slot();
-      store_strips(one, left.which, {panel, panel + 1},
-                   gradient.of_slot(p / gradient.panels_of_slot()));
+      outer_product(left, right.from(p - panels.first), left.M, {0, 1}, zeros<Real>(), one);
+      store_strips(one, left.which, {p, p + 1}, gradient.to);
     }
   }
 
-  // The slots that have a bias here, and their panels.
+  // The first slot that has a bias here.
   Index first_bias() const { return is_layer() ? 0 : Cell::kFromX; }
-  Range biases() const { return {panels_of(first_bias()).last, panels_of(S).last}; }
-
-  // The first M rows of strips as a right operand. Where they are no operand as they lie, the members
-  // of a group make a share of a copy each.
-  Right<Operand> as_right(Index rank, Strips<Real> strips, Index M, Range panels,
-                          Operand* memory) const {
-    if constexpr (kCopiesStrips) {
-      Operand* const copy = rows_of_group(memory, rank, panels.last * W);
-      pack_strips(strips, M, division_->among_members(rank, panels), copy);
-      return packed(copy, M);
-    } else {
-      return strips.as_right();
-    }
-  }
 
   // A member's share of a matrix's columns, in its part of memory for a chunk of them.
   template <class Matrix>
@@ -394,14 +413,15 @@ class Backward final : public Pass<Stored, Cell> {
     return columns;
   }
 
-  // sums += every row, for a member's share of the panels; from 0 on if fresh.
-  void add_rows(Index rank, Strips<Real> strips, Index M, Range panels, Strips<Real> sums,
-                bool fresh) {
-    const Range mine = division_->among_members(rank, panels);
-    if (fresh) clear_strips(sums, {0, 1}, mine);
-    for (Index p = mine.first; p < mine.last; ++p)
-      for (Index row = 0; row < M; ++row)
-        for (Index i = 0; i < W; ++i) sums.at(p, 0)[i] += strips.at(p, row)[i];
+  // sums += every row, for these panels; from 0 on if fresh.
+  void add_rows(Rows<Operand> rows, Index M, Range panels, Strips<Real> sums, bool fresh) const {
+    constexpr Index L = kLanes<Real>;
+    for (Index p = panels.first; p < panels.last; ++p)
+      for (Index lane = 0; lane < W; lane += L) {
+        Vector<Real> sum = fresh ? Vector<Real>{} : load(sums.at(p, 0) + lane);
+        for (Index row = 0; row < M; ++row) sum += load(rows.at(row, p * W) + lane);
+        store(sums.at(p, 0) + lane, sum);
+      }
   }
 
   // dx sums every slot's derivative times W_x^T.
@@ -419,11 +439,11 @@ class Backward final : public Pass<Stored, Cell> {
     const Range I = division_->among_all(rank, {0, problem_.I});
     const Range H = division_->among_all(rank, {0, problem_.H});
     for (Index i = 0; i < Cell::kFromX && is_layer(); ++i)
-      store_sum([&](Index g) { return slot_of(dw_x(g), i); }, I, hidden(), of_w_x().of_slot(i));
+      store_sum([&](Index g) { return slot_of(dw_x(g), i); }, I, hidden(), of_w_x(i));
     for (Index i = 0; i < Cell::kFromH; ++i)
-      store_sum([&](Index g) { return slot_of(dw_h(g), i); }, H, hidden(), of_w_h().of_slot(i));
+      store_sum([&](Index g) { return slot_of(dw_h(g), i); }, H, hidden(), of_w_h(i));
     if (arrays_.dy)
-      store_sum([&](Index g) { return dw_o(g); }, H, output(), of_w_o().of_slot(0));
+      store_sum([&](Index g) { return dw_o(g); }, H, output(), of_w_o());
   }
 
   void store_biases(Index rank) const {
@@ -465,8 +485,8 @@ class Backward final : public Pass<Stored, Cell> {
   }
 
   const BackwardArrays<Stored> arrays_;
-  Operand *w_x_, *w_h_, *w_o_, *rows_, *between_, *dy_rows_, *x_, *h_, *dslots_right_, *dy_right_;
-  Real *dslots_, *direct_, *dcarried_, *dinitial_, *dy_, *dx_;
+  Operand *w_x_, *w_h_, *w_o_, *rows_, *between_, *dy_rows_, *x_, *h_, *rows_right_, *dy_right_;
+  Real *dh_, *direct_, *dcarried_, *dinitial_, *dx_;
   Real *dw_x_, *dw_h_, *db_, *dw_o_, *db_o_;
 };
 

@@ -129,7 +129,7 @@ class Pass : public Work {
   Index slot_panels() const { return hidden().last; }
   Range panels_of(Index slots) const { return {0, slots * slot_panels()}; }
   Strips<Real> slot_of(Strips<Real> slots, Index s) const {
-    return {slots.data + s * slot_panels() * slots.panel, slots.panel};
+    return slots.beside(s * slot_panels());
   }
 
   // The columns of one slot among those of several, in a matrix of the caller's.

@@ -139,18 +139,14 @@ void pack_columns(const Matrix& from, Index rows, Columns<Operand> to) {
   }
 }
 
-// Strips as a right operand in order of rows, whose numbers the format of operands can hold.
-template <class Real, class Operand>
-void pack_strips(Strips<Real> from, Index rows, Range panels, Operand* to) {
-  constexpr Index W = kPanel<Real>;
+// The first rows as a right operand in order of rows.
+template <class Operand>
+void pack_rows(Rows<Operand> from, Index rows, Range panels, Operand* to) {
+  constexpr Index W = kPanel<Operand>;
   for (Index p = panels.first; p < panels.last; ++p) {
     Operand* group = to + p * whole_groups<Operand>(rows) * W;
-    for (Index row = 0; row < rows; row += kGroup<Operand>, group += kGroup<Operand> * W) {
-      Operand even[W], odd[W] = {};
-      convert(from.at(p, row), W, even);
-      if (row + 1 < rows) convert(from.at(p, row + 1), W, odd);
-      interleave(even, odd, W, group);
-    }
+    for (Index row = 0; row < rows; row += kGroup<Operand>, group += kGroup<Operand> * W)
+      copy_group(from, row, rows, p * W, W, group);
   }
 }
 

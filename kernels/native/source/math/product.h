@@ -25,19 +25,6 @@ struct Left {
   }
 };
 
-// Memory of a left operand that is read by rows.
-template <class Operand>
-struct Rows {
-  Operand* data;
-  Index step;
-
-  Operand* at(Index row, Index k) const {
-    return data + k / kDepth * step + row * kStride<Operand> + k % kDepth;
-  }
-  Left<Operand, Read::kRows> from(Index row) const { return {at(row, 0), step}; }
-  Rows below(Index row) const { return {at(row, 0), step}; }
-};
-
 // A right operand (K, N) as panels: packed, or the columns of a row-major matrix.
 template <class Operand>
 struct Right {
@@ -49,6 +36,23 @@ struct Right {
     return data + panel_index * panel + k / kGroup<Operand> * step;
   }
   Right from(Index panel_index) const { return {at(panel_index, 0), step, panel}; }
+};
+
+// Memory of a left operand that is read by rows.
+template <class Operand>
+struct Rows {
+  Operand* data;
+  Index step;
+
+  Operand* at(Index row, Index k) const {
+    return data + k / kDepth * step + row * kStride<Operand> + k % kDepth;
+  }
+  Left<Operand, Read::kRows> from(Index row) const { return {at(row, 0), step}; }
+  // In order of k a right operand where a group is one row: the panels of a block, from a column on.
+  Right<Operand> as_right(Index column) const {
+    return {at(0, column), kStride<Operand>, kPanel<Operand>};
+  }
+  Rows below(Index row) const { return {at(row, 0), step}; }
 };
 
 template <class Operand>
@@ -66,8 +70,7 @@ struct Strips {
   Real* at(Index panel_index, Index row) const {
     return data + panel_index * panel + row * kPanel<Real>;
   }
-  // Rows in order of k are a packed right operand.
-  Right<Real> as_right() const { return {data, kPanel<Real>, panel}; }
+  Strips beside(Index panel_index) const { return {at(panel_index, 0), panel}; }
   Strips from(Index row) const { return {data + row * kPanel<Real>, panel}; }
   operator From<Real>() const { return {data, kPanel<Real>, panel}; }
 };
