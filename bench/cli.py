@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench import commands
 from bench.arguments import SEVERAL, count, seconds, shape
-from bench.cases.case import CELLS, PASSES
+from bench.cases.case import CELLS, DEFAULT_PASSES, PASSES
 from bench.cases.suites import SUITES
 from bench.contenders.names import DEFAULT, NAMES
 from bench.records.store import ROOT, ResultError
@@ -97,9 +97,9 @@ def _add_selection(
         **SEVERAL,
         dest="phases",
         choices=PASSES,
-        default=PASSES[::2],
+        default=DEFAULT_PASSES,
         metavar="PASS",
-        help=f"some of {', '.join(PASSES)} (default: {' '.join(PASSES[::2])})",
+        help=f"some of {', '.join(PASSES)} (default: {' '.join(DEFAULT_PASSES)})",
     )
     dtypes = f"some of {', '.join(MEASURED)} (default: float32, on a GPU bfloat16 too)"
     parser.add_argument("--dtype", **SEVERAL, choices=MEASURED, metavar="DTYPE", help=dtypes)
@@ -111,7 +111,7 @@ def _add_selection(
     )
     parser.add_argument("--publish", action="store_true", help=PUBLISH)
     parser.add_argument("--list", action="store_true", help="print the cases, measure nothing")
-    parser.set_defaults(default_kernels=default, default_phases=PASSES[::2])
+    parser.set_defaults(default_kernels=default)
 
 
 def _add_narrowing(parser: argparse.ArgumentParser) -> None:
@@ -193,6 +193,8 @@ def _add_ladder(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_parts(parser: argparse.ArgumentParser) -> None:
+    one = "one layer, one direction: T=1,B=50,I=128,H=256,O=128 (default: the mission's, T 100)"
+    parser.add_argument("--shape", type=shape, help=one)
     parser.add_argument("--publish", action="store_true", help=PUBLISH)
     parser.set_defaults(command=commands.parts)
 

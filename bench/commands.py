@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from bench import selecting
-from bench.cases.case import BASELINE, Wanted
+from bench.cases.case import BASELINE, DEFAULT_PASSES, Wanted
 from bench.cases.suites import SUITES
 from bench.contenders.names import NAMES
 from bench.measuring.steps import Begin, Step
@@ -198,7 +198,7 @@ def parts(arguments: argparse.Namespace) -> int:
     """Measure what a training step of the native kernel is made of, for every cell."""
     from bench.studies.parts import cli
 
-    return _study(cli.main, arguments)
+    return _study(partial(cli.main, shape=arguments.shape), arguments)
 
 
 def dealing(arguments: argparse.Namespace) -> int:
@@ -238,15 +238,16 @@ def history(arguments: argparse.Namespace) -> int:
     from bench.report.history import collect, command
     from bench.timing import host
 
-    machine, console = host.machine(), _console()
+    machine, console, suite = host.machine(), _console(), arguments.suite
     if arguments.measure:
         from bench.gate import fill
 
         words = _filling(arguments, machine.backend)
-        now = Origin(**host.origin(arguments.suite, selecting.command_line(words)))
+        suite = "-".join((suite, *selecting.fewer(arguments.phases or DEFAULT_PASSES)))
+        now = Origin(**host.origin(suite, selecting.command_line(words)))
         if status := fill.main(arguments.measure, collect.filled(now), words, console):
             return status
-    return command.main(machine.folder, arguments.suite, _wanted(arguments), console)
+    return command.main(machine.folder, suite, _wanted(arguments), console)
 
 
 def _wanted(arguments: argparse.Namespace) -> Wanted:

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from bench.cases.case import PASSES, Case, Place
+from bench.cases.case import DEFAULT_PASSES, PASSES, Case, Place
 from bench.cases.suites import SUITES, Suite
 from bench.records.store import ResultError
 
@@ -25,12 +25,17 @@ def label(arguments: argparse.Namespace) -> str:
     flags = ("xla-flags",) if host.xla_flags() else ()
     cells = suite(arguments).label(arguments.cells)
     lengths = (arguments.lengths,) if arguments.lengths else ()
-    fewer_phases = not set(arguments.default_phases) <= set(arguments.phases)
-    phases = (phase for phase in PASSES if fewer_phases and phase in arguments.phases)
     cores = ("cores", *map(str, arguments.cores)) if arguments.cores else ()
     devices = ("devices", *map(str, arguments.devices)) if arguments.devices else ()
-    what = *lengths, *(arguments.dtype or ()), *cells, *phases, *cores, *devices
+    what = *lengths, *(arguments.dtype or ()), *cells, *fewer(arguments.phases), *cores, *devices
     return "-".join((name, *what, *flags))
+
+
+def fewer(phases: Sequence[str]) -> tuple[str, ...]:
+    """As a label names passes: all of them, where one is missing that is measured by default."""
+    if set(DEFAULT_PASSES) <= set(phases):
+        return ()
+    return tuple(phase for phase in PASSES if phase in phases)
 
 
 def narrowed(arguments: argparse.Namespace) -> tuple[str, ...]:
@@ -39,8 +44,8 @@ def narrowed(arguments: argparse.Namespace) -> tuple[str, ...]:
     Other shapes, dtypes, cells, passes, cores and devices are not among them: they are filed under
     another name.
     """
-    fewer = not set(arguments.default_kernels) <= set(arguments.kernels)
-    kernels = [f"--kernels {' '.join(arguments.kernels)}"] if fewer else []
+    every = set(arguments.default_kernels) <= set(arguments.kernels)
+    kernels = [] if every else [f"--kernels {' '.join(arguments.kernels)}"]
     groups = [f"--group with {len(arguments.groups)}"] if arguments.groups else []
     return (*kernels, *groups)
 

@@ -13,6 +13,7 @@ from reference import names
 
 SCOPES = ("recurrence", "model")
 PASSES = ("forward", "backward", "train")
+DEFAULT_PASSES = ("forward", "train")  # what a run measures unless it is asked for others
 CELLS = tuple(names.CELLS)
 MOST_CORES = MOST_DEVICES = 2**20
 BASELINE = "scan"  # of every speed-up; `bench.contenders.best_scan` says which scan

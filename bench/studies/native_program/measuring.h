@@ -80,14 +80,16 @@ struct Measured {
 };
 
 inline Measured measure(const std::vector<Timed>& all, rnn::Index threads, int rounds) {
-  constexpr int samples = 3;  // in each round
+  constexpr int samples = 3;  // in each round at least
+  constexpr double enough = 0.02;
   Measured measured{{}, std::vector<std::vector<double>>(all.size())};
   for (int round = 0; round < rounds; ++round) {
     measured.peaks.push_back(peak(threads));
     for (std::size_t i = 0; i < all.size(); ++i) {
       warm_up(all[i].run);
-      for (int again = 0; again < samples; ++again)
-        measured.samples[i].push_back(seconds(all[i].run));
+      double spent = 0;
+      for (int again = 0; again < samples || spent < enough; ++again)
+        spent += measured.samples[i].emplace_back(seconds(all[i].run));
     }
   }
   return measured;

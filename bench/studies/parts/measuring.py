@@ -10,6 +10,7 @@ from bench.cases.case import CELLS
 from bench.cases.fields import Name, Quantity, Text
 from bench.cases.workloads import Workload, mission
 from bench.records.run import Origin
+from bench.records.store import ResultError
 from bench.studies import native_program
 from bench.studies.native_program import Timed
 from kernels.native import compiler
@@ -48,15 +49,20 @@ class Parts(Origin):
     cells: tuple[CellParts, ...]
 
 
-def measure(threads: int) -> tuple[CellParts, ...]:
+def measure(workload: Workload, threads: int) -> tuple[CellParts, ...]:
     """Of every cell.
 
-    Raises ResultError where the program cannot be compiled.
+    Raises ResultError for a workload that is no single layer with a readout, or where the program
+    cannot be compiled.
     """
-    return tuple(_measure(cell, threads) for cell in CELLS)
+    if workload.layers > 1 or workload.bidirectional or not workload.O:
+        raise ResultError(
+            f"--shape is {workload.name}; expected one layer, one direction, O above 0"
+        )
+    return tuple(_measure(cell, workload, threads) for cell in CELLS)
 
 
-def _measure(cell: str, threads: int) -> CellParts:
+def _measure(cell: str, workload: Workload, threads: int) -> CellParts:
     with native_program.compiled(SOURCE, *compiler.of_cell(cell)) as program:
-        text = native_program.printed(program, WORKLOAD, threads)
+        text = native_program.printed(program, workload, threads)
     return CellParts(cell, TypeAdapter(Measured).validate_json(text))

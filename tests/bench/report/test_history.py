@@ -367,6 +367,17 @@ def test_what_a_commit_is_measured_with(commits, monkeypatch):
     assert (span, done, run_words) == ("A..B", {commits[6]}, ran.split())
 
 
+def test_what_was_measured_of_some_passes_is_shown(commits, monkeypatch):
+    here(monkeypatch)
+    monkeypatch.setattr(fill, "main", lambda *_: 0)
+    for suite in ("smoke", "smoke-forward"):
+        source = Source(commits[0], dirty=False)
+        store.create(run(SCAN, NATIVE, suite=suite, source=source), publish=False)
+    words = ("--suite", "smoke", "--pass", "forward", "--measure", "A..B")
+    assert cli.main(["history", *words]) == 0
+    assert "smoke-forward" in (command.PAGES / "history.md").read_text()
+
+
 def test_nothing_is_measured_with_flags_that_would_file_it_aside(commits, monkeypatch, capsys):
     asked = here(monkeypatch)
     monkeypatch.setenv("XLA_FLAGS", "--fast")
