@@ -1,6 +1,7 @@
 """What each command does with its arguments. Rooms are imported when a command needs them."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -258,10 +259,8 @@ def _filling(arguments: argparse.Namespace, backend: str) -> list[str]:
     """The run that measures a commit for a history. Raises ResultError where there is none such."""
     if backend != "cpu":
         raise ResultError("--measure is for kernels on a CPU; this process is on a GPU")
-    from bench.timing import host
-
-    if flags := host.xla_flags():  # `label` would file the runs aside
-        raise ResultError(f"--measure expects none of XLA's flags in the environment, not {flags}")
+    if os.environ.get("XLA_FLAGS"):  # `_label` would file the runs aside
+        raise ResultError("--measure expects no XLA_FLAGS, with which runs are of another suite")
     if arguments.suite not in SUITES or arguments.dtype or arguments.cells:
         suites = ", ".join(SUITES)
         raise ResultError(f"--measure needs --suite, one of {suites}, no --dtype, and no --cell")

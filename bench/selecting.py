@@ -1,6 +1,7 @@
 """What a command line selects to be measured, and under which name it is filed."""
 
 import argparse
+import os
 from collections.abc import Sequence
 
 from bench.cases.case import DEFAULT_PASSES, PASSES, Case, Place
@@ -19,10 +20,8 @@ def command_line(words: Sequence[str]) -> str:
 
 def label(arguments: argparse.Namespace) -> str:
     """What a run is filed and reported under: runs of another kind do not replace it."""
-    from bench.timing import host
-
     name = f"shape-{arguments.shape.name}" if arguments.shape else arguments.suite
-    flags = ("xla-flags",) if host.xla_flags() else ()
+    flags = ("xla-flags",) if os.environ.get("XLA_FLAGS") else ()
     cells = suite(arguments).label(arguments.cells)
     lengths = (arguments.lengths,) if arguments.lengths else ()
     cores = ("cores", *map(str, arguments.cores)) if arguments.cores else ()

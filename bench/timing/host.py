@@ -20,7 +20,6 @@ from bench.records.run import SCHEMA
 from bench.timing import processor
 
 MEASURED_FROM = (":/", ":(top,exclude)results")  # a report made anew changes no kernel
-DISPATCH = "JAX_CPU_ENABLE_ASYNC_DISPATCH"  # whether a CPU's programs run on threads of their own
 CORES = "sys/devices/system/cpu"
 PACKAGES = ("jax", "jaxlib", "jax-triton", "triton", "numpy", "pytest-benchmark")
 
@@ -37,15 +36,7 @@ def machine() -> Machine:
         gpu=_gpu(device.device_kind) if device.platform == "gpu" else None,
         os=platform.platform(),
         load_average=psutil.getloadavg()[0],
-        xla_flags=xla_flags(),
-    )
-
-
-def xla_flags() -> str:
-    """How the environment has XLA compile, and JAX call what was compiled."""
-    dispatch = os.environ.get(DISPATCH)
-    return " ".join(
-        filter(None, (os.environ.get("XLA_FLAGS"), dispatch and f"{DISPATCH}={dispatch}"))
+        xla_flags=os.environ.get("XLA_FLAGS", ""),
     )
 
 

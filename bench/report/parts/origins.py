@@ -35,7 +35,7 @@ def _properties(origin: Origin) -> dict[str, str]:
         "measured": origin.started,
         "command": origin.command,
         "commit": (source.commit or "unknown") + (" with local changes" if source.dirty else ""),
-        "XLA's flags": machine.xla_flags,
+        "XLA_FLAGS": machine.xla_flags,
         **origin.versions,
     }
     return {name: value for name, value in properties.items() if value}

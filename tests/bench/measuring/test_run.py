@@ -233,18 +233,6 @@ def test_a_run_of_fewer_kernels_says_so_and_one_of_fewer_passes_has_a_name_of_it
     ]
 
 
-@pytest.mark.parametrize("variable", ["XLA_FLAGS", "JAX_CPU_ENABLE_ASYNC_DISPATCH"])
-def test_a_run_with_flags_is_filed_aside_and_says_which(variable, monkeypatch):
-    from bench.measuring import run
-
-    requests = []
-    monkeypatch.setattr(run, "run", lambda request, *_: requests.append(request) or Step("done"))
-    monkeypatch.setenv(variable, "0")
-    measured("run", "--suite", "smoke", "--backend", "cpu")
-    assert [request.suite for request in requests] == ["smoke-xla-flags"]
-    assert host.xla_flags() == ("0" if variable == "XLA_FLAGS" else f"{variable}=0")
-
-
 def test_a_backend_that_is_not_there_is_one_sentence(monkeypatch, capsys):
     monkeypatch.setattr(host, "backends", lambda: ("cpu",))
     assert measured("run", "--backend", "gpu") == 2
