@@ -52,13 +52,13 @@ class Parts(Origin):
 def measure(workload: Workload, threads: int) -> tuple[CellParts, ...]:
     """Of every cell.
 
-    Raises ResultError for a workload that is no single layer with a readout, or where the program
-    cannot be compiled.
+    Raises ResultError for a workload that is no single layer with a readout or has fewer rows than
+    threads, or where the program cannot be compiled.
     """
-    if workload.layers > 1 or workload.bidirectional or not workload.O:
-        raise ResultError(
-            f"--shape is {workload.name}; expected one layer, one direction, O above 0"
-        )
+    w = workload
+    if w.layers > 1 or w.bidirectional or not w.O or threads > w.B:
+        expected = f"one layer, one direction, O above 0 and B at least {threads}"
+        raise ResultError(f"--shape is {w.name}; expected {expected}")
     return tuple(_measure(cell, workload, threads) for cell in CELLS)
 
 

@@ -115,7 +115,7 @@ class BackwardProducts final : public Products<Cell> {
       const Index steps = std::min(P::chunk_, P::T_ - t), rows = P::rows(rank), M = steps * rows;
       rnn::product(dy.from(0), M, rnn::packed(P::w_o_, P::O_), P::O_, P::panels(P::H_),
                    rnn::zeros<float>(), dh);
-      for (Index s = 0; s < steps; ++s)
+      for (Index s = t ? 0 : 1; s < steps; ++s)  // the first step's would go to the initial state
         for (Index i = 0; i < P::R; ++i) {
           const auto sums = dh.from(s * rows);
           const float* const w = P::w_h_ + i * P::H_ * P::panels(P::H_).last * P::W;

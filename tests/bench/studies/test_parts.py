@@ -50,10 +50,10 @@ def test_a_part_that_an_older_file_does_not_have():
     assert list(cells["its products"]) == list(cells["its functions"]) == ["", ""]
 
 
-@pytest.mark.parametrize("other", [{"layers": 2}, {"bidirectional": True}, {"O": 0}])
-def test_parts_are_those_of_one_layer_with_a_readout(other):
+@pytest.mark.parametrize("other", [{"layers": 2}, {"bidirectional": True}, {"O": 0}, {"B": 1}])
+def test_parts_are_those_of_one_layer_whose_batch_threads_can_divide(other):
     with pytest.raises(ResultError, match="--shape is tiny; expected one layer, one direction, O"):
-        measuring.measure(dataclasses.replace(TINY, **other), threads=1)
+        measuring.measure(dataclasses.replace(TINY, **other), threads=2)
 
 
 @pytest.mark.skipif(kernels.available()["native"] is not None, reason="needs a C++ compiler")
