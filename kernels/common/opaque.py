@@ -104,7 +104,8 @@ def _fold(array: Array, mapped: Array, axis: int | None) -> Array:
     if axis is None:
         return array
     moved = jnp.moveaxis(mapped, 0, axis)
-    return moved.reshape(*moved.shape[:axis], -1, *moved.shape[axis + 2 :])
+    rows = moved.shape[axis] * moved.shape[axis + 1]  # -1 fits no empty array
+    return moved.reshape(*moved.shape[:axis], rows, *moved.shape[axis + 2 :])
 
 
 def _unfold(size: int, array: Array, axis: int) -> Array:

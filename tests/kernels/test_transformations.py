@@ -24,7 +24,7 @@ from reference import CELLS
 
 SHAPE = Workload("eight rows", T=3, B=8, I=3, H=7, O=2)
 DEVICES = 4
-CELL = "lstm"  # whose state is a tuple; what JAX makes of a call does not depend on the cell
+CELL = "lstm"  # whose state is a tuple; `test_a_cell_that_carries_nothing` has another
 
 
 @pytest.fixture(params=[name for name in KERNELS if not name.startswith("unrolled")])
@@ -269,6 +269,24 @@ def test_each_device_computes_its_rows_where_they_lie(kernel, model, inputs, hol
     ((y, _), *_, (h, _), _), (_, dx, _) = got
     for array in (y, h, dx):
         assert array.sharding.spec[:2] == (None, "batch")
+
+
+def test_a_cell_that_carries_nothing(mesh):
+    """What `native` takes as all that is carried then is empty, mapped and divided too."""
+    if reason := kernels.available()["native"]:
+        pytest.skip(reason)
+    inputs = make_inputs(SHAPE, "float32", "relu")
+    hold = partial(hold_equal, allowed=tolerance(SHAPE, "float32", "relu", "train"))
+    every = both(every_way(partial(kernels.rnn, kernel="native", cell="relu")))
+
+    def run(params, x, initial):
+        return every(params, x, *initial)
+
+    want = jax.jit(run)(*arguments(inputs))
+    hold(jax.jit(run)(*divided(mesh, inputs)), want)
+    xs = jnp.stack([-inputs.x, inputs.x])
+    mapped = jax.jit(jax.vmap(run, (None, 0, None)))(inputs.params, xs, inputs.initial)
+    hold(_pick(mapped, 0, 1), want)
 
 
 def test_a_mesh_that_nothing_is_divided_over(kernel, model, inputs, hold, mesh):
