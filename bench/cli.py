@@ -193,8 +193,6 @@ def _add_ladder(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_parts(parser: argparse.ArgumentParser) -> None:
-    one = "one layer, one direction: T=1,B=50,I=128,H=256,O=128 (default: the mission's, T 100)"
-    parser.add_argument("--shape", type=shape, help=one)
     parser.add_argument("--publish", action="store_true", help=PUBLISH)
     parser.set_defaults(command=commands.parts)
 

@@ -199,7 +199,7 @@ def parts(arguments: argparse.Namespace) -> int:
     """Measure what a training step of the native kernel is made of, for every cell."""
     from bench.studies.parts import cli
 
-    return _study(partial(cli.main, shape=arguments.shape), arguments)
+    return _study(cli.main, arguments)
 
 
 def dealing(arguments: argparse.Namespace) -> int:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.cases.workloads import Workload
 from bench.records import store
 from bench.report.units import seconds
 from bench.studies.parts.measuring import WORKLOAD, Parts, measure
@@ -14,18 +13,12 @@ from bench.timing import host
 from kernels.native import compiler
 
 
-def main(
-    command: str, report: Callable[[Path], None], *, publish: bool, shape: Workload | None
-) -> int:
-    """Time the parts of every cell; `report` renews the report of a machine's folder.
-
-    Without a shape, of the mission's.
-    """
-    console, workload = Console(markup=False), shape or WORKLOAD
-    suite = f"parts-shape-{shape.name}" if shape else "parts"
-    start, threads = host.origin(suite, command), len(os.sched_getaffinity(0))
-    cells = measure(workload, threads)
-    made = {"target": compiler.target(), "threads": threads, "workload": workload}
+def main(command: str, report: Callable[[Path], None], *, publish: bool) -> int:
+    """Time the parts of every cell; `report` renews the report of a machine's folder."""
+    console = Console(markup=False)
+    start, threads = host.origin("parts", command), len(os.sched_getaffinity(0))
+    cells = measure(threads)
+    made = {"target": compiler.target(), "threads": threads, "workload": WORKLOAD}
     path = store.create(Parts(**start, **made, cells=cells), publish=publish, folder="parts")
     for each in cells:
         console.print(each.cell)

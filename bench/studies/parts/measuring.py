@@ -10,7 +10,6 @@ from bench.cases.case import CELLS
 from bench.cases.fields import Name, Quantity, Text
 from bench.cases.workloads import Workload, mission
 from bench.records.run import Origin
-from bench.records.store import ResultError
 from bench.studies import native_program
 from bench.studies.native_program import Timed
 from kernels.native import compiler
@@ -49,20 +48,15 @@ class Parts(Origin):
     cells: tuple[CellParts, ...]
 
 
-def measure(workload: Workload, threads: int) -> tuple[CellParts, ...]:
+def measure(threads: int) -> tuple[CellParts, ...]:
     """Of every cell.
 
-    Raises ResultError for a workload that is no single layer with a readout or has fewer rows than
-    threads, or where the program cannot be compiled.
+    Raises ResultError where the program cannot be compiled.
     """
-    w = workload
-    if w.layers > 1 or w.bidirectional or not w.O or threads > w.B:
-        expected = f"one layer, one direction, O above 0 and B at least {threads}"
-        raise ResultError(f"--shape is {w.name}; expected {expected}")
-    return tuple(_measure(cell, workload, threads) for cell in CELLS)
+    return tuple(_measure(cell, threads) for cell in CELLS)
 
 
-def _measure(cell: str, workload: Workload, threads: int) -> CellParts:
+def _measure(cell: str, threads: int) -> CellParts:
     with native_program.compiled(SOURCE, *compiler.of_cell(cell)) as program:
-        text = native_program.printed(program, workload, threads)
+        text = native_program.printed(program, WORKLOAD, threads)
     return CellParts(cell, TypeAdapter(Measured).validate_json(text))

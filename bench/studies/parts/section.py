@@ -11,7 +11,7 @@ from bench.report.kinds import Kind
 from bench.report.pages.markup import link, plain
 from bench.report.section import Section, Table
 from bench.report.units import digits, percent, seconds
-from bench.studies.parts.measuring import WORKLOAD, CellParts, Parts
+from bench.studies.parts.measuring import CellParts, Parts
 
 COLUMNS = {
     "pass": ("pass", str),
@@ -39,10 +39,7 @@ def section(parts: Parts, path: Path) -> Section:
     )
     rows = pd.DataFrame([row for each in parts.cells for row in _rows(parts, each)])
     rows = rows.sort_values("pass", ascending=False, kind="stable")
-    title = "Where the native kernel's time goes"
-    if w != WORKLOAD:
-        title += f" in {w.name}"
-    return Section(title, [what], table=Table(rows, COLUMNS))
+    return Section("Where the native kernel's time goes", [what], table=Table(rows, COLUMNS))
 
 
 def _rows(parts: Parts, each: CellParts) -> Iterator[dict[str, object]]:

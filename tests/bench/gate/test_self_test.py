@@ -177,7 +177,7 @@ def test_a_self_test_that_was_cut_short_promises_nothing(tmp_path):
     assert "**Incomplete" in report and "kept" not in report
 
 
-@pytest.mark.parametrize("lesser", [{"complete": False}, {"narrowed": ("--pass forward",)}])
+@pytest.mark.parametrize("lesser", [{"complete": False}, {"narrowed": ("--kernels scan",)}])
 def test_a_self_test_that_is_not_whole_does_not_hide_an_older_one(tmp_path, lesser):
     filed(tmp_path, (ended("SAME"), ended("SLOWER", 0.1)))
     later = {"started": "2026-02-03T04:05:06+00:00", **lesser}

@@ -54,7 +54,7 @@ def test_two_runs_of_one_second_get_two_files():
 
 @pytest.mark.parametrize(
     ("lesser", "whole"),
-    [({}, True), ({"complete": False}, False), ({"narrowed": ("--pass forward",)}, False)],
+    [({}, True), ({"complete": False}, False), ({"narrowed": ("--kernels scan",)}, False)],
 )
 def test_a_run_is_whole_if_all_was_asked_for_and_finished(lesser, whole):
     assert dataclasses.replace(TYPICAL, **lesser).whole == whole

@@ -10,7 +10,6 @@ import kernels
 from bench.cases.cost import cost
 from bench.cases.workloads import Workload
 from bench.records.run import Origin
-from bench.records.store import ResultError
 from bench.studies.native_program import Timed
 from bench.studies.parts import measuring
 from bench.studies.parts.measuring import CellParts, Measured, Parts
@@ -39,7 +38,6 @@ def test_what_functions_and_kept_states_add():
     assert forward["keeping"] == pytest.approx(0.1)
     assert (forward["products"], backward["products"]) == (0.5, 0.75)
     assert (backward["pass"], backward["functions"]) == ("backward", 0.25)
-    assert section(record, Path("x.json")).title == "Where the native kernel's time goes in tiny"
 
 
 def test_a_part_that_an_older_file_does_not_have():
@@ -50,16 +48,11 @@ def test_a_part_that_an_older_file_does_not_have():
     assert list(cells["its products"]) == list(cells["its functions"]) == ["", ""]
 
 
-@pytest.mark.parametrize("other", [{"layers": 2}, {"bidirectional": True}, {"O": 0}, {"B": 1}])
-def test_parts_are_those_of_one_layer_whose_batch_threads_can_divide(other):
-    with pytest.raises(ResultError, match="--shape is tiny; expected one layer, one direction, O"):
-        measuring.measure(dataclasses.replace(TINY, **other), threads=2)
-
-
 @pytest.mark.skipif(kernels.available()["native"] is not None, reason="needs a C++ compiler")
 def test_every_part_is_timed(monkeypatch):
+    monkeypatch.setattr(measuring, "WORKLOAD", TINY)
     monkeypatch.setattr(measuring.native_program, "ROUNDS", 1)
     monkeypatch.setattr(measuring, "CELLS", ("gru",))
-    (gru,) = measuring.measure(TINY, threads=2)
+    (gru,) = measuring.measure(threads=2)
     assert [part.name for part in gru.measured.parts] == list(SECONDS)
     assert all(len(part.samples_s) >= 3 for part in gru.measured.parts)
