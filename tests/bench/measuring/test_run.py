@@ -63,7 +63,7 @@ def test_a_run_from_start_to_report(tmp_path):
     done = bench(*arguments, program=("-c", SMALL_CEILINGS), cwd=tmp_path)
     assert done.returncode in (0, 1), done.stderr  # 1: above a ceiling so low
     run = only_file(tmp_path)
-    assert run.complete and run.suite == "shape-T2-B2-I3-H4-O2" and run.machine.cpu.cores >= 1
+    assert run.complete and run.suite == "shape-T2-B2-I3-H4-O2-train" and run.machine.cpu.cores >= 1
     statuses = {(case.case.kernel, case.case.scope): case.status for case in run.cases}
     assert statuses[("scan", "model")] == statuses[("unrolled-full", "recurrence")] == "ok"
     assert all(bool(case.variant) == (case.case.kernel == "scan") for case in run.cases)
