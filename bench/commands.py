@@ -244,7 +244,7 @@ def history(arguments: argparse.Namespace) -> int:
         from bench.gate import fill
 
         words = _filling(arguments, machine.backend)
-        suite = "-".join((suite, *selecting.fewer(arguments.phases or DEFAULT_PASSES)))
+        suite = "-".join((suite, *selecting.fewer_passes(arguments.phases or DEFAULT_PASSES)))
         now = Origin(**host.origin(suite, selecting.command_line(words)))
         if status := fill.main(arguments.measure, collect.filled(now), words, console):
             return status

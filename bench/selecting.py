@@ -26,11 +26,12 @@ def label(arguments: argparse.Namespace) -> str:
     lengths = (arguments.lengths,) if arguments.lengths else ()
     cores = ("cores", *map(str, arguments.cores)) if arguments.cores else ()
     devices = ("devices", *map(str, arguments.devices)) if arguments.devices else ()
-    what = *lengths, *(arguments.dtype or ()), *cells, *fewer(arguments.phases), *cores, *devices
+    passes = fewer_passes(arguments.phases)
+    what = *lengths, *(arguments.dtype or ()), *cells, *passes, *cores, *devices
     return "-".join((name, *what, *flags))
 
 
-def fewer(phases: Sequence[str]) -> tuple[str, ...]:
+def fewer_passes(phases: Sequence[str]) -> tuple[str, ...]:
     """As a label names passes: all of them, where one is missing that is measured by default."""
     if set(DEFAULT_PASSES) <= set(phases):
         return ()
