@@ -81,7 +81,7 @@ struct Measured {
 
 inline Measured measure(const std::vector<Timed>& all, rnn::Index threads, int rounds) {
   constexpr int samples = 3;  // in each round at least
-  constexpr double enough = 0.02;
+  constexpr double enough = 0.02;  // seconds a round, of calls so short that three say little
   Measured measured{{}, std::vector<std::vector<double>>(all.size())};
   for (int round = 0; round < rounds; ++round) {
     measured.peaks.push_back(peak(threads));
