@@ -23,9 +23,11 @@ LENGTHS = ("uniform",)  # others than those of a shape
 PUBLISH = f"file under {ROOT}/ instead of {ROOT}/local/"
 BUDGET = "of the whole run, at most (default: what intervals need, then up to 12 a problem)"
 Command = Callable[[argparse.Namespace], int]
+ONLY_OF_A_RUN = {"cores": None, "devices": None, "groups": (), "sync_dispatch": False}
 OWN = "kernels of your own: package.module:NAME, each a kernels.contract.Kernel"
 DEVICES = "every problem on each of these numbers of GPUs, its batch divided (default: 1)"
 CORES = "of a CPU, one thread each: every problem on each of these numbers (default: all)"
+SYNC = "JAX runs a program of a CPU in the thread that calls it (jax_cpu_enable_async_dispatch)"
 FLEET = "play rounds on the nodes of a cluster, of the kind of machine of which it has most"
 ADDRESS = "HOST:PORT of a Ray cluster to join (default: one that is this machine)"
 VERSIONS = "of JAX, two or more: measured on this machine in turn, and compared"
@@ -137,6 +139,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     places.add_argument("--devices", **SEVERAL, type=count, metavar="N", help=DEVICES)
     parser.add_argument("--backend", choices=BACKENDS, help="default: every one there is")
     parser.add_argument("--patience", type=seconds, default=300.0, help=PATIENCE)
+    parser.add_argument("--sync-dispatch", action="store_true", help=SYNC)
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     where.add_argument("--out", type=Path, metavar="FILE", help="write this file, and no report")
@@ -156,7 +159,7 @@ def _add_fleet(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--patience", type=seconds, default=300.0, help=PATIENCE)
     parser.add_argument("--out", type=Path, metavar="FOLDER", help=FLEETS_FOLDER)
     parser.add_argument("--resume", action="store_true", help="go on where a fleet was cut short")
-    parser.set_defaults(command=commands.fleet, cores=None, devices=None, groups=())
+    parser.set_defaults(command=commands.fleet, **ONLY_OF_A_RUN)
 
 
 def _add_regress(parser: argparse.ArgumentParser) -> None:
@@ -179,7 +182,7 @@ def _add_regress(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fleet", action="store_true", help=FLEET)
     parser.add_argument("--address", help=ADDRESS)
     parser.add_argument("--trials", type=count, default=TRIALS, help=f"of a self-test ({TRIALS})")
-    parser.set_defaults(command=commands.regress, cores=None, devices=None, groups=())
+    parser.set_defaults(command=commands.regress, **ONLY_OF_A_RUN)
 
 
 def _add_adding(parser: argparse.ArgumentParser) -> None:

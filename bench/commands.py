@@ -1,7 +1,6 @@
 """What each command does with its arguments. Rooms are imported when a command needs them."""
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -56,6 +55,8 @@ def measure(arguments: argparse.Namespace, begin: Begin, resumed: str = "") -> S
     from bench.measuring.selection import Request
 
     _use(arguments.backend)
+    if arguments.sync_dispatch:
+        _dispatch_synchronously(arguments.backend)
     request = Request(
         **selecting.fields(arguments, arguments.backend),
         budget_s=arguments.seconds,
@@ -259,8 +260,8 @@ def _filling(arguments: argparse.Namespace, backend: str) -> list[str]:
     """The run that measures a commit for a history. Raises ResultError where there is none such."""
     if backend != "cpu":
         raise ResultError("--measure is for kernels on a CPU; this process is on a GPU")
-    if os.environ.get("XLA_FLAGS"):  # `_label` would file the runs aside
-        raise ResultError("--measure expects no XLA_FLAGS, with which runs are of another suite")
+    if variables := selecting.tuning():  # with which runs are of another suite
+        raise ResultError(f"--measure expects an environment without {', '.join(variables)}")
     if arguments.suite not in SUITES or arguments.dtype or arguments.cells:
         suites = ", ".join(SUITES)
         raise ResultError(f"--measure needs --suite, one of {suites}, no --dtype, and no --cell")
@@ -335,6 +336,17 @@ def _use(backend: str) -> None:
     if backend not in host.backends():
         raise ResultError("--backend gpu needs an NVIDIA GPU and the cuda extra")
     jax.config.update("jax_platforms", PLATFORMS[backend])
+
+
+def _dispatch_synchronously(backend: str) -> None:
+    """Raise ResultError for a GPU, whose programs never run in the thread that calls them."""
+    import jax
+
+    from bench.timing import host
+
+    if backend != "cpu":
+        raise ResultError("--sync-dispatch is for kernels on a CPU; expected --backend cpu")
+    jax.config.update(host.ASYNC_DISPATCH, False)  # before JAX starts its backend
 
 
 def _selection(arguments: argparse.Namespace, backend: str) -> "Selection":

@@ -21,14 +21,22 @@ def command_line(words: Sequence[str]) -> str:
 def label(arguments: argparse.Namespace) -> str:
     """What a run is filed and reported under: runs of another kind do not replace it."""
     name = f"shape-{arguments.shape.name}" if arguments.shape else arguments.suite
-    flags = ("xla-flags",) if os.environ.get("XLA_FLAGS") else ()
+    dispatch = ("sync-dispatch",) if arguments.sync_dispatch else ()
     cells = suite(arguments).label(arguments.cells)
     lengths = (arguments.lengths,) if arguments.lengths else ()
     cores = ("cores", *map(str, arguments.cores)) if arguments.cores else ()
     devices = ("devices", *map(str, arguments.devices)) if arguments.devices else ()
     passes = fewer_passes(arguments.phases)
     what = *lengths, *(arguments.dtype or ()), *cells, *passes, *cores, *devices
-    return "-".join((name, *what, *flags))
+    return "-".join((name, *what, *dispatch, *dict.fromkeys(tuning().values())))
+
+
+def tuning() -> dict[str, str]:
+    """Variables of the environment that change timings, each with its word in a label."""
+    from bench.timing import host
+
+    found = {"XLA_FLAGS": "xla-flags"} if os.environ.get("XLA_FLAGS") else {}
+    return found | dict.fromkeys(host.malloc(), "malloc")
 
 
 def fewer_passes(phases: Sequence[str]) -> tuple[str, ...]:

@@ -79,4 +79,5 @@ def resumable(run: Run) -> bool:
 
 def _circumstances(run: Run) -> tuple[object, ...]:
     machine, words = run.machine, set(run.command.split()) - {"--resume"}
-    return run.suite, machine.identity, machine.xla_flags, run.versions, words
+    chosen = machine.xla_flags, run.settings.process
+    return run.suite, machine.identity, chosen, run.versions, words

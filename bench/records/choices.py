@@ -13,8 +13,9 @@ from bench.records.store import ResultError
 def chosen(now: Run, cases: Iterable[Case]) -> dict[Case, str]:
     """The variant of each baseline among the cases, by the newest run like this one that timed it.
 
-    Runs are alike if they are of one machine, libraries and XLA flags. Both published and local
-    ones count; those that filled in a history only where there are no others.
+    Runs are alike if they are of one machine, libraries, XLA flags and settings of the process.
+    Both published and local ones count; those that filled in a history only where there are no
+    others.
     """
     wanted = {case for case in cases if case.kernel == BASELINE}
     found: dict[Case, str] = {}
@@ -35,9 +36,10 @@ def _newest_first(now: Run) -> list[Path]:
 
 
 def _alike(earlier: Run, now: Run) -> bool:
-    """The next version of a compiler may make another variant the fastest."""
+    """With another version of a compiler, or JAX waiting, another variant may be the fastest."""
     same_machine = earlier.machine.fingerprint == now.machine.fingerprint
-    return same_machine and earlier.compiler == now.compiler
+    same_process = earlier.settings.process == now.settings.process
+    return same_machine and same_process and earlier.compiler == now.compiler
 
 
 def _variants(run: Run, wanted: Collection[Case]) -> dict[Case, str]:

@@ -1,6 +1,6 @@
 """What is noted about a run beside its samples and its machine: source, conditions, ceilings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Annotated, Literal
 
@@ -27,15 +27,25 @@ class Source:
 
 @dataclass(frozen=True)
 class Settings:
-    """How the system runs its cores; None where it does not say, as in most virtual machines.
+    """How the system runs its cores, None where it does not say, as in most virtual machines; and
+    how the process was set up.
 
     governor: of the first core. turbo: whether clocks may go beyond the nominal one.
     memory_pressure: the share of the last minute in which some process waited for memory.
+    malloc: the environment's variables for the C library's allocator. async_dispatch: whether JAX
+    may run a program on a CPU in another thread than the one that calls it.
     """
 
     governor: Text | None = None
     turbo: bool | None = None
     memory_pressure: Quantity | None = None
+    malloc: dict[Text, Text] = field(default_factory=dict)
+    async_dispatch: bool = True
+
+    @property
+    def process(self) -> tuple[object, ...]:
+        """What of this the one who starts a run chooses."""
+        return self.malloc, self.async_dispatch
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from bench.timing import processor
 
 MEASURED_FROM = (":/", ":(top,exclude)results")  # a report made anew changes no kernel
 CORES = "sys/devices/system/cpu"
+MALLOC = "MALLOC_"  # what variables of the C library's allocator begin with
+ASYNC_DISPATCH = "jax_cpu_enable_async_dispatch"
 PACKAGES = ("jax", "jaxlib", "jax-triton", "triton", "numpy", "pytest-benchmark")
 
 
@@ -68,14 +70,28 @@ def versions() -> dict[str, str]:
 
 
 def settings(root: Path = Path("/")) -> Settings:
-    """How the system runs its cores, by Linux's files below `root`."""
+    """How the system runs its cores, by Linux's files below `root`, and this process's own."""
     cores = root / CORES
     pressure = re.search(r"some .*avg60=([\d.]+)", _text(root / "proc/pressure/memory"))
     return Settings(
         governor=_text(cores / "cpu0/cpufreq/scaling_governor") or None,
         turbo=_turbo(cores),
         memory_pressure=float(pressure[1]) / 100 if pressure else None,
+        malloc=malloc(),
+        async_dispatch=async_dispatch(),
     )
+
+
+def async_dispatch() -> bool:
+    """Whether JAX may run a program on a CPU in another thread than the one that calls it."""
+    import jax
+
+    return jax.config.read(ASYNC_DISPATCH)
+
+
+def malloc() -> dict[str, str]:
+    """The environment's variables for the C library's allocator."""
+    return {name: value for name, value in os.environ.items() if name.startswith(MALLOC)}
 
 
 def _turbo(cores: Path) -> bool | None:

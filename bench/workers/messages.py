@@ -29,13 +29,14 @@ class Start:
 
     `root` is the folder that `kernels` must be imported from; "" allows any. With kernels of
     a user's own, places by name, it is these that must come from there. On a CPU it has so many
-    devices; a GPU's are all there.
+    devices; a GPU's are all there. `async_dispatch`: as `bench.records.facts.Settings` has it.
     """
 
     platform: str
     root: str = ""
     own: dict[str, str] = field(default_factory=dict)
     devices: int = 1
+    async_dispatch: bool = True
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from bench.contenders.checking import checked
 from bench.contenders.subject import Samples, Subject
 from bench.records.facts import Ceilings
 from bench.records.run import CaseResult
+from bench.timing import host
 from bench.timing.ceilings import measure
 from bench.timing.clock import WARM_S
 from bench.workers import unpacked
@@ -131,7 +132,7 @@ def _start(kernel: str, root: str, devices: int) -> Start:
     """A worker knows a kernel of the user's own by its place alone."""
     places = {} if root else own.places([kernel])
     folders = [str(own.folder(each)) for each in places.values()]
-    return Start("cpu", root or "".join(folders), places, devices)
+    return Start("cpu", root or "".join(folders), places, devices, host.async_dispatch())
 
 
 def _forget(client: Client) -> None:

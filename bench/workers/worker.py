@@ -17,7 +17,7 @@ from bench.contenders import registry
 from bench.contenders.checking import Contenders, checked, judged
 from bench.contenders.subject import Subject
 from bench.records.run import CaseResult
-from bench.timing import ceilings, clock, free_cores
+from bench.timing import ceilings, clock, free_cores, host
 from bench.timing.slowdown import slowed
 from bench.workers import own_kernels
 from bench.workers.messages import Answer, Item, Request, Start, die_with_parent, receive, send
@@ -124,6 +124,7 @@ def main() -> None:
     jax.config.update("jax_platforms", start.platform)
     if start.devices > 1:
         jax.config.update("jax_num_cpu_devices", start.devices)
+    jax.config.update(host.ASYNC_DISPATCH, start.async_dispatch)
     worker = Worker(_contenders(start))
     send(Answer("ok"), answers)
     while request := receive(Request, sys.stdin.buffer):

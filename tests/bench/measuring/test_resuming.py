@@ -10,7 +10,7 @@ from bench.cases.workloads import Workload
 from bench.measuring import resuming
 from bench.measuring.selection import Request
 from bench.records import store
-from bench.records.facts import Source
+from bench.records.facts import Settings, Source
 from bench.records.store import ResultError
 from bench.timing import host
 from bench.workers.together import TOGETHER
@@ -65,6 +65,7 @@ def test_the_newest_that_was_cut_short():
         ("source", Source("1" * 40, dirty=False)),
         ("machine", machine(cores=4)),
         ("versions", {"python": "3.99"}),
+        ("settings", Settings(async_dispatch=False)),
     ],
 )
 def test_nothing_of_other_circumstances(what, other, monkeypatch):

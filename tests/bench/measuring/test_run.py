@@ -233,6 +233,55 @@ def test_a_run_of_fewer_kernels_says_so_and_one_of_fewer_passes_has_a_name_of_it
     ]
 
 
+# Whether a long program has ended when its call returns.
+SETTINGS_OF_A_RUN = """
+import sys
+from bench import cli, commands
+from bench.measuring import run
+from bench.measuring.steps import Step
+
+def measure(request, *_):
+    import jax
+    from bench.timing import host
+    work = jax.jit(lambda x: jax.lax.fori_loop(0, 300, lambda _, x: x @ x, x))
+    work(jax.numpy.eye(256)).block_until_ready()
+    print(request.suite, work(jax.numpy.eye(256)).is_ready(), host.settings().async_dispatch)
+    return Step("done")
+
+run.run = measure
+arguments = ["run", "--suite", "smoke", "--backend", "cpu", *sys.argv[1:]]
+sys.exit(cli.run(arguments, lambda words: commands.measure(words, print).status))
+"""
+
+
+@pytest.mark.parametrize(
+    ("option", "printed"),
+    [((), "smoke False True\n"), (("--sync-dispatch",), "smoke-sync-dispatch True False\n")],
+)
+def test_whether_jax_waits_for_a_program_is_an_option_and_noted(tmp_path, option, printed):
+    done = bench(*option, program=("-c", SETTINGS_OF_A_RUN), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, printed), done.stderr
+
+
+def test_a_gpu_never_runs_a_program_where_it_is_called(monkeypatch, capsys):
+    monkeypatch.setattr(host, "backends", lambda: ("cpu", "gpu"))
+    monkeypatch.setattr(commands, "_use", lambda backend: None)
+    assert measured("run", "--sync-dispatch", "--backend", "gpu") == 2
+    assert "--sync-dispatch is for kernels on a CPU" in capsys.readouterr().err
+
+
+def test_a_run_with_another_allocator_or_flags_is_filed_aside(monkeypatch):
+    from bench.measuring import run
+
+    requests = []
+    monkeypatch.setattr(run, "run", lambda request, *_: requests.append(request) or Step("done"))
+    for name in ("XLA_FLAGS", "MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_"):
+        monkeypatch.setenv(name, "1")
+        measured("run", "--suite", "smoke", "--backend", "cpu")
+    suites = ["smoke-xla-flags", *2 * ["smoke-xla-flags-malloc"]]
+    assert [request.suite for request in requests] == suites
+
+
 def test_a_backend_that_is_not_there_is_one_sentence(monkeypatch, capsys):
     monkeypatch.setattr(host, "backends", lambda: ("cpu",))
     assert measured("run", "--backend", "gpu") == 2

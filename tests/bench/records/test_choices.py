@@ -7,6 +7,7 @@ from helpers.sample_runs import machine, run, timed, untimed
 
 from bench.cases.workloads import mission
 from bench.records import choices, store
+from bench.records.facts import Settings
 
 SCAN = replace(timed(mission(50), "scan", 4.0), variant="unhoisted, unroll 4")
 NATIVE = timed(mission(50), "native", 1.0)
@@ -42,9 +43,11 @@ def test_of_several_the_newest_that_timed_it():
         run(machine=machine(xla_flags="--xla_cpu_enable_fast_math")),
         replace(run(), versions={"jax": "9.9"}),
         replace(run(), versions={"jaxlib": "9.9"}),
+        replace(run(), settings=Settings(async_dispatch=False)),
+        replace(run(), settings=Settings(malloc={"MALLOC_ARENA_MAX": "1"})),
     ],
 )
-def test_another_machine_or_compiler_chooses_anew(other):
+def test_another_machine_compiler_or_process_chooses_anew(other):
     store.create(EARLIER, publish=True)
     assert choices.chosen(other, CASES) == {}
 

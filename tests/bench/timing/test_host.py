@@ -52,6 +52,11 @@ def test_a_system_that_does_not_say_has_no_settings(tmp_path):
     assert host.settings(tmp_path) == facts.Settings()
 
 
+def test_variables_of_the_allocator_are_settings(tmp_path, monkeypatch):
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "1")
+    assert host.settings(tmp_path) == facts.Settings(malloc={"MALLOC_ARENA_MAX": "1"})
+
+
 @pytest.mark.parametrize(
     ("file", "text", "turbo"),
     [

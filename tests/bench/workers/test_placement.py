@@ -13,6 +13,7 @@ from helpers.trees import copy_of_kernels
 from bench.cases.case import Case, Place
 from bench.cases.workloads import Workload
 from bench.contenders import own, registry
+from bench.timing import host
 from bench.workers import client, placement
 from bench.workers.client import WorkerDied
 from bench.workers.messages import Item, Request, Start
@@ -244,3 +245,29 @@ def test_a_kernel_of_the_users_own_is_known_there(inside, tmp_path, monkeypatch)
     own.registered(["of_a_user:KERNEL"])
     result, subject = placement.place(replace(case_of("of_a_user"), cores=1), LIMIT_S)
     assert result.status == "ok" and subject.sample(0.01)
+
+
+SAYS_HOW_IT_IS_CALLED = """
+from dataclasses import replace
+import jax
+from kernels import scan
+
+def forward(*arrays, **options):
+    raise RuntimeError(f"async {jax.config.read('jax_cpu_enable_async_dispatch')}")
+
+KERNEL = replace(scan.KERNEL, forward=forward, whole=None)
+"""
+
+
+@pytest.mark.parametrize("async_dispatch", [True, False])
+def test_jax_waits_for_a_program_there_where_it_does_here(
+    inside, tmp_path, monkeypatch, async_dispatch
+):
+    name = f"saying_{async_dispatch}".lower()
+    (tmp_path / f"{name}.py").write_text(SAYS_HOW_IT_IS_CALLED)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(KERNELS, "data", dict(KERNELS.data))
+    monkeypatch.setattr(host, "async_dispatch", lambda: async_dispatch)
+    own.registered([f"{name}:KERNEL"])
+    result, _ = placement.place(replace(case_of(name), cores=1), LIMIT_S)
+    assert result.reason == f"RuntimeError: async {async_dispatch}"
