@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "math/pack.h"
+#include "math/sparse.h"
 
 namespace rnn {
 
@@ -18,7 +19,7 @@ class RecurrentProduct {
   void prepare(Index H, bool skip_zeros, Index size) {
     H_ = H;
     sparse_ = skip_zeros;
-    places_.assign(sparse_ ? size : 0, std::vector<std::int32_t>(H));
+    places_.assign(sparse_ ? size : 0, std::vector<std::int32_t>(H + kPlacesAtOnce));
   }
 
   // A rank's share of W_h.

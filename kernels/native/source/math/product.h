@@ -120,34 +120,6 @@ template <class Operand, Read kRead>
 static constexpr auto kWideTiles =
     tiles<Operand, kRead, true>(std::make_index_sequence<kFewRows>{});
 
-// One row of strips += the groups of rows of b at these places, each times its own in a.
-template <class Operand, Index P>
-void sparse_tile(Left<Operand, Read::kRows> a, const std::int32_t* places, Index found,
-                 Right<Operand> b, RealOf<Operand>* strip, Index strip_panel) {
-  using V = Vector<RealOf<Operand>>;
-  constexpr Index L = kLanes<RealOf<Operand>>;
-  V sum[P][2];
-#pragma GCC unroll 4
-  for (Index p = 0; p < P; ++p) {
-    sum[p][0] = load(strip + p * strip_panel);
-    sum[p][1] = load(strip + p * strip_panel + L);
-  }
-  for (Index i = 0; i < found; ++i) {
-    const auto each = spread_group(a.at(0, places[i]));
-    const Operand* row = b.at(0, places[i]);
-#pragma GCC unroll 4
-    for (Index p = 0; p < P; ++p) {
-      multiply_add(sum[p][0], each, load_groups(row + p * b.panel));
-      multiply_add(sum[p][1], each, load_groups(row + p * b.panel + kGroup<Operand> * L));
-    }
-  }
-#pragma GCC unroll 4
-  for (Index p = 0; p < P; ++p) {
-    store(strip + p * strip_panel, sum[p][0]);
-    store(strip + p * strip_panel + L, sum[p][1]);
-  }
-}
-
 // Of the terms of a sum that start at k, how many groups one block of a left operand has.
 template <class Operand>
 constexpr Index groups_from(Index k, Index K) {
@@ -219,37 +191,6 @@ void outer_product(Columns<Operand> a, Right<Operand> b, Index K, Range panels,
       }
     } while ((k += kDepth) < K);
   }
-}
-
-// Of a row of K numbers the places of the groups that are not zero; NaN is not.
-template <class Operand>
-Index find_nonzero(Left<Operand, Read::kRows> a, Index K, std::int32_t* places) {
-  constexpr Index G = kGroup<Operand>;
-  using Bits = std::conditional_t<sizeof(Operand) * G == 4, std::uint32_t, std::uint64_t>;
-  constexpr Bits signs = G == 2 ? Bits(0x80008000) : Bits(1) << (8 * sizeof(Bits) - 1);
-  Index found = 0;
-  for (Index first = 0; first < K; first += kDepth) {
-    const Operand* block = a.at(0, first);
-    for (Index k = first; k < std::min(first + kDepth, K); k += G, block += G) {
-      Bits bits;
-      std::memcpy(&bits, block, sizeof bits);
-      places[found] = std::int32_t(k);
-      found += (bits & ~signs) != 0;  // and no branch to mispredict
-    }
-  }
-  return found;
-}
-
-// c += a b for a single row of which only the places found count, and these panels of b and c.
-template <class Operand>
-void add_sparse_product(Left<Operand, Read::kRows> a, const std::int32_t* places, Index found,
-                        Right<Operand> b, Range panels, Strips<RealOf<Operand>> c) {
-  constexpr Index P = panels_at_once(1);
-  Index p = panels.first;
-  for (; p + P <= panels.last; p += P)
-    sparse_tile<Operand, P>(a, places, found, b.from(p), c.at(p, 0), c.panel);
-  for (; p < panels.last; ++p)
-    sparse_tile<Operand, 1>(a, places, found, b.from(p), c.at(p, 0), c.panel);
 }
 
 }  // namespace rnn
