@@ -202,8 +202,8 @@ class Backward final : public Pass<Stored, Cell> {
   template <class RowsOf>
   void add_back(Index rank, const RowsOf& rows_of, Index count, Strips<Real> strips) {
     for (Index i = 0; i < Cell::kFromH; ++i)
-      recurrent_.add(rank, rows_of(kFirst + i), count, packed(packed_w_h(i), problem_.H),
-                     my_hidden(rank), strips);
+      recurrent_.multiply(rank, rows_of(kFirst + i), count, packed(packed_w_h(i), problem_.H),
+                          my_hidden(rank), strips, strips);
   }
 
   // Of a group's rows in one step: where their derivatives lie, of the first part and slot; the

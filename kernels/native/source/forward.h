@@ -183,11 +183,15 @@ class Forward : public Pass<Stored, Cell> {
       write_panel(carried(j, rank).at(p, i), width(p), state_panel(arrays_.last, 1 + j, b, p));
   }
 
-  // Slots that x fills, as the caller projected them; the others' biases.
+  // What the sums of a slot start from, of a step's rows: what x made of it, or its bias.
+  From<Real> start_of(Index i, Index at) const {
+    return i < Cell::kFromX ? From<Real>(slot(i).from(at)) : every_row(bias(i));
+  }
+
+  // Slots that x fills, as the caller projected them.
   void load_given(Index rank, Range chunk, const Index* places) {
     each_step(division_->group(rank), chunk,
               [&](Index, Range rows) { load_slots(rows, my_hidden(rank), places); });
-    fill_own(my_rows(rank, chunk), my_hidden(rank));
     division_->meet_group(rank);
   }
 
@@ -196,10 +200,6 @@ class Forward : public Pass<Stored, Cell> {
       const Given<const Stored> given = slot_columns(arrays_.pre, i, Cell::kFromX);
       load_strips(Chosen<const Stored>{given, places}, rows, panels, slot(i));
     }
-  }
-
-  void fill_own(Range rows, Range panels) {
-    for (Index i = Cell::kFromX; i < S; ++i) fill_strips(bias(i), rows, panels, slot(i));
   }
 
   void project(Index rank, Range chunk, const Index* places) {
@@ -223,7 +223,6 @@ class Forward : public Pass<Stored, Cell> {
       product(x().from(rows.first), rows.size(), w_x(i), problem_.I, panels, every_row(bias(i)),
               slot(i).from(rows.first));
     }
-    fill_own(rows, panels);
   }
 
   // Of a group's rows in one step: where their state and its parts lie, and the caller's rows.
@@ -236,7 +235,8 @@ class Forward : public Pass<Stored, Cell> {
   void step(Index rank, Index s, Rows<Operand> before, Rows<Operand> after, const Index* places) {
     const Index rows = active(rank, s), at = start(rank, s);
     for (Index i = 0; i < Cell::kFromH; ++i)
-      recurrent_.add(rank, before, rows, w_h(i), my_hidden(rank), slot(kFirst + i).from(at));
+      recurrent_.multiply(rank, before, rows, w_h(i), my_hidden(rank), start_of(kFirst + i, at),
+                          slot(kFirst + i).from(at));
     const Step now{before, after, slots().from(at), carried(0, rank), places};
     each_panel(rank, {0, rows}, [&](Index p, Index i) { apply_cell(now, p, i); });
   }

@@ -62,15 +62,10 @@ class OneStep final : public Staged, private Forward<Stored, Cell> {
 
   void advance(Range panels) {
     Base::pack_hidden(panels);
-    if (arrays_.pre) {
-      Base::load_slots(rows(), panels, places_);
-      Base::fill_own(rows(), panels);
-    } else {
-      Base::project(rows(), panels);
-    }
+    arrays_.pre ? Base::load_slots(rows(), panels, places_) : Base::project(rows(), panels);
     for (Index i = 0; i < Cell::kFromH; ++i)
       product(before().from(0), problem_.B, Base::w_h(i), problem_.H, panels,
-              Base::slot(kFirst + i), Base::slot(kFirst + i));
+              Base::start_of(kFirst + i, 0), Base::slot(kFirst + i));
     const Step now{before(), Base::states(), Base::slots(), Base::carried(0, 0), places_};
     for (Index p = panels.first; p < panels.last; ++p)
       for (Index i = 0; i < problem_.B; ++i) {

@@ -27,14 +27,14 @@ class RecurrentProduct {
     if (sparse_ && !finite(w, H_, panels)) sparse_ = false;
   }
 
-  // strips += states w, for the first `rows` of both.
-  void add(Index rank, Rows<Operand> states, Index rows, Right<Operand> w, Range panels,
-           Strips<RealOf<Operand>> strips) {
+  // strips = from + states w, for the first `rows` of each. `from` may be the strips.
+  void multiply(Index rank, Rows<Operand> states, Index rows, Right<Operand> w, Range panels,
+                From<RealOf<Operand>> from, Strips<RealOf<Operand>> strips) {
     if (!rows) return;
     const Left<Operand, Read::kRows> left = states.from(0);
-    if (!sparse_) return product(left, rows, w, H_, panels, strips, strips);
+    if (!sparse_) return product(left, rows, w, H_, panels, from, strips);
     std::int32_t* places = places_[rank].data();
-    add_sparse_product(left, places, find_nonzero(left, H_, places), w, panels, strips);
+    sparse_product(left, places, find_nonzero(left, H_, places), w, panels, from, strips);
   }
 
  private:

@@ -187,15 +187,6 @@ void add_strips(Strips<Real> from, Range rows, Range panels, Strips<Real> to) {
                    to.at(p, rows.first), std::plus<>{});
 }
 
-// The same row of panels in every row of strips.
-template <class Real>
-void fill_strips(const Real* row_of_panels, Range rows, Range panels, Strips<Real> to) {
-  constexpr Index W = kPanel<Real>;
-  for (Index p = panels.first; p < panels.last; ++p)
-    for (Index row = rows.first; row < rows.last; ++row)
-      std::copy_n(row_of_panels + p * W, W, to.at(p, row));
-}
-
 template <class Real>
 void clear_strips(Strips<Real> strips, Range rows, Range panels) {
   for (Index p = panels.first; p < panels.last; ++p)

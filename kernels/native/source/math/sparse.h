@@ -60,17 +60,18 @@ Index find_nonzero(Left<Operand, Read::kRows> a, Index K, std::int32_t* places) 
   return found;
 }
 
-// One row of strips += the groups of rows of b at these places, each times its own in a.
+// One row of strips = from + the groups of rows of b at these places, each times its own in a.
 template <class Operand, Index P>
 void sparse_tile(Left<Operand, Read::kRows> a, const std::int32_t* places, Index found,
-                 Right<Operand> b, RealOf<Operand>* strip, Index strip_panel) {
+                 Right<Operand> b, From<RealOf<Operand>> from, RealOf<Operand>* strip,
+                 Index strip_panel) {
   using V = Vector<RealOf<Operand>>;
   constexpr Index L = kLanes<RealOf<Operand>>;
   V sum[P][2];
 #pragma GCC unroll 4
   for (Index p = 0; p < P; ++p) {
-    sum[p][0] = load(strip + p * strip_panel);
-    sum[p][1] = load(strip + p * strip_panel + L);
+    sum[p][0] = load(from.at(p, 0).data);
+    sum[p][1] = load(from.at(p, 0).data + L);
   }
   for (Index i = 0; i < found; ++i) {
     const auto each = spread_group(a.at(0, places[i]));
@@ -88,16 +89,18 @@ void sparse_tile(Left<Operand, Read::kRows> a, const std::int32_t* places, Index
   }
 }
 
-// c += a b for a single row of which only the places found count, and these panels of b and c.
+// c = from + a b for a single row of which only the places found count, and these panels of b and c.
+// `from` may be c.
 template <class Operand>
-void add_sparse_product(Left<Operand, Read::kRows> a, const std::int32_t* places, Index found,
-                        Right<Operand> b, Range panels, Strips<RealOf<Operand>> c) {
+void sparse_product(Left<Operand, Read::kRows> a, const std::int32_t* places, Index found,
+                    Right<Operand> b, Range panels, From<RealOf<Operand>> from,
+                    Strips<RealOf<Operand>> c) {
   constexpr Index P = panels_at_once(1);
   Index p = panels.first;
   for (; p + P <= panels.last; p += P)
-    sparse_tile<Operand, P>(a, places, found, b.from(p), c.at(p, 0), c.panel);
+    sparse_tile<Operand, P>(a, places, found, b.from(p), from.at(p, 0), c.at(p, 0), c.panel);
   for (; p < panels.last; ++p)
-    sparse_tile<Operand, 1>(a, places, found, b.from(p), c.at(p, 0), c.panel);
+    sparse_tile<Operand, 1>(a, places, found, b.from(p), from.at(p, 0), c.at(p, 0), c.panel);
 }
 
 }  // namespace rnn
