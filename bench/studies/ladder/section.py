@@ -30,8 +30,8 @@ def section(ladder: Ladder, path: Path) -> Section:
     what = (
         "The native kernel's forward pass (float32, relu, the whole model) from plain loops up, "
         f"one idea a rung, each on top of the ones before, compiled for {plain(ladder.target)}. "
-        "`of peak` is the share of what multiply-adds in registers reach on all threads, measured "
-        f"between the rungs; the first five run on one thread. Samples: "
+        "`of peak` is the share of the most that multiply-adds in registers reached on all threads, "
+        f"measured between the rungs; the first five run on one thread. Samples: "
         f"{link(path.name, f'ladder/{path.name}')}."
     )
     alt = "Share of peak for every rung and shape"

@@ -47,6 +47,11 @@ class Parts(Origin):
     workload: Workload
     cells: tuple[CellParts, ...]
 
+    @property
+    def peak_flops(self) -> float:
+        """The machine's: the best of all rounds, for some may be disturbed."""
+        return max(peak for each in self.cells for peak in each.measured.peak_flops)
+
 
 def measure(threads: int) -> tuple[CellParts, ...]:
     """Of every cell.

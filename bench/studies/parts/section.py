@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 
 import pandas as pd
 
@@ -31,7 +30,7 @@ def section(parts: Parts, path: Path) -> Section:
     what = (
         f"Both passes of the native kernel at T {w.T}, B {w.B}, I {w.I}, H {w.H}, O {w.O} in "
         f"float32, {parts.threads} threads, compiled for {plain(parts.target)}. `of peak` is the "
-        "share of what multiply-adds in registers reach; `its products` the share of a pass's time "
+        "share of the most that multiply-adds in registers reached in any round; `its products` the share of a pass's time "
         "that the same products take alone, nothing between them. Each pass was timed once more "
         "with sums in place of the cell's functions, and the forward pass once more keeping what "
         "the gradient reads: the last two columns say how much longer it takes for that. Samples: "
@@ -55,7 +54,7 @@ def _rows(parts: Parts, each: CellParts) -> Iterator[dict[str, object]]:
             "cell": each.cell,
             "median_s": taken,
             "gflops": flops / taken / 1e9,
-            "share": flops / taken / median(each.measured.peak_flops),
+            "share": flops / taken / parts.peak_flops,
             "products": each.seconds(f"{name}, products alone") / taken,
             "functions": taken / each.seconds(f"{name}, sums for functions") - 1,
             "keeping": kept,
