@@ -1,6 +1,8 @@
 // The product of a single row, of which only the numbers that are not zero count.
 #pragma once
 
+#include <type_traits>
+
 #include "math/product.h"
 
 #if defined(__AVX512F__)
