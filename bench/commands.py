@@ -35,6 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.list:
         return _list(_selection(arguments, arguments.backend or host.backends()[-1]))
     backends = [arguments.backend] if arguments.backend else host.backends()
+    if arguments.sync_dispatch and "gpu" in backends:
+        raise ResultError("--sync-dispatch is for kernels on a CPU; expected --backend cpu")
     for option, given in (("--resume", arguments.resume), ("--out", arguments.out)):
         if given and len(backends) > 1:
             raise ResultError(
@@ -56,7 +58,7 @@ def measure(arguments: argparse.Namespace, begin: Begin, resumed: str = "") -> S
 
     _use(arguments.backend)
     if arguments.sync_dispatch:
-        _dispatch_synchronously(arguments.backend)
+        _dispatch_synchronously()
     request = Request(
         **selecting.fields(arguments, arguments.backend),
         budget_s=arguments.seconds,
@@ -338,15 +340,13 @@ def _use(backend: str) -> None:
     jax.config.update("jax_platforms", PLATFORMS[backend])
 
 
-def _dispatch_synchronously(backend: str) -> None:
-    """Raise ResultError for a GPU, whose programs never run in the thread that calls them."""
+def _dispatch_synchronously() -> None:
+    """Only before JAX starts its backend."""
     import jax
 
     from bench.timing import host
 
-    if backend != "cpu":
-        raise ResultError("--sync-dispatch is for kernels on a CPU; expected --backend cpu")
-    jax.config.update(host.ASYNC_DISPATCH, False)  # before JAX starts its backend
+    jax.config.update(host.ASYNC_DISPATCH, False)
 
 
 def _selection(arguments: argparse.Namespace, backend: str) -> "Selection":

@@ -32,8 +32,8 @@ class Settings:
 
     governor: of the first core. turbo: whether clocks may go beyond the nominal one.
     memory_pressure: the share of the last minute in which some process waited for memory.
-    malloc: the environment's variables for the C library's allocator. async_dispatch: whether JAX
-    may run a program on a CPU in another thread than the one that calls it.
+    malloc: the environment's variables for the allocator. async_dispatch: whether JAX may run a
+    program on a CPU in another thread than the one that calls it.
     """
 
     governor: Text | None = None
@@ -43,9 +43,10 @@ class Settings:
     async_dispatch: bool = True
 
     @property
-    def process(self) -> tuple[object, ...]:
-        """What of this the one who starts a run chooses."""
-        return self.malloc, self.async_dispatch
+    def process(self) -> tuple[str, str]:
+        """What of this is chosen by whoever starts a run, in words; "" for what is by default."""
+        allocator = " ".join(f"{name}={value}" for name, value in sorted(self.malloc.items()))
+        return allocator, "" if self.async_dispatch else "synchronous"
 
 
 @dataclass(frozen=True)

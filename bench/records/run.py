@@ -82,8 +82,9 @@ class Origin:
 
     @property
     def compiler(self) -> tuple[str | None, ...]:
-        """What makes of one program another: XLA's versions and flags."""
-        return (*(self.versions.get(name) for name in COMPILERS), self.machine.xla_flags)
+        """What makes of one program another, or runs it otherwise: versions, flags, settings."""
+        versions = (self.versions.get(name) for name in COMPILERS)
+        return (*versions, self.machine.xla_flags, *self.settings.process)
 
     @property
     def shortfalls(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from bench.timing import processor
 
 MEASURED_FROM = (":/", ":(top,exclude)results")  # a report made anew changes no kernel
 CORES = "sys/devices/system/cpu"
-MALLOC = "MALLOC_"  # what variables of the C library's allocator begin with
+MALLOC = ("MALLOC_", "GLIBC_TUNABLES")  # what variables of an allocator begin with
 ASYNC_DISPATCH = "jax_cpu_enable_async_dispatch"
 PACKAGES = ("jax", "jaxlib", "jax-triton", "triton", "numpy", "pytest-benchmark")
 
@@ -90,8 +90,8 @@ def async_dispatch() -> bool:
 
 
 def malloc() -> dict[str, str]:
-    """The environment's variables for the C library's allocator."""
-    return {name: value for name, value in os.environ.items() if name.startswith(MALLOC)}
+    """The environment's variables for the allocator."""
+    return {name: value for name, value in os.environ.items() if value and name.startswith(MALLOC)}
 
 
 def _turbo(cores: Path) -> bool | None:

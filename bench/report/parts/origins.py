@@ -47,8 +47,7 @@ def _settings(settings: Settings) -> dict[str, str | None]:
         "governor": settings.governor,
         "turbo": {True: "on", False: "off"}.get(settings.turbo),
         "waiting for memory": None if pressure is None else percent(pressure),
-        "allocator": " ".join(f"{name}={value}" for name, value in settings.malloc.items()),
-        "dispatch": None if settings.async_dispatch else "synchronous",
+        **dict(zip(("allocator", "dispatch"), settings.process, strict=True)),
     }
 
 

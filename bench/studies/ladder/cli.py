@@ -24,7 +24,8 @@ def main(command: str, report: Callable[[Path], None], *, publish: bool) -> int:
         console.print(each.workload.name)
         for rung in each.measured.rungs:
             speed = f"{digits(each.flops_per_s(rung) / 1e9)} GFLOP/s"
-            console.print(f"  {rung.name}: {speed}, {percent(each.share_of_peak(rung))} of peak")
+            share = percent(ladder.share_of_peak(each, rung))
+            console.print(f"  {rung.name}: {speed}, {share} of peak")
     console.print(f"Samples: {path}")
     report(path.parent.parent)
     return 0

@@ -49,10 +49,6 @@ class Climb:
         """Of what the problem needs, whatever the rung did."""
         return cost(self.workload, "relu", "model", "forward", 4).flops / rung.median_s
 
-    def share_of_peak(self, rung: Rung) -> float:
-        """Of the most that all threads' vector units reached in any round."""
-        return self.flops_per_s(rung) / max(self.measured.peak_flops)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Ladder(Origin):
@@ -60,6 +56,15 @@ class Ladder(Origin):
 
     target: Text  # instruction set
     climbs: tuple[Climb, ...]
+
+    @property
+    def peak_flops(self) -> float:
+        """The machine's: the best of all rounds, for some may be disturbed."""
+        return max(peak for climb in self.climbs for peak in climb.measured.peak_flops)
+
+    def share_of_peak(self, climb: Climb, rung: Rung) -> float:
+        """Of what all threads' vector units can do."""
+        return climb.flops_per_s(rung) / self.peak_flops
 
 
 def climb(threads: int) -> tuple[Climb, ...]:

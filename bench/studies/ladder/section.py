@@ -30,13 +30,13 @@ def section(ladder: Ladder, path: Path) -> Section:
     what = (
         "The native kernel's forward pass (float32, relu, the whole model) from plain loops up, "
         f"one idea a rung, each on top of the ones before, compiled for {plain(ladder.target)}. "
-        "`of peak` is the share of the most that multiply-adds in registers reached on all threads, "
-        f"measured between the rungs; the first five run on one thread. Samples: "
+        "`of peak` is the share of the most that multiply-adds in registers reached on all threads "
+        "in any round; the first five rungs run on one thread. Samples: "
         f"{link(path.name, f'ladder/{path.name}')}."
     )
     alt = "Share of peak for every rung and shape"
     drawing = Drawing("ladder.svg", svg(_figure(ladder)), alt)
-    rows = pd.DataFrame([row for climb in ladder.climbs for row in _rows(climb)])
+    rows = pd.DataFrame([row for climb in ladder.climbs for row in _rows(ladder, climb)])
     return Section("The ladder", [what], [drawing], Table(rows, COLUMNS, split=("problem",)))
 
 
@@ -51,7 +51,7 @@ COLUMNS = {
 }
 
 
-def _rows(climb: Climb) -> Iterator[dict[str, object]]:
+def _rows(ladder: Ladder, climb: Climb) -> Iterator[dict[str, object]]:
     before = None
     for rung in climb.measured.rungs:
         yield {
@@ -60,7 +60,7 @@ def _rows(climb: Climb) -> Iterator[dict[str, object]]:
             "idea": IDEAS[rung.name],
             "median_s": rung.median_s,
             "gflops": climb.flops_per_s(rung) / 1e9,
-            "share": climb.share_of_peak(rung),
+            "share": ladder.share_of_peak(climb, rung),
             "gain": before.median_s / rung.median_s if before else float("nan"),
             "deviation": rung.deviation,
         }
@@ -72,7 +72,7 @@ def _figure(ladder: Ladder) -> Figure:
     axes = figure.subplots()
     for climb, marker in zip(ladder.climbs, "osD^", strict=False):
         names = [rung.name for rung in climb.measured.rungs]
-        shares = [100 * climb.share_of_peak(rung) for rung in climb.measured.rungs]
+        shares = [100 * ladder.share_of_peak(climb, rung) for rung in climb.measured.rungs]
         axes.plot(shares, names, marker=marker, label=climb.workload.name)
     axes.invert_yaxis()
     axes.set(xlabel="% of what the vector units can do", xlim=(0, 100))

@@ -30,10 +30,11 @@ def section(parts: Parts, path: Path) -> Section:
     what = (
         f"Both passes of the native kernel at T {w.T}, B {w.B}, I {w.I}, H {w.H}, O {w.O} in "
         f"float32, {parts.threads} threads, compiled for {plain(parts.target)}. `of peak` is the "
-        "share of the most that multiply-adds in registers reached in any round; `its products` the share of a pass's time "
-        "that the same products take alone, nothing between them. Each pass was timed once more "
-        "with sums in place of the cell's functions, and the forward pass once more keeping what "
-        "the gradient reads: the last two columns say how much longer it takes for that. Samples: "
+        "share of the most that multiply-adds in registers reached in any round; `its products` "
+        "the share of a pass's time that the same products take alone, nothing between them. Each "
+        "pass was timed once more with sums in place of the cell's functions, and the forward pass "
+        "once more keeping what the gradient reads: the last two columns say how much longer it "
+        "takes for that. Samples: "
         f"{link(path.name, f'parts/{path.name}')}."
     )
     rows = pd.DataFrame([row for each in parts.cells for row in _rows(parts, each)])

@@ -265,8 +265,7 @@ def test_whether_jax_waits_for_a_program_is_an_option_and_noted(tmp_path, option
 
 def test_a_gpu_never_runs_a_program_where_it_is_called(monkeypatch, capsys):
     monkeypatch.setattr(host, "backends", lambda: ("cpu", "gpu"))
-    monkeypatch.setattr(commands, "_use", lambda backend: None)
-    assert measured("run", "--sync-dispatch", "--backend", "gpu") == 2
+    assert cli.main(["run", "--sync-dispatch"]) == 2
     assert "--sync-dispatch is for kernels on a CPU" in capsys.readouterr().err
 
 
@@ -275,7 +274,8 @@ def test_a_run_with_another_allocator_or_flags_is_filed_aside(monkeypatch):
 
     requests = []
     monkeypatch.setattr(run, "run", lambda request, *_: requests.append(request) or Step("done"))
-    for name in ("XLA_FLAGS", "MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_"):
+    monkeypatch.setenv("MALLOC_CHECK_", "")
+    for name in ("XLA_FLAGS", "MALLOC_ARENA_MAX", "GLIBC_TUNABLES"):
         monkeypatch.setenv(name, "1")
         measured("run", "--suite", "smoke", "--backend", "cpu")
     suites = ["smoke-xla-flags", *2 * ["smoke-xla-flags-malloc"]]

@@ -14,7 +14,7 @@ from bench.cases.case import Case, Wanted
 from bench.cases.workloads import mission
 from bench.judging.verdicts import Verdict
 from bench.records import store
-from bench.records.facts import Source
+from bench.records.facts import Settings, Source
 from bench.records.machine import Gpu
 from bench.records.run import SCHEMA
 from bench.records.store import ResultError
@@ -130,6 +130,7 @@ def test_after_another_commit_a_scan_that_changed_is_no_measure_for_others():
         {"versions": {"jax": "9"}},
         {"versions": {"jaxlib": "9"}},
         {"machine": machine(xla_flags="--xla_cpu_fast_math")},
+        {"settings": Settings(async_dispatch=False)},
         {
             "cases": tuple(
                 dataclasses.replace(each, variant="unhoisted")

@@ -15,7 +15,7 @@ from bench.cases.case import Wanted
 from bench.cases.workloads import mission
 from bench.gate import fill
 from bench.records import store
-from bench.records.facts import Source
+from bench.records.facts import Settings, Source
 from bench.records.store import ResultError
 from bench.report.history import collect, command, findings, rates, series
 from bench.report.history.commits import of_branch
@@ -151,8 +151,9 @@ def test_runs_of_one_commit_are_in_the_order_of_their_time(commits):
         {"machine": machine(memory_bytes=2**40)},
         {"versions": {"jax": "9"}},
         {"machine": machine(xla_flags="--fast")},
+        {"settings": Settings(malloc={"MALLOC_ARENA_MAX": "1"})},
     ],
-    ids=["machine", "compiler", "flags"],
+    ids=["machine", "compiler", "flags", "allocator"],
 )
 def test_other_circumstances_are_another_line_and_no_step(other, commits, monkeypatch):
     monkeypatch.setattr(type(HERE), "folder", "here")  # though they lie beside each other
@@ -162,7 +163,8 @@ def test_other_circumstances_are_another_line_and_no_step(other, commits, monkey
     lines = [[point.place for point in each.points] for each in series.every(entries)]
     assert sorted(map(tuple, lines)) == [tuple(range(6))] * 2 + [tuple(range(6, 12))] * 2
     assert found_in(entries) == []
-    same = [replace(entry, run=replace(entry.run, machine=HERE, versions={})) for entry in entries]
+    here = {"machine": HERE, "versions": {}, "settings": Settings()}
+    same = [replace(entry, run=replace(entry.run, **here)) for entry in entries]
     assert [each.series.case.kernel for each in found_in(same)] == ["scan"]
 
 

@@ -32,8 +32,9 @@ def test_what_functions_and_kept_states_add():
     parts = tuple(Timed(name, (taken / 2, taken, taken * 2)) for name, taken in SECONDS.items())
     flops = cost(TINY, "gru", "model", "forward", 4).flops
     gru = CellParts("gru", Measured(peak_flops=(flops / 3, flops / 1.5), parts=parts))
-    record = Parts(**ORIGIN, target="x86-64", threads=1, workload=TINY, cells=(gru,))
-    forward, backward = section(record, Path("x.json")).table.rows.to_dict("records")
+    disturbed = CellParts("relu", Measured(peak_flops=(flops / 4,), parts=parts))
+    record = Parts(**ORIGIN, target="x86-64", threads=1, workload=TINY, cells=(disturbed, gru))
+    _, forward, _, backward = section(record, Path("x.json")).table.rows.to_dict("records")
     assert (forward["functions"], forward["share"]) == (0.5, pytest.approx(0.5))
     assert forward["keeping"] == pytest.approx(0.1)
     assert (forward["products"], backward["products"]) == (0.5, 0.75)
