@@ -20,12 +20,14 @@ constexpr std::size_t round_up(std::size_t bytes, std::size_t unit) {
   return (bytes + unit - 1) / unit * unit;
 }
 
-// Asks for huge pages under what a call is about to write: where it lies in pages that no one touched
-// yet, a fault for every small one takes longer than the writing. Small buffers are used again.
-inline void expect_large_write(void* memory, std::size_t bytes) {
-  if (bytes < 2 * kHugePage) return;
-  const auto first = round_up(reinterpret_cast<std::size_t>(memory), kHugePage);
-  const auto last = (reinterpret_cast<std::size_t>(memory) + bytes) / kHugePage * kHugePage;
+// Asks for huge pages under what a call is about to write, if anything: where it lies in pages that no
+// one touched yet, a fault for every small one takes longer than the writing. Small buffers are used
+// again.
+template <class Number>
+void expect_large_write(Number* memory, Index n) {
+  const std::size_t begin = reinterpret_cast<std::size_t>(memory), end = begin + n * sizeof(Number);
+  if (!memory || end - begin < 2 * kHugePage) return;
+  const std::size_t first = round_up(begin, kHugePage), last = end / kHugePage * kHugePage;
   madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);  // only a hint
 }
 

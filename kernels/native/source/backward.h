@@ -40,7 +40,11 @@ class Backward final : public Pass<Stored, Cell> {
       : Backward(problem, arrays, choose<Cell>(problem.T, problem.B)) {}
 
   Backward(const Problem<Stored>& problem, const BackwardArrays<Stored>& arrays, Choices choices)
-      : Base(problem, choices, /*room=*/false), arrays_(arrays) {}
+      : Base(problem, choices, /*room=*/false), arrays_(arrays) {
+    const Index rows = problem.T * problem.B;
+    expect_large_write(arrays.dpre, rows * Cell::kFromX * problem.H);
+    expect_large_write(arrays.dx, rows * problem.I);
+  }
 
   // Each group's sums, I + H rows of weights, are written, read and added once. Fewer groups have
   // more members, who read what each other made of the rows of the pass.

@@ -18,8 +18,9 @@ struct ForwardArrays {
 };
 
 // A chunk's rows are projected into strips, slot after slot; each step adds h_{t-1} W_h to its rows
-// of the strips, and what the cell makes of them is both the next step's left operand and, at the
-// end of the chunk, the left operand of y. Between two chunks the state lies apart.
+// of the strips, or to the bias of a slot without an input, and what the cell makes of them is both the
+// next step's left operand and, at the end of the chunk, the left operand of y. Between two chunks the
+// state lies apart.
 template <class Stored, class Cell>
 class Forward : public Pass<Stored, Cell> {
  protected:
@@ -32,6 +33,7 @@ class Forward : public Pass<Stored, Cell> {
   using Base::choices_, Base::division_, Base::problem_, Base::recurrent_, Base::schedule_;
   static constexpr Index S = Cell::kSlots, kOwn = S - Cell::kFromX, kFirst = S - Cell::kFromH;
   static constexpr Index kKept = Cell::kCarried + Cell::kSaved;
+  static_assert(Cell::kFromX + Cell::kFromH >= S, "a slot without an input has a product");
 
  public:
   Forward(const Problem<Stored>& problem, const ForwardArrays<Stored>& arrays)
@@ -39,9 +41,9 @@ class Forward : public Pass<Stored, Cell> {
 
   Forward(const Problem<Stored>& problem, const ForwardArrays<Stored>& arrays, Choices choices)
       : Base(problem, choices, /*room=*/true), arrays_(arrays) {
-    const std::size_t states = std::size_t(problem.T) * problem.B * problem.H * sizeof(Stored);
-    if (arrays.h) expect_large_write(arrays.h, states);
-    if (arrays.saved) expect_large_write(arrays.saved, kKept * states);
+    const Index rows = problem.T * problem.B;
+    expect_large_write(arrays.h, rows * problem.H);
+    expect_large_write(arrays.saved, rows * kKept * problem.H);
   }
 
   void run(Index rank) override {

@@ -11,7 +11,7 @@
 
 namespace rnn {
 
-// How many places are written in one go, of which the last ones may be none.
+// Places are written this many at a time; those behind the last one found are overwritten or not read.
 inline constexpr Index kPlacesAtOnce = 16;
 
 #if defined(__AVX512F__)
