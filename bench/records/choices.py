@@ -38,7 +38,7 @@ def _newest_first(now: Run) -> list[Path]:
 def _alike(earlier: Run, now: Run) -> bool:
     """With another version of a compiler, or JAX waiting, another variant may be the fastest."""
     same_machine = earlier.machine.fingerprint == now.machine.fingerprint
-    return same_machine and earlier.compiler == now.compiler
+    return same_machine and earlier.setup == now.setup
 
 
 def _variants(run: Run, wanted: Collection[Case]) -> dict[Case, str]:

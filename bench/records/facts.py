@@ -43,10 +43,10 @@ class Settings:
     async_dispatch: bool = True
 
     @property
-    def process(self) -> tuple[str, str]:
-        """What of this is chosen by whoever starts a run, in words; "" for what is by default."""
+    def process(self) -> dict[str, str]:
+        """What of this whoever starts a run chooses, by its name in a text; "" for the default."""
         allocator = " ".join(f"{name}={value}" for name, value in sorted(self.malloc.items()))
-        return allocator, "" if self.async_dispatch else "synchronous"
+        return {"allocator": allocator, "dispatch": "" if self.async_dispatch else "synchronous"}
 
 
 @dataclass(frozen=True)

@@ -81,10 +81,10 @@ class Origin:
     settings: Settings = field(default_factory=Settings)  # at the start
 
     @property
-    def compiler(self) -> tuple[str | None, ...]:
+    def setup(self) -> tuple[str | None, ...]:
         """What makes of one program another, or runs it otherwise: versions, flags, settings."""
         versions = (self.versions.get(name) for name in COMPILERS)
-        return (*versions, self.machine.xla_flags, *self.settings.process)
+        return (*versions, self.machine.xla_flags, *self.settings.process.values())
 
     @property
     def shortfalls(self) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ def changes(first: Run, other: Run) -> dict[Case, Change]:
     both = [case for case in one if case in another]
     fixed: set[Case] = set()
     took_turns = first.together == other.together != ""
-    if first.compiler == other.compiler:
+    if first.setup == other.setup:
         suite = first.versions.get(SUITE)
         same_suite = suite == other.versions.get(SUITE) != UNKNOWN
         same_code = same_suite and first.source.is_known and first.source == other.source

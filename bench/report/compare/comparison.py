@@ -12,7 +12,6 @@ from bench.records.store import ResultError
 from bench.report.compare.changes import Change, changes, comparable
 
 CIRCUMSTANCES = ("os", "xla_flags")  # of a run on a machine
-PROCESS = ("allocator", "dispatch")  # as `Settings.process` has them
 EVERYTHING = Wanted()
 
 Every = Mapping[Case, Sequence[CaseResult | None]]
@@ -146,6 +145,6 @@ def _apart(first: Run, run: Run) -> str:
 
 def _known(run: Run) -> dict[str, str]:
     """What may differ between runs of one machine."""
-    process = dict(zip(PROCESS, run.settings.process, strict=True))
     of_machine = {name: getattr(run.machine, name) for name in CIRCUMSTANCES}
-    return run.versions | {name: value or "none" for name, value in (of_machine | process).items()}
+    chosen = of_machine | run.settings.process
+    return run.versions | {name: value or "none" for name, value in chosen.items()}

@@ -57,14 +57,14 @@ def load(machine: str, suite: str | None) -> History:
 def filled(now: Origin) -> set[str]:
     """The commits that need no such run as `now`, whose source is the harness.
 
-    Of each there is a complete one, with the same command line, compiler and harness.
+    Of each there is a complete one, with the same command line, setup and harness.
     """
     runs, _ = _filed(now.machine.folder)
-    same = (now.command, now.compiler, now.source)
+    same = (now.command, now.setup, now.source)
     return {
         run.source.commit
         for run in runs
-        if run.complete and (run.command, run.compiler, run.harness) == same
+        if run.complete and (run.command, run.setup, run.harness) == same
     }
 
 

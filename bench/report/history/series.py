@@ -1,6 +1,6 @@
 """One kernel on one problem over the commits, in as many series as there are circumstances.
 
-A line between two machines, compilers or harnesses would say of the code what is theirs.
+A line between two machines, setups or harnesses would say of the code what is theirs.
 """
 
 from collections.abc import Iterator, Sequence
@@ -47,7 +47,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """Of one case, from one machine, one compiler and one harness."""
+    """Of one case, from one machine, one setup and one harness."""
 
     case: Case
     circumstances: tuple[str, ...]
@@ -92,7 +92,7 @@ def circumstances(run: Run) -> tuple[str, ...]:
     harness may measure otherwise than another, or have another baseline.
     """
     filled = f"filled in by {_named(run.harness)}" if run.harness else ""
-    return run.machine.fingerprint, *(text or "" for text in run.compiler), filled
+    return run.machine.fingerprint, *(text or "" for text in run.setup), filled
 
 
 def _named(harness: Source) -> str:

@@ -47,7 +47,7 @@ def _settings(settings: Settings) -> dict[str, str | None]:
         "governor": settings.governor,
         "turbo": {True: "on", False: "off"}.get(settings.turbo),
         "waiting for memory": None if pressure is None else percent(pressure),
-        **dict(zip(("allocator", "dispatch"), settings.process, strict=True)),
+        **settings.process,
     }
 
 

@@ -197,11 +197,15 @@ def test_different_machines_are_labelled_and_never_judged(difference, capsys):
 def test_a_busier_hour_is_the_same_machine_and_other_circumstances_are_named(capsys):
     busier = machine(load_average=7.0, os="Linux 9", memory_bytes=2**34 + 2**22)
     other = run(scaled(2.0), machine=busier)
-    other = dataclasses.replace(other, versions={"jax": "9", "flax": "1"})
+    synchronous = Settings(async_dispatch=False)
+    other = dataclasses.replace(other, versions={"jax": "9", "flax": "1"}, settings=synchronous)
     out = printed(capsys, run(scaled(1.0)), other)
     assert re.search(r"relu scan .* SLOWER", out) and out.count("differs in") == 1
-    differing = r"os \(Linux, here Linux 9\), flax \(none, here 1\), jax \(1.2.3, here 9\)"
-    assert re.search(rf" B: .*; differs in {differing} ", " ".join(out.split()))
+    differing = (
+        "os (Linux, here Linux 9), dispatch (none, here synchronous), flax (none, here 1), "
+        "jax (1.2.3, here 9)"
+    )
+    assert f"; differs in {differing} " in " ".join(out.split())
 
 
 @pytest.mark.parametrize(("dirty", "said"), [(True, " with local changes"), (False, "")])
