@@ -45,10 +45,12 @@ class OneStep final : public Staged, private Forward<Stored, Cell> {
   }
 
  private:
-  // Enough parts that the last one is soon over, of no fewer panels than a tile of few rows takes.
+  // Enough parts that the last one is soon over, of no fewer panels than a tile of few rows takes,
+  // unless a thread would have none.
   Index count(Range panels, Index threads) const {
     constexpr Index parts_a_thread = 8;
-    return std::min(parts_a_thread * threads, ceil_div(panels.size(), panels_at_once(problem_.B)));
+    const Index tiles = ceil_div(panels.size(), panels_at_once(problem_.B));
+    return std::min(panels.size(), std::clamp(tiles, threads, parts_a_thread * threads));
   }
 
   Range step() const { return {0, 1}; }

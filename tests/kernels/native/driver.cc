@@ -313,7 +313,7 @@ void check_standby() {
   };
   const auto call = [&](int pause) {
     for (int handed = 0; handed < 300; spin(std::chrono::microseconds(pause++ % 130)))
-      handed += standby.hand_over(task);
+      handed += standby.hand_over(task).has_value();
   };
   std::thread helpers[] = {std::thread(help), std::thread(help)};
   std::thread callers[] = {std::thread(call, 0), std::thread(call, 65)};

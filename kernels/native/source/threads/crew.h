@@ -37,9 +37,10 @@ class Crew {
   void help() { take_parts(helpers_.fetch_add(1) + 1); }
 
   // What the caller does, until all is done. The system may have put a helper on the caller's core,
-  // where it would wait for the caller to end: so the caller yields once, and the helper moves away.
-  void lead() {
-    std::this_thread::yield();
+  // where it would wait for the caller to end: unless helpers are known to be elsewhere, the caller
+  // yields once, and the helper moves away.
+  void lead(bool helpers_elsewhere) {
+    if (!helpers_elsewhere) std::this_thread::yield();
     take_parts(0);
   }
 
@@ -86,8 +87,8 @@ class Crew {
 template <class Pool>
 void run_crew(Pool& pool, Index most, Staged& work) {
   auto crew = std::make_shared<Crew>(work, most);
-  call_helpers(pool, most - 1, [crew] { crew->help(); });
-  crew->lead();
+  const bool elsewhere = call_helpers(pool, most - 1, [crew] { crew->help(); });
+  crew->lead(elsewhere);
   standby().note_end();
 }
 

@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <new>
+#include <optional>
 #include <thread>
 
 #include "threads/barrier.h"
@@ -26,17 +27,17 @@ class Standby {
  public:
   using Task = std::function<void()>;
 
-  // Hands a task to a helper that waits. Whether there was one.
-  bool hand_over(const Task& task) {
+  // Hands a task to a helper that waits. The core it waits on, if there was one.
+  std::optional<int> hand_over(const Task& task) {
     for (Place& place : places_) {
       Task* expected = &waiting_;
-      if (place.load(std::memory_order_relaxed) != expected) continue;
+      if (place.task.load(std::memory_order_relaxed) != expected) continue;
       auto handed = std::make_unique<Task>(task);
-      if (!place.compare_exchange_strong(expected, handed.get())) continue;
+      if (!place.task.compare_exchange_strong(expected, handed.get())) continue;
       handed.release();
-      return true;
+      return place.core.load(std::memory_order_relaxed);
     }
-    return false;
+    return std::nullopt;
   }
 
   // What a helper does after its work: take more, until none comes for a while.
@@ -53,23 +54,33 @@ class Standby {
   // takes to wake up.
   static constexpr Clock::duration kStay = std::chrono::microseconds(100);
 
-  // Null: free. `&waiting_`: a helper waits here. Else: its task, until it takes it.
-  struct alignas(64) Place : std::atomic<Task*> {};
+  // Task null: free. `&waiting_`: a helper waits here. Else: its task, until it takes it.
+  struct alignas(64) Place {
+    std::atomic<Task*> task{nullptr};
+    std::atomic<int> core{0};  // of the helper: the system may move it while it waits
+
+    void note(int here) {
+      if (core.load(std::memory_order_relaxed) != here) core.store(here, std::memory_order_relaxed);
+    }
+  };
 
   std::unique_ptr<Task> next_task() {
     Place* const place = take_place();
     if (!place) return nullptr;
     const auto deadline = Clock::now() + kStay;
-    wait_until([&] { return place->load() != &waiting_ || Clock::now() > deadline; });
-    Task* const task = place->exchange(nullptr);
+    wait_until([&] {
+      place->note(current_core());
+      return place->task.load() != &waiting_ || Clock::now() > deadline;
+    });
+    Task* const task = place->task.exchange(nullptr);
     return std::unique_ptr<Task>(task == &waiting_ ? nullptr : task);
   }
 
   Place* take_place() {
     for (Place& place : places_) {
       Task* expected = nullptr;
-      if (place.load(std::memory_order_relaxed) != expected) continue;
-      if (place.compare_exchange_strong(expected, &waiting_)) return &place;
+      if (place.task.load(std::memory_order_relaxed) != expected) continue;
+      if (place.task.compare_exchange_strong(expected, &waiting_)) return &place;
     }
     return nullptr;
   }
@@ -85,11 +96,13 @@ inline Standby& standby() {
   return one;
 }
 
-// Runs `help` on up to so many other threads: on helpers that wait, then on threads of a pool.
+// Runs `help` on up to so many other threads: on helpers that wait, then on threads of a pool. Whether
+// all of them were awake already, on other cores than the caller.
 template <class Pool, class Help>
-void call_helpers(Pool& pool, Index helpers, const Help& help) {
+bool call_helpers(Pool& pool, Index helpers, const Help& help) {
   const auto caller = std::this_thread::get_id();
-  const auto help_elsewhere = [help, core = current_core()] {
+  const int core = current_core();
+  const auto help_elsewhere = [help, core] {
     // On the caller's core it would only take turns with it.
     if (const int here = current_core(); here == core) leave_core(here);
     help();
@@ -102,11 +115,17 @@ void call_helpers(Pool& pool, Index helpers, const Help& help) {
   };
   try {
     const Standby::Task task = help_elsewhere;
-    Index called = 0;
-    while (called < helpers && standby().hand_over(task)) ++called;
+    Index called = 0, elsewhere = 0;
+    for (; called < helpers; ++called) {
+      const auto where = standby().hand_over(task);
+      if (!where) break;
+      elsewhere += *where != core;
+    }
     for (; called < helpers; ++called) pool.Schedule(Standby::Task(help_and_stay));
+    return elsewhere == helpers;
   } catch (const std::bad_alloc&) {
     // The call goes on with those who were called: they may have begun, and it must wait for them.
+    return false;
   }
 }
 
