@@ -66,11 +66,12 @@ ffi::Error unless_out_of_memory(Use&& use) {
   }
 }
 
-// A helper that may still be awake is worth having for less work.
+// Helpers of a call that follows closely on another may still be awake.
 template <class Number>
-Effort effort(const ffi::ThreadPool& pool, const Problem<Number>& problem, Index most_groups) {
-  const bool closely = standby().follows_closely();
-  return effort_of<RNN_CELL>(problem, most_groups, pool.num_threads(), closely);
+Effort effort(const ffi::ThreadPool& pool, const Problem<Number>& problem, Index most_groups,
+              Beginning awake) {
+  const Beginning beginning = standby().follows_closely() ? awake : kWaking;
+  return effort_of<RNN_CELL>(problem, most_groups, pool.num_threads(), beginning);
 }
 
 // Runs a pass on as many of XLA's threads as it is worth.
@@ -78,7 +79,7 @@ template <class Direction, class Number, class Arrays>
 ffi::Error run(ffi::ThreadPool& pool, const Problem<Number>& problem, const Arrays& arrays) {
   return unless_out_of_memory([&] {
     Direction pass(problem, arrays);
-    const auto [threads, patience] = effort(pool, problem, pass.most_groups());
+    const auto [threads, patience] = effort(pool, problem, pass.most_groups(), kJoining);
     run_team(pool, threads, patience, pass);
   });
 }
@@ -87,9 +88,9 @@ template <class Number>
 ffi::Error run_forward(ffi::ThreadPool& pool, const Problem<Number>& problem,
                        const ForwardArrays<Number>& arrays) {
   using Single = OneStep<Number, RNN_CELL>;
-  const Index threads = effort(pool, problem, problem.B).threads;
-  if (threads == 1 || !Single::suits(problem))
-    return run<Forward<Number, RNN_CELL>>(pool, problem, arrays);
+  if (!Single::suits(problem)) return run<Forward<Number, RNN_CELL>>(pool, problem, arrays);
+  const Index threads = effort(pool, problem, problem.B, kTakingParts).threads;
+  if (threads == 1) return run<Forward<Number, RNN_CELL>>(pool, problem, arrays);
   return unless_out_of_memory([&] {
     Single pass(problem, arrays, threads);
     run_crew(pool, threads, pass);

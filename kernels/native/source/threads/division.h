@@ -101,16 +101,19 @@ struct Effort {
   std::chrono::nanoseconds patience;
 };
 
-// Of a pass that is divided among at most `most_groups`. Helpers of a call that follows `closely` on
-// another may still be awake.
+// Operations of one thread in about the time that a helper takes to begin: woken up, or still awake;
+// then it joins a team, or takes parts of what others have begun.
+enum Beginning : Index { kWaking = 2000000, kJoining = 200000, kTakingParts = 120000 };
+
+// Of a pass that is divided among at most `most_groups`.
 template <class Cell, class Stored>
-Effort effort_of(const Problem<Stored>& problem, Index most_groups, Index available, bool closely) {
-  // Operations of one thread in about the time that each of these takes.
-  constexpr double waking = 2e6, joining = 2e5, meeting = 3e4;
+Effort effort_of(const Problem<Stored>& problem, Index most_groups, Index available,
+                 Beginning beginning) {
+  constexpr double meeting = 3e4;  // operations, likewise
   const double step = 2.0 * Cell::kFromH * problem.B * problem.H * problem.H;
   const Index terms = Cell::kFromX * problem.I + Cell::kFromH * problem.H + problem.O;
   const double all = 2.0 * problem.T * problem.B * problem.H * terms;
-  const Index worth = Index(all / (closely ? joining : waking));
+  const Index worth = Index(all / beginning);
   Index threads = std::clamp<Index>(worth, 1, std::max<Index>(available, 1));
   const auto meets = [&] {
     return groups_of<OperandOf<Stored>, Cell>(threads, most_groups, problem.B, problem.H) < threads;
