@@ -59,6 +59,15 @@ inline __m512bh spread_group(const Bfloat16* from) {
   std::memcpy(&group, from, sizeof group);
   return reinterpret_cast<__m512bh>(_mm512_set1_epi32(group));
 }
+// Two rows of n numbers side by side, as a group of rows lies in memory.
+inline void interleave(const Bfloat16* even, const Bfloat16* odd, Index n, Bfloat16* to) {
+  for (Index i = 0; i < n; i += 16) {
+    const __mmask16 left = n - i < 16 ? (1u << (n - i)) - 1 : 0xffff;
+    const __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(left, even + i));
+    const __m512i high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(left, odd + i));
+    _mm512_mask_storeu_epi32(to + 2 * i, left, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+  }
+}
 // Subnormal numbers count as 0.
 inline void multiply_add(Vector<float>& sum, __m512bh a, __m512bh b) {
   sum = _mm512_dpbf16_ps(sum, a, b);

@@ -24,11 +24,6 @@ inline void write_panel(const Number* from, Index width, Stored* to) {
   convert(from, width, to);
 }
 
-// Two rows of n numbers side by side, as a group of rows lies in memory.
-template <class Stored>
-inline void interleave(const Stored* even, const Stored* odd, Index n, Stored* to) {
-  for (Index i = 0; i < n; ++i) to[2 * i] = even[i], to[2 * i + 1] = odd[i];
-}
 template <class Stored>
 inline constexpr Stored kZeros[kPanel<Stored>] = {};  // in the place of a row behind the last
 
