@@ -11,7 +11,7 @@ from bench.cases.dtypes import FORMATS
 from bench.judging import precision
 from bench.records.run import Run
 from bench.report.parts.matrix import times_the_fastest
-from bench.report.parts.summary import PROBLEM, winners
+from bench.report.parts.summary import PROBLEM, fastest_first, winners
 from bench.report.section import Finder, Measured, Section, Table
 from bench.report.tables import usual
 from bench.report.units import digits, plus_minus, seconds
@@ -110,7 +110,7 @@ def _call(case: Case, fastest_first: Sequence[str]) -> str:
 
 def _results(part: pd.DataFrame, best: str, leaders: Sequence[str]) -> pd.DataFrame:
     """The kernels that were timed, the fastest first."""
-    timed = part[part.time_s.notna()].sort_values("time_s", kind="stable")
+    timed = fastest_first(part)
     fastest = timed.result.iloc[0]
     factors = {best: digits(1.0)}
     for name, result in zip(timed.kernel, timed.result, strict=True):
