@@ -162,7 +162,7 @@ def _or_nan(value: int | float | None) -> float:
 
 
 def cases(rows: pd.DataFrame) -> Table:
-    """Every case of a run's frame, the fastest kernel of every problem first.
+    """Every case of a run's frame, those of a problem in order of their times.
 
     The device's columns are there only where something ran on one, variants where there are some.
     """

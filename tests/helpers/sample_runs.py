@@ -73,6 +73,11 @@ def timed(
     )
 
 
+def with_turns(result: CaseResult, *seconds: float) -> CaseResult:
+    """The same case, of which each visit has turns of one call, of so many seconds."""
+    return replace(result, visits=(visit(*((each,) for each in seconds)),) * len(result.visits))
+
+
 def untimed(workload: Workload, kernel: str, status: str, reason: str) -> CaseResult:
     """A case that has no samples."""
     return CaseResult(Case(workload, "model", "forward", "float32", "relu", kernel), status, reason)

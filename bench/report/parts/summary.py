@@ -70,7 +70,7 @@ def _best(part: pd.DataFrame) -> tuple:
 def fastest_first(part: pd.DataFrame) -> pd.DataFrame:
     """The timed rows of one problem by their times, unless turns beside each other say otherwise.
 
-    First comes the one of the least time or, if some are faster than it, the fastest of those.
+    First comes the one of the least time or, if some are faster beside it, the fastest of those.
     """
     timed = part[part.time_s.notna()].sort_values("time_s", kind="stable")
     ratios = [

@@ -5,7 +5,7 @@ from dataclasses import replace
 import jax.numpy as jnp
 import pandas as pd
 import pytest
-from helpers.sample_runs import TYPICAL, machine, run, timed, untimed
+from helpers.sample_runs import TYPICAL, machine, run, timed, untimed, with_turns
 
 from bench.cases.workloads import Workload, mission
 from bench.records.machine import Gpu
@@ -92,6 +92,14 @@ def test_results_are_the_fastest_first_with_a_tie_shown_as_a_tie():
     assert problem.results.cells["× fastest"].tolist() == ["1.00", "2.00", "2.02"]
     (tied,) = finder(run(SCAN, timed(LARGE, "unrolled", 2.02))).problems
     assert tied.results.cells["× fastest"].tolist() == ["1.00", "= 1.01"]
+
+
+def test_turns_beside_each_other_say_what_comes_first():
+    """scan has the least time, and two of three turns are slower than native's."""
+    beside = with_turns(SCAN, 1.0, 1.0, 3.0), with_turns(NATIVE, 0.95, 2.0, 2.85)
+    (problem,) = finder(run(*beside)).problems
+    assert problem.results.cells["kernel"].tolist() == ["native", "scan"]
+    assert problem.results.cells["× fastest"].tolist() == ["1.00", "1.05"]
 
 
 def test_options_say_what_they_add_to_the_call():

@@ -37,7 +37,7 @@ class Crew {
   void help() { take_parts(helpers_.fetch_add(1) + 1); }
 
   // What the caller does, until all is done. The system may have put a helper on the caller's core,
-  // where it would wait for the caller to end: unless helpers are known to be elsewhere, the caller
+  // where it would wait for the caller to end: unless helpers were last seen elsewhere, the caller
   // yields once, and the helper moves away.
   void lead(bool helpers_elsewhere) {
     if (!helpers_elsewhere) std::this_thread::yield();

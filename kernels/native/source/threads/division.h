@@ -101,15 +101,18 @@ struct Effort {
   std::chrono::nanoseconds patience;
 };
 
-// Operations of one thread in about the time that a helper takes to begin: woken up, or still awake;
-// then it joins a team, or takes parts of what others have begun.
-enum Beginning : Index { kWaking = 2000000, kJoining = 200000, kTakingParts = 120000 };
+// How a helper begins: the operations that one thread does in about that time.
+enum Beginning : Index {
+  kWaking = 2000000,      // it sleeps, and is woken up
+  kJoining = 200000,      // it is awake, and joins a team, which waits for it
+  kTakingParts = 120000,  // it is awake, and takes parts of what others have begun
+};
 
 // Of a pass that is divided among at most `most_groups`.
 template <class Cell, class Stored>
 Effort effort_of(const Problem<Stored>& problem, Index most_groups, Index available,
                  Beginning beginning) {
-  constexpr double meeting = 3e4;  // operations, likewise
+  constexpr double meeting = 3e4;  // operations of one thread in about the time of a barrier
   const double step = 2.0 * Cell::kFromH * problem.B * problem.H * problem.H;
   const Index terms = Cell::kFromX * problem.I + Cell::kFromH * problem.H + problem.O;
   const double all = 2.0 * problem.T * problem.B * problem.H * terms;

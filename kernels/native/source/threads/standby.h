@@ -57,7 +57,8 @@ class Standby {
   // Task null: free. `&waiting_`: a helper waits here. Else: its task, until it takes it.
   struct alignas(64) Place {
     std::atomic<Task*> task{nullptr};
-    std::atomic<int> core{0};  // of the helper: the system may move it while it waits
+    // Where the helper was last seen: before its first note, where another was.
+    std::atomic<int> core{0};
 
     void note(int here) {
       if (core.load(std::memory_order_relaxed) != here) core.store(here, std::memory_order_relaxed);
@@ -97,7 +98,7 @@ inline Standby& standby() {
 }
 
 // Runs `help` on up to so many other threads: on helpers that wait, then on threads of a pool. Whether
-// all of them were awake already, on other cores than the caller.
+// all of them were awake already, and last seen on other cores than the caller.
 template <class Pool, class Help>
 bool call_helpers(Pool& pool, Index helpers, const Help& help) {
   const auto caller = std::this_thread::get_id();
