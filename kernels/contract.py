@@ -220,8 +220,8 @@ class Kernel:
         no_objection  # this problem, where it is available
     )
     emulated: Callable[[str], str | None] = no_objection  # it runs, but its speed means nothing
-    # To run a cell here, once chosen: None, or why not.
-    prepare: Callable[[str], str | None] = no_objection
+    # To run a problem here, once chosen: None, or why not.
+    prepare: Callable[[Problem], str | None] = no_objection
     whole: Whole | None = None  # None: the layer is composed from the two halves and XLA's products
     # Of "lengths" and "reverse" those it has itself, for speed; any kernel is right without.
     handles: frozenset[str] = frozenset()

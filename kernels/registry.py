@@ -79,5 +79,5 @@ def _why_not(kernel: Kernel, problem: Problem) -> str | None:
     return (
         kernel.unavailable(problem.platform)
         or kernel.unsupported(problem)
-        or kernel.prepare(problem.cell)
+        or kernel.prepare(problem)
     )

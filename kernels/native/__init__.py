@@ -12,9 +12,9 @@ def unavailable(platform: str) -> str | None:
     return handlers.missing(compiler.target())
 
 
-def prepare(cell: str) -> str | None:
-    """Builds the cell's library, the first time."""
-    return handlers.load(compiler.target(), cell)
+def prepare(problem: Problem) -> str | None:
+    """Builds the library of its cell and dtype, the first time."""
+    return handlers.load(compiler.target(), problem.cell, problem.dtype.name)
 
 
 def unsupported(problem: Problem) -> str | None:

@@ -10,6 +10,8 @@ import jax.ffi
 
 NAMES = ("c++", "g++", "clang++")
 SOURCE = Path(__file__).with_name("source")
+# Of the dtypes of the contract.
+XLA_NAMES = {"bfloat16": "BF16", "float16": "F16", "float32": "F32", "float64": "F64"}
 V3 = {"avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"}
 V4 = V3 | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
 # The levels of x86-64 (psABI) and what the kernel uses beyond them, best first: the features each
@@ -68,20 +70,27 @@ def options(target: str) -> list[str]:
     return ["-std=c++17", "-O3", *architecture]
 
 
+def of_dtype(dtype: str) -> list[str]:
+    """Options that choose the storage format of a library."""
+    return [f"-DRNN_DTYPE={XLA_NAMES[dtype]}"]
+
+
 def of_cell(cell: str) -> list[str]:
     """Options that choose the cell of what is compiled."""
     return ["-include", f"cells/{cell}.h", f"-DRNN_CELL=rnn::{cell.capitalize()}"]
 
 
-def compile_library(target: str, cell: str, output: Path) -> None:
-    """Build a cell's handlers for an instruction set, against the headers of the running jaxlib.
+def compile_library(target: str, cell: str, dtype: str, output: Path) -> None:
+    """Build the handlers of a cell and a dtype for an instruction set.
+
+    They are built against the headers of the running jaxlib.
 
     Raises BuildError, with the compiler's first error.
     """
     headers = [f"-I{SOURCE}", "-isystem", jax.ffi.include_dir()]
     shared = ["-shared", "-fPIC", "-fvisibility=hidden"]
     source = str(SOURCE / "handlers.cc")
-    flags = [*options(target), *of_cell(cell), *shared, *headers]
+    flags = [*options(target), *of_cell(cell), *of_dtype(dtype), *shared, *headers]
     _output([find(), *flags, source, "-o", str(output)])
 
 

@@ -1,4 +1,4 @@
-"""The compiled handlers of a cell: built once a machine, kept in the user's cache, loaded once.
+"""The compiled handlers of a cell and a dtype: built and kept in the user's cache, loaded once.
 
 The library's name holds a hash of what its code depends on: source, options, instruction set and
 jaxlib, against whose headers it is built. One built for another of these is never found, so never
@@ -10,6 +10,7 @@ import ctypes
 import sys
 from functools import cache, partial
 from hashlib import sha256
+from itertools import product, starmap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,16 +37,16 @@ def handler_name(handler: str, cell: str, dtype: str, target: str) -> str:
     return f"recurrent_kernels.{handler}.{cell}.{dtype}.{target}"
 
 
-def custom_calls(cell: str = "relu") -> list[str]:
+def custom_calls(cell: str = "relu", dtype: str = "float32") -> list[str]:
     """What programs with the native kernel call, each of which `jax.export` has to be allowed.
 
     A process that runs such a program, exported by another on a CPU of the same instruction set,
-    calls this first: it builds and loads the cell's library. Empty where the kernel does not run.
+    calls this first: it builds and loads the library. Empty where the kernel does not run.
     """
     target = compiler.target()
-    if load(target, cell):
+    if load(target, cell, dtype):
         return []
-    return [handler_name(handler, cell, dtype, target) for handler in HANDLERS for dtype in DTYPES]
+    return [handler_name(handler, cell, dtype, target) for handler in HANDLERS]
 
 
 class Layout(NamedTuple):
@@ -58,15 +59,16 @@ class Layout(NamedTuple):
 
 @cache
 def layout(target: str, cell: str, dtype: str) -> Layout:
-    """How the forward pass reads weights of a dtype, once the cell's library is there."""
-    library = ctypes.CDLL(str(build(target, cell)))
-    return Layout(*(ctypes.c_int * len(Layout._fields)).in_dll(library, f"layout_{dtype}"))
+    """How the forward pass reads weights, once the library is there."""
+    library = ctypes.CDLL(str(build(target, cell, dtype)))
+    return Layout(*(ctypes.c_int * len(Layout._fields)).in_dll(library, "layout"))
 
 
 @cache
 def missing(target: str) -> str | None:
-    """Why there is no library of any cell and none can be built, or None. Builds nothing."""
-    if any(files.made_by(_path(target, cell)) is not None for cell in CELLS):
+    """Why there is no library at all and none can be built, or None. Builds nothing."""
+    paths = starmap(partial(_path, target), product(CELLS, DTYPES))
+    if any(files.made_by(path) is not None for path in paths):
         return None
     try:
         compiler.find()
@@ -76,25 +78,25 @@ def missing(target: str) -> str | None:
 
 
 @cache
-def load(target: str, cell: str) -> str | None:
+def load(target: str, cell: str, dtype: str) -> str | None:
     """Build the library if need be, load it and register its handlers: None, or why not."""
     try:
-        _register(ctypes.CDLL(str(build(target, cell))), target, cell)
+        _register(ctypes.CDLL(str(build(target, cell, dtype))), target, cell, dtype)
     except (BuildError, OSError) as error:
         return str(error)
     return None
 
 
-def build(target: str, cell: str) -> Path:
+def build(target: str, cell: str, dtype: str) -> Path:
     """The library's path, built if it was not, is damaged, or was built by another compiler.
 
     Raises BuildError if the compiler cannot; OSError if the cache folder cannot be used.
     """
-    path = _path(target, cell)
+    path = _path(target, cell, dtype)
     if not _usable(path):
         with files.locked():
             if not _usable(path):  # another process may have built it meanwhile
-                _build_at(path, target, cell)
+                _build_at(path, target, cell, dtype)
     return path
 
 
@@ -106,27 +108,27 @@ def _usable(path: Path) -> bool:
         return made_by is not None
 
 
-def _build_at(path: Path, target: str, cell: str) -> None:
-    message = f"Compiling the native CPU kernel for {cell} (once, about 25 s) ..."
+def _build_at(path: Path, target: str, cell: str, dtype: str) -> None:
+    message = f"Compiling the native CPU kernel for {cell} in {dtype} (once, about 8 s) ..."
     print(message, file=sys.stderr, flush=True)
     made_by = compiler.version(compiler.find())
-    files.put(path, partial(compiler.compile_library, target, cell), made_by)
+    files.put(path, partial(compiler.compile_library, target, cell, dtype), made_by)
 
 
-def _path(target: str, cell: str) -> Path:
-    parts = [target, *compiler.options(target), *compiler.of_cell(cell), jaxlib.__version__]
+def _path(target: str, cell: str, dtype: str) -> Path:
+    options = *compiler.options(target), *compiler.of_cell(cell), *compiler.of_dtype(dtype)
+    parts = [target, *options, jaxlib.__version__]
     for source in sorted(compiler.SOURCE.rglob("*.*")):
         parts += [str(source.relative_to(compiler.SOURCE)), source.read_text()]
     digest = sha256("\0".join(parts).encode()).hexdigest()[:20]
-    return files.folder() / f"native-{cell}-{digest}.so"
+    return files.folder() / f"native-{cell}-{dtype}-{digest}.so"
 
 
-def _register(library: ctypes.CDLL, target: str, cell: str) -> None:
+def _register(library: ctypes.CDLL, target: str, cell: str, dtype: str) -> None:
     for handler in HANDLERS:
-        for dtype in DTYPES:
-            symbol = jax.ffi.pycapsule(_function(library, f"{handler}_{dtype}"))
-            name = handler_name(handler, cell, dtype, target)
-            jax.ffi.register_ffi_target(name, symbol, platform="cpu")
+        symbol = jax.ffi.pycapsule(_function(library, handler))
+        name = handler_name(handler, cell, dtype, target)
+        jax.ffi.register_ffi_target(name, symbol, platform="cpu")
 
 
 def _function(library: ctypes.CDLL, name: str) -> object:

@@ -44,10 +44,12 @@ from kernels.native.compiler import compile_program, of_cell
 compile_program(Path("tests/kernels/native/driver.cc"), Path("driver"), *of_cell({cell!r}))
 """
 BUILD_LIBRARIES = """
+from itertools import product
+from kernels.contract import DTYPES
 from kernels.native import compiler, handlers
 from reference import CELLS
-for cell in CELLS:
-    handlers.build(compiler.target(), cell)
+for cell, dtype in product(CELLS, DTYPES):
+    handlers.build(compiler.target(), cell, dtype)
 """
 PYTEST = (sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider")
 TESTS = ("tests/kernels/native/test_native.py", "tests/kernels/test_prepared.py")

@@ -1,5 +1,6 @@
-// What XLA calls: its buffers as problems, a team from its threads. For one cell: the compiler's
-// command line includes its header and names it RNN_CELL.
+// What XLA calls: its buffers as problems, a team from its threads. For one cell and one dtype: the
+// compiler's command line includes the cell's header and names it RNN_CELL, and the dtype, as XLA does,
+// RNN_DTYPE.
 #include "backward.h"
 #include "forward.h"
 #include "one_step.h"
@@ -257,15 +258,11 @@ auto bind(ffi::Error (*)(ffi::ThreadPool, bool, Buffers...)) {
 }  // namespace
 }  // namespace rnn
 
-#define RNN_EXPORT_AS(handler, name, type)                                              \
-  extern "C" __attribute__((visibility("default"))) XLA_FFI_Error* handler##_##name(    \
+#define RNN_EXPORT(handler)                                                             \
+  extern "C" __attribute__((visibility("default"))) XLA_FFI_Error* handler(             \
       XLA_FFI_CallFrame*);                                                              \
-  XLA_FFI_DEFINE_HANDLER_SYMBOL(handler##_##name, rnn::handler<type>, rnn::bind(&rnn::handler<type>))
-#define RNN_EXPORT(handler)                    \
-  RNN_EXPORT_AS(handler, float32, ffi::F32);   \
-  RNN_EXPORT_AS(handler, float64, ffi::F64);   \
-  RNN_EXPORT_AS(handler, bfloat16, ffi::BF16); \
-  RNN_EXPORT_AS(handler, float16, ffi::F16)
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(handler, rnn::handler<ffi::RNN_DTYPE>,                  \
+                                rnn::bind(&rnn::handler<ffi::RNN_DTYPE>))
 
 RNN_EXPORT(recurrence_forward);
 RNN_EXPORT(recurrence_backward);
@@ -274,12 +271,8 @@ RNN_EXPORT(layer_backward);
 RNN_EXPORT(packed_forward);
 
 // Of packed weights: the columns of a panel, the rows of a group, the bytes of a number.
-#define RNN_LAYOUT(name, stored)                                                           \
-  extern "C" __attribute__((visibility("default"))) const int layout_##name[];             \
-  const int layout_##name[] = {int(rnn::kPanel<stored>), int(rnn::kGroup<rnn::OperandOf<stored>>), \
-                               int(sizeof(rnn::OperandOf<stored>))}
-
-RNN_LAYOUT(float32, float);
-RNN_LAYOUT(float64, double);
-RNN_LAYOUT(bfloat16, rnn::Bfloat16);
-RNN_LAYOUT(float16, rnn::Float16);
+using StoredHere = rnn::Stored<ffi::RNN_DTYPE>;
+using OperandHere = rnn::OperandOf<StoredHere>;
+extern "C" __attribute__((visibility("default"))) const int layout[];
+const int layout[] = {int(rnn::kPanel<StoredHere>), int(rnn::kGroup<OperandHere>),
+                      int(sizeof(OperandHere))};

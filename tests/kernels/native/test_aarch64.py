@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from kernels.contract import DTYPES
 from kernels.native import compiler
 from reference import CELLS
 
@@ -37,8 +38,9 @@ def test_the_driver_is_right(cell, tmp_path):
     assert (ran.returncode, ran.stdout.strip()) == (0, "all right"), ran.stdout + ran.stderr
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("cell", CELLS)
-def test_what_xla_calls_compiles(cell, tmp_path):
+def test_what_xla_calls_compiles(cell, dtype, tmp_path):
     library = tmp_path / "library.so"
-    compiler.compile_library("aarch64", cell, library)
+    compiler.compile_library("aarch64", cell, dtype, library)
     assert int.from_bytes(library.read_bytes()[18:20], "little") == AARCH64

@@ -20,8 +20,8 @@ from kernels.registry import KERNELS
 
 FIND = compiler.find.__wrapped__
 TARGET = "some-cpu"  # its handlers have names of their own
-CELL = "relu"
-MADE = make_inputs(Workload("small", T=2, B=8, I=3, H=64, O=5), "float32", CELL)
+CELL, DTYPE = "relu", "float32"
+MADE = make_inputs(Workload("small", T=2, B=8, I=3, H=64, O=5), DTYPE, CELL)
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ def builds(monkeypatch):
     """What was built, by a compiler that only writes down for what."""
     built = []
 
-    def compile_library(target, cell, output):
+    def compile_library(target, cell, dtype, output):
         built.append(target)
         output.write_text(f"library {len(built)}")
 
@@ -58,16 +58,16 @@ def builds(monkeypatch):
 def real(tmp_path_factory):
     """A library that can be loaded."""
     target = compiler.target()
-    if reason := handlers.load(target, CELL):
+    if reason := handlers.load(target, CELL, DTYPE):
         pytest.skip(reason)
-    return shutil.copy(handlers.build(target, CELL), tmp_path_factory.mktemp("library"))
+    return shutil.copy(handlers.build(target, CELL, DTYPE), tmp_path_factory.mktemp("library"))
 
 
 @pytest.fixture
 def copies(builds, real, monkeypatch):
     """What was built, each a copy of a real library."""
 
-    def compile_library(target, cell, output):
+    def compile_library(target, cell, dtype, output):
         builds.append(target)
         shutil.copy(real, output)
 
@@ -91,32 +91,32 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_library_is_built_again_and_not_loaded(copies, damage):
     target = f"cpu-of-{damage}"  # what is registered once stays
-    path = handlers.build(target, CELL)
+    path = handlers.build(target, CELL, DTYPE)
     whole = path.read_bytes()
     path.write_bytes(DAMAGES[damage](whole))
-    assert handlers.load(target, CELL) is None
+    assert handlers.load(target, CELL, DTYPE) is None
     assert copies == [target] * 2 and path.read_bytes() == whole
 
 
 @pytest.mark.parametrize("damage", [b"", b"\xff\x00", b"7 bytes, SHA-256 0"])
 def test_a_library_whose_manifest_is_damaged_is_built_again(builds, damage):
-    path = handlers.build(TARGET, CELL)
+    path = handlers.build(TARGET, CELL, DTYPE)
     (manifest,) = path.parent.glob("*.txt")
     manifest.write_bytes(damage)
-    assert handlers.build(TARGET, CELL) == path
+    assert handlers.build(TARGET, CELL, DTYPE) == path
     manifest.unlink()
-    handlers.build(TARGET, CELL)
+    handlers.build(TARGET, CELL, DTYPE)
     assert builds == [TARGET] * 3
 
 
 def test_a_library_is_used_where_the_compiler_is_gone(copies, monkeypatch):
-    path = handlers.build(TARGET, CELL)
+    path = handlers.build(TARGET, CELL, DTYPE)
     remove_compiler(monkeypatch)
-    assert handlers.missing(TARGET) is None and handlers.load(TARGET, CELL) is None
+    assert handlers.missing(TARGET) is None and handlers.load(TARGET, CELL, DTYPE) is None
     path.unlink()  # what is loaded must stay as it is, or this process dies
     path.write_bytes(b"damaged")
     assert "no C++ compiler found" in handlers.missing(TARGET)
-    assert "no C++ compiler found" in handlers.load(TARGET, CELL)
+    assert "no C++ compiler found" in handlers.load(TARGET, CELL, DTYPE)
     assert copies == [TARGET]
 
 
@@ -124,22 +124,22 @@ def test_a_whole_library_without_our_functions_is_one_sentence(builds, monkeypat
     monkeypatch.setattr(
         compiler,
         "compile_library",
-        lambda target, cell, output: shutil.copy(_ctypes.__file__, output),
+        lambda target, cell, dtype, output: shutil.copy(_ctypes.__file__, output),
     )
-    assert "has no function recurrence_forward_bfloat16" in handlers.load(TARGET, CELL)
+    assert "has no function recurrence_forward" in handlers.load(TARGET, CELL, DTYPE)
 
 
 def test_two_that_build_at_once_build_once(empty_cache, builds, monkeypatch):
     build = compiler.compile_library
 
-    def compile_library(target, cell, output):
+    def compile_library(target, cell, dtype, output):
         with (empty_cache / "lock").open() as other, pytest.raises(BlockingIOError):
             fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        build(target, cell, output)
+        build(target, cell, dtype, output)
 
     monkeypatch.setattr(compiler, "compile_library", compile_library)
     with ThreadPoolExecutor(4) as pool:
-        (path,) = set(pool.map(handlers.build, [TARGET] * 4, [CELL] * 4))
+        (path,) = set(pool.map(handlers.build, [TARGET] * 4, [CELL] * 4, [DTYPE] * 4))
     assert builds == [TARGET]
     assert names(empty_cache) == [path.name, path.with_suffix(".txt").name]
 
@@ -147,7 +147,7 @@ def test_two_that_build_at_once_build_once(empty_cache, builds, monkeypatch):
 @pytest.mark.parametrize("synced", [0, 1])
 def test_a_build_that_ends_halfway_leaves_no_half_library(builds, monkeypatch, synced):
     """The library, then its manifest: each is on the disk before it has its name."""
-    path = handlers.build(TARGET, CELL)
+    path = handlers.build(TARGET, CELL, DTYPE)
     monkeypatch.setattr(compiler, "version", lambda compiler: "c++ 2")
     calls = iter([None] * synced)
 
@@ -157,32 +157,33 @@ def test_a_build_that_ends_halfway_leaves_no_half_library(builds, monkeypatch, s
 
     monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(OSError, match="No space left"):
-        handlers.build(TARGET, CELL)
+        handlers.build(TARGET, CELL, DTYPE)
     assert (cache.made_by(path) is None) == bool(synced)
     assert len(names(path.parent)) == 2
 
 
-def test_another_cell_jaxlib_or_source_is_another_library(builds, monkeypatch, tmp_path):
-    paths = [handlers.build("x86-64", CELL), handlers.build("x86-64-v3", CELL)]
-    paths.append(handlers.build("x86-64", "lstm"))
+def test_another_cell_dtype_jaxlib_or_source_is_another_library(builds, monkeypatch, tmp_path):
+    paths = [handlers.build("x86-64", CELL, DTYPE), handlers.build("x86-64-v3", CELL, DTYPE)]
+    paths.append(handlers.build("x86-64", "lstm", DTYPE))
+    paths.append(handlers.build("x86-64", CELL, "bfloat16"))
     monkeypatch.setattr(handlers.jaxlib, "__version__", "0.0.1")
-    paths.append(handlers.build("x86-64", CELL))
+    paths.append(handlers.build("x86-64", CELL, DTYPE))
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "other.h").write_text("// other")
     monkeypatch.setattr(compiler, "SOURCE", tmp_path / "source")
-    paths.append(handlers.build("x86-64", CELL))
+    paths.append(handlers.build("x86-64", CELL, DTYPE))
     assert len(set(paths)) == len(paths)
 
 
 def test_another_compiler_builds_it_again(builds, monkeypatch, capsys):
-    path = handlers.build(TARGET, CELL)
+    path = handlers.build(TARGET, CELL, DTYPE)
     assert capsys.readouterr().err == (
-        "Compiling the native CPU kernel for relu (once, about 25 s) ...\n"
+        "Compiling the native CPU kernel for relu in float32 (once, about 8 s) ...\n"
     )
-    assert handlers.build(TARGET, CELL) == path and builds == [TARGET]
+    assert handlers.build(TARGET, CELL, DTYPE) == path and builds == [TARGET]
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(compiler, "version", lambda compiler: "c++ 2")
-    assert handlers.build(TARGET, CELL) == path and builds == [TARGET] * 2
+    assert handlers.build(TARGET, CELL, DTYPE) == path and builds == [TARGET] * 2
 
 
 # Looking, and running.
