@@ -42,11 +42,14 @@ def custom_calls(cell: str = "relu", dtype: str = "float32") -> list[str]:
 
     A process that runs such a program, exported by another on a CPU of the same instruction set,
     calls this first: it builds and loads the library. Empty where the kernel does not run.
+    Raises ValueError for a cell or a dtype that there is not.
     """
-    target = compiler.target()
-    if load(target, cell, dtype):
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype is {dtype!r}; expected one of {', '.join(map(repr, DTYPES))}")
+    known, target = CELLS[cell].name, compiler.target()
+    if load(target, known, dtype):
         return []
-    return [handler_name(handler, cell, dtype, target) for handler in HANDLERS]
+    return [handler_name(handler, known, dtype, target) for handler in HANDLERS]
 
 
 class Layout(NamedTuple):

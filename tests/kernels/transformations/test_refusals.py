@@ -57,6 +57,13 @@ def test_export(kernel, model, inputs, hold):
     hold(exported.call(*arguments(inputs)), model(*arguments(inputs)))
 
 
+def test_calls_of_no_cell_and_of_no_dtype():
+    with pytest.raises(ValueError, match="cell is 'elman'; expected one of 'relu'"):
+        kernels.custom_calls("elman")
+    with pytest.raises(ValueError, match="dtype is 'int8'; expected one of 'bfloat16'"):
+        kernels.custom_calls(CELL, "int8")
+
+
 def test_export_of_native_is_refused_unless_allowed():
     if reason := kernels.available()["native"]:
         pytest.skip(reason)
