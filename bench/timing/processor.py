@@ -14,6 +14,9 @@ CPUINFO = Path("/proc/cpuinfo")
 CPUS = Path("/sys/devices/system/cpu")
 # Of instruction sets that a kernel could use, how Linux names begin: avx512_bf16, amx_tile, sve2.
 USEFUL = re.compile(r"s?sse|pni|avx|amx|fma|f16c|bmi|asimd|fp$|fphp|fcma|sve|sme|bf16|i8mm")
+# And others that tell microarchitectures apart. Not every flag does: archspec lists tsc_adjust from
+# Zen 5 on, and older processors have it.
+TELLING = re.compile(rf"{USEFUL.pattern}|vaes|vpclmulqdq|gfni")
 UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 
@@ -51,8 +54,8 @@ def describe() -> Cpu:
     """The processor, and the part of it that this process may use."""
     facts, closest = _facts(), archspec.cpu.host()
     flags = _either(facts, "flags", "Features") or ""
-    features = frozenset(filter(USEFUL.match, flags.split()))
-    known = closest.vendor != "generic" and _explains(closest, features)
+    telling = frozenset(filter(TELLING.match, flags.split()))
+    known = closest.vendor != "generic" and _explains(closest, telling)
     return Cpu(
         name=facts.get("model name", closest.name),
         vendor=facts.get("vendor_id", closest.vendor),
@@ -60,7 +63,7 @@ def describe() -> Cpu:
         model=_either(facts, "model", "CPU part"),
         stepping=_either(facts, "stepping", "CPU revision"),
         microarchitecture=closest.name if known else None,
-        features=tuple(sorted(features)),
+        features=tuple(sorted(filter(USEFUL.match, flags.split()))),
         cache_bytes=dict(_caches()),
         cores=cores(),
         threads=threads(),

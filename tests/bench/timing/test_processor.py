@@ -75,6 +75,13 @@ def test_a_processor_with_later_instruction_sets_has_no_name(linux):
     assert cpu.microarchitecture is None
 
 
+@pytest.mark.parametrize(("closest", "name"), [("zen2", None), ("zen3", "zen3")])
+def test_a_zen3_without_protection_keys_is_no_zen2(linux, closest, name):
+    """archspec wants pku of a Zen 3, a flag that virtual machines hide."""
+    avx2 = "avx avx2 fma f16c vaes vpclmulqdq tsc_adjust"
+    assert linux(X86.format(features=avx2), closest).microarchitecture == name
+
+
 def test_a_generic_level_is_no_name(linux):
     assert linux(X86.format(features="sse2"), "x86_64_v2").microarchitecture is None
 
