@@ -102,7 +102,7 @@ inline constexpr Index kFewRows = 3;
 constexpr Index panels_at_once(Index rows) { return rows == 1 ? 4 : rows <= kFewRows ? 2 : 1; }
 
 template <class Operand>
-using Tile = void (*)(const Operand*, Index, const Operand*, Index, Index, const Operand*, Index,
+using Tile = void (*)(const Operand*, const Operand*, Index, Index, const Operand*, Index,
                       From<RealOf<Operand>>, RealOf<Operand>*, Index);
 
 template <class Operand, Read kRead, bool kWide, std::size_t... i>
@@ -125,14 +125,18 @@ constexpr Index groups_from(Index k, Index K) {
   return ceil_div(std::min(kDepth, K - k), kGroup<Operand>);
 }
 
-// The block of a panel that follows the one at k, or the first block of the next panel.
+// What the last rows that need a block of b fetch meanwhile, for memory would wait otherwise: of one
+// panel the block after the one at k, or the next panel's first; of several whose rows lie far apart
+// a row some steps ahead.
 template <class Operand>
-const Operand* next_block(Right<Operand> b, Index p, Index k, Index K) {
-  return k + kDepth < K ? b.at(p, k + kDepth) : b.at(p + 1, 0);
+const Operand* fetched_from(Right<Operand> b, Index p, Index k, Index K, bool wide) {
+  constexpr Index steps = 12;
+  if (!wide) return k + kDepth < K ? b.at(p, k + kDepth) : b.at(p + 1, 0);
+  const bool far_apart = b.step > kPanel<Operand> * kGroup<Operand>;
+  return far_apart ? b.at(p, k) + steps * b.step : nullptr;
 }
 
-// c = from + a b, for these panels of b and c. `from` may be c. The last rows that need a block of b
-// have the next one fetched: memory would wait otherwise while they are computed from cache.
+// c = from + a b, for these panels of b and c. `from` may be c.
 template <class Operand, Read kRead>
 void product(Left<Operand, kRead> a, Index rows, Right<Operand> b, Index K, Range panels,
              From<RealOf<Operand>> from, Strips<RealOf<Operand>> c) {
@@ -146,9 +150,8 @@ void product(Left<Operand, kRead> a, Index rows, Right<Operand> b, Index K, Rang
         const Range r = part({0, rows}, i, blocks);
         const Tile<Operand> add = wide ? kWideTiles<Operand, kRead>[r.size() - 1]
                                        : kNarrowTiles<Operand, kRead>[r.size() - 1];
-        const Operand* const block = b.at(p, k);
-        const Operand* const next = i + 1 == blocks ? next_block(b, p, k, K) : block;
-        add(a.at(r.first, k), a.step, block, b.step, b.panel, next, groups_from<Operand>(k, K),
+        const Operand* const ahead = i + 1 == blocks ? fetched_from(b, p, k, K, wide) : nullptr;
+        add(a.at(r.first, k), b.at(p, k), b.step, b.panel, ahead, groups_from<Operand>(k, K),
             start.at(p, r.first), c.at(p, r.first), c.panel);
       }
     } while ((k += kDepth) < K);
@@ -185,8 +188,8 @@ void outer_product(Columns<Operand> a, Right<Operand> b, Index K, Range panels,
         const Left<Operand, Read::kColumns> left = a.left(r);
         const Index row = a.which.first + r.first;
         kNarrowTiles<Operand, Read::kColumns>[r.size() - 1](
-            left.at(0, k), left.step, b.at(p, k), b.step, b.panel, b.at(p, k),
-            groups_from<Operand>(k, K), start.at(p, row), c.at(p, row), c.panel);
+            left.at(0, k), b.at(p, k), b.step, b.panel, nullptr, groups_from<Operand>(k, K),
+            start.at(p, row), c.at(p, row), c.panel);
       }
     } while ((k += kDepth) < K);
   }

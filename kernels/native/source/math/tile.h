@@ -27,18 +27,67 @@ struct From {
   From at(Index p, Index r) const { return {data + p * panel + r * row, row, panel}; }
 };
 
-// strip(r, p) = from(r, p) + sum over k of a(r, k) b(k, p), a group of k at a time. Group g of row r
-// lies at a[r kStride + g kGroup] read by rows and a[g a_step + r kGroup] read by columns, those of
-// the row of a panel at b + p b_panel + g b_step. `from` may be the strip. Meanwhile a single panel
-// that is multiplied by rows has what lies from `next` on fetched, which may be the panel itself; and
-// of several panels that are not packed, whose rows lie far apart, a row some steps ahead is fetched.
-template <class Operand, Index R, Index P, Read kRead>
-void tile(const Operand* __restrict a, Index a_step, const Operand* __restrict b, Index b_step,
-          Index b_panel, const Operand* next, Index groups, From<RealOf<Operand>> from,
-          RealOf<Operand>* strip, Index strip_panel) {
-  using V = Vector<RealOf<Operand>>;
+// Sums of R rows and P panels, in registers.
+template <class Operand, Index R, Index P>
+using Sums = Vector<RealOf<Operand>>[R][P][2];
+
+// A walk along k: both operands, and what is fetched for later.
+template <class Operand>
+struct Walk {
+  const Operand *a, *b, *ahead;
+  Index b_step, b_panel;
+};
+
+// The next kTimes groups of k for every sum.
+template <class Operand, Index R, Index P, Read kRead, bool kFetch, Index kTimes>
+[[gnu::always_inline]] inline void add_groups(Walk<Operand>& at, Sums<Operand, R, P>& sum) {
   constexpr Index L = kLanes<RealOf<Operand>>, G = kGroup<Operand>;
-  V sum[R][P][2];
+  constexpr Index a_row = kRead == Read::kRows ? kStride<Operand> : G;
+  constexpr Index a_step = kRead == Read::kRows ? G : R * G;
+#pragma GCC unroll 4
+  for (Index g = 0; g < kTimes; ++g) {
+    decltype(load_groups(at.b)) w[P][2];
+#pragma GCC unroll 4
+    for (Index p = 0; p < P; ++p) {
+      const Operand* const row = at.b + g * at.b_step + p * at.b_panel;
+      w[p][0] = load_groups(row);
+      w[p][1] = load_groups(row + G * L);
+      if (kFetch) prefetch<2 * kVectorBytes>(at.ahead + g * at.b_step + p * at.b_panel);
+    }
+#pragma GCC unroll 16
+    for (Index r = 0; r < R; ++r) {
+      const auto each = spread_group(at.a + g * a_step + r * a_row);
+#pragma GCC unroll 4
+      for (Index p = 0; p < P; ++p) {
+        multiply_add(sum[r][p][0], each, w[p][0]);
+        multiply_add(sum[r][p][1], each, w[p][1]);
+      }
+    }
+  }
+  at.a += kTimes * a_step;
+  at.b += kTimes * at.b_step;
+  at.ahead += kTimes * at.b_step;
+}
+
+template <class Operand, Index R, Index P, Read kRead, bool kFetch>
+[[gnu::always_inline]] inline void add_all(Walk<Operand> at, Index groups,
+                                           Sums<Operand, R, P>& sum) {
+  for (; groups >= kGroupsAtOnce; groups -= kGroupsAtOnce)
+    add_groups<Operand, R, P, kRead, kFetch, kGroupsAtOnce>(at, sum);
+  if constexpr (kGroupsAtOnce > 1)
+    for (; groups; --groups) add_groups<Operand, R, P, kRead, kFetch, 1>(at, sum);
+}
+
+// strip(r, p) = from(r, p) + sum over k of a(r, k) b(k, p), a group of k at a time. Group g of row r
+// lies at a[r kStride + g kGroup] read by rows and a[(g R + r) kGroup] read by columns, those of the
+// row of a panel at b + p b_panel + g b_step. `from` may be the strip. What lies as b does from
+// `ahead` on is fetched meanwhile, unless that is null.
+template <class Operand, Index R, Index P, Read kRead>
+void tile(const Operand* __restrict a, const Operand* __restrict b, Index b_step, Index b_panel,
+          const Operand* ahead, Index groups, From<RealOf<Operand>> from, RealOf<Operand>* strip,
+          Index strip_panel) {
+  constexpr Index L = kLanes<RealOf<Operand>>;
+  Sums<Operand, R, P> sum;
 #pragma GCC unroll 16
   for (Index r = 0; r < R; ++r)
 #pragma GCC unroll 4
@@ -47,32 +96,11 @@ void tile(const Operand* __restrict a, Index a_step, const Operand* __restrict b
       sum[r][p][0] = load(first);
       sum[r][p][1] = load(first + L);
     }
-  constexpr Index ahead = 12;
-  const bool far_apart = kRead == Read::kRows && P > 1 && b_step > G * 2 * L;
-  for (Index g = 0; g < groups; ++g) {
-    decltype(load_groups(b)) w[P][2];
-#pragma GCC unroll 4
-    for (Index p = 0; p < P; ++p) {
-      w[p][0] = load_groups(b + p * b_panel);
-      w[p][1] = load_groups(b + p * b_panel + G * L);
-    }
-    if constexpr (P == 1 && kRead == Read::kRows) prefetch<2 * kVectorBytes>(next + g * b_step);
-    if (far_apart && g + ahead < groups)
-#pragma GCC unroll 4
-      for (Index p = 0; p < P; ++p)
-        prefetch<2 * kVectorBytes>(b + p * b_panel + ahead * b_step);
-#pragma GCC unroll 16
-    for (Index r = 0; r < R; ++r) {
-      const auto each = spread_group(a + r * (kRead == Read::kRows ? kStride<Operand> : G));
-#pragma GCC unroll 4
-      for (Index p = 0; p < P; ++p) {
-        multiply_add(sum[r][p][0], each, w[p][0]);
-        multiply_add(sum[r][p][1], each, w[p][1]);
-      }
-    }
-    a += kRead == Read::kRows ? G : a_step;
-    b += b_step;
-  }
+  const Walk<Operand> start{a, b, ahead, b_step, b_panel};
+  if (kRead == Read::kRows && ahead)
+    add_all<Operand, R, P, kRead, kRead == Read::kRows>(start, groups, sum);
+  else
+    add_all<Operand, R, P, kRead, false>(start, groups, sum);
 #pragma GCC unroll 16
   for (Index r = 0; r < R; ++r)
 #pragma GCC unroll 4

@@ -9,17 +9,23 @@ namespace rnn {
 
 using Index = std::ptrdiff_t;
 
+// Of the innermost loop over k: kGroupsAtOnce steps in a round. Where two threads of a processor share
+// what decodes for them, few instructions beside the multiply-adds count.
 #if defined(__AVX512F__)
 inline constexpr Index kVectorBytes = 64;
+inline constexpr Index kGroupsAtOnce = 1;
 inline constexpr Index kMostRows = 14;  // 14 rows of 2 vectors, 2 of W: 30 of 32 registers
 #elif defined(__AVX2__)
 inline constexpr Index kVectorBytes = 32;
+inline constexpr Index kGroupsAtOnce = 4;
 inline constexpr Index kMostRows = 6;  // 12 + 2 + 1 broadcast: 15 of 16
 #elif defined(__aarch64__)
 inline constexpr Index kVectorBytes = 16;
+inline constexpr Index kGroupsAtOnce = 1;
 inline constexpr Index kMostRows = 12;  // 24 + 2 + 1: 27 of 32
 #else
 inline constexpr Index kVectorBytes = 16;
+inline constexpr Index kGroupsAtOnce = 1;
 inline constexpr Index kMostRows = 5;  // 10 + 2 + 1, and a product before it is added
 #endif
 
