@@ -23,7 +23,7 @@ using Cell = RNN_CELL;
 
 // The same slots, states and products, but sums in place of the cell's functions.
 struct Sums : Cell {
-  static constexpr bool kMakesZeros = false;
+  static constexpr bool kGates = false, kMakesZeros = false;
 
   template <class Real>
   static void step(rnn::Ahead<Sums, Real>& s) {

@@ -240,11 +240,26 @@ class Forward : public Pass<Stored, Cell> {
       recurrent_.multiply(rank, before, rows, w_h(i), my_hidden(rank), start_of(kFirst + i, at),
                           slot(kFirst + i).from(at));
     const Step now{before, after, slots().from(at), carried(0, rank), places};
-    each_panel(rank, {0, rows}, [&](Index p, Index i) { apply_cell(now, p, i); });
+    for (Index i = 0; i < rows; ++i) apply_cell(now, my_hidden(rank), i);
   }
 
-  // A panel of a row of the state, from its slots.
-  void apply_cell(const Step& now, Index p, Index i) {
+  // These panels of a row of the state, from its slots.
+  void apply_cell(const Step& now, Range panels, Index i) {
+    if constexpr (Cell::kGates)
+      for (Index p = panels.first; p < panels.last; ++p) make_gates(now, p, i);
+    for (Index p = panels.first; p < panels.last; ++p) make_state(now, p, i);
+  }
+
+  void make_gates(const Step& now, Index p, Index i) {
+    for (Index lane = 0; lane < W; lane += kLanes<Real>) {
+      Vector<Real> slots[S];
+      for (Index j = 0; j < S; ++j) slots[j] = load(slot_of(now.slots, j).at(p, i) + lane);
+      Cell::template gates<Real>(slots);
+      for (Index j = 0; j < S; ++j) store(slot_of(now.slots, j).at(p, i) + lane, slots[j]);
+    }
+  }
+
+  void make_state(const Step& now, Index p, Index i) {
     constexpr Index L = kLanes<Real>;
     const Index place = now.places[i];
     Operand* h = now.after.at(i, p * W);

@@ -69,11 +69,11 @@ class OneStep final : public Staged, private Forward<Stored, Cell> {
       product(before().from(0), problem_.B, Base::w_h(i), problem_.H, panels,
               Base::start_of(kFirst + i, 0), Base::slot(kFirst + i));
     const Step now{before(), Base::states(), Base::slots(), Base::carried(0, 0), places_};
-    for (Index p = panels.first; p < panels.last; ++p)
-      for (Index i = 0; i < problem_.B; ++i) {
-        Base::apply_cell(now, p, i);
-        if (arrays_.last.h) Base::leave_panel(0, now.after, p, i);
-      }
+    for (Index i = 0; i < problem_.B; ++i) {
+      Base::apply_cell(now, panels, i);
+      if (!arrays_.last.h) continue;
+      for (Index p = panels.first; p < panels.last; ++p) Base::leave_panel(0, now.after, p, i);
+    }
   }
 
   const Index hidden_parts_, output_parts_;

@@ -7,7 +7,7 @@ namespace rnn {
 
 struct Elman {
   static constexpr Index kSlots = 1, kFromX = 1, kFromH = 1, kCarried = 0, kSaved = 0;
-  static constexpr bool kDirect = false;
+  static constexpr bool kGates = false, kDirect = false;
 };
 
 }  // namespace rnn

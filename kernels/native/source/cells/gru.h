@@ -7,12 +7,18 @@ namespace rnn {
 
 struct Gru {
   static constexpr Index kSlots = 4, kFromX = 3, kFromH = 3, kCarried = 0, kSaved = 4;
-  static constexpr bool kDirect = true, kMakesZeros = false;
+  static constexpr bool kGates = true, kDirect = true, kMakesZeros = false;
+
+  template <class Real>
+  static void gates(Vector<Real> (&slots)[kSlots]) {
+    const auto r = slots[1] = sigmoid<Real>(slots[1]);
+    slots[2] = sigmoid<Real>(slots[2]);
+    slots[0] += r * slots[3];
+  }
 
   template <class Real>
   static void step(Ahead<Gru, Real>& s) {
-    const auto r = sigmoid<Real>(s.slots[1]), z = sigmoid<Real>(s.slots[2]), n_h = s.slots[3];
-    const auto n = tanh<Real>(s.slots[0] + r * n_h);
+    const auto n = tanh<Real>(s.slots[0]), r = s.slots[1], z = s.slots[2], n_h = s.slots[3];
     s.h = n + z * (s.h - n);
     s.saved[0] = n, s.saved[1] = r, s.saved[2] = z, s.saved[3] = n_h;
   }

@@ -7,12 +7,17 @@ namespace rnn {
 
 struct Lstm {
   static constexpr Index kSlots = 4, kFromX = 4, kFromH = 4, kCarried = 1, kSaved = 4;
-  static constexpr bool kDirect = false, kMakesZeros = false;
+  static constexpr bool kGates = true, kDirect = false, kMakesZeros = false;
+
+  template <class Real>
+  static void gates(Vector<Real> (&slots)[kSlots]) {
+    slots[0] = sigmoid<Real>(slots[0]), slots[1] = sigmoid<Real>(slots[1]);
+    slots[2] = tanh<Real>(slots[2]), slots[3] = sigmoid<Real>(slots[3]);
+  }
 
   template <class Real>
   static void step(Ahead<Lstm, Real>& s) {
-    const auto i = sigmoid<Real>(s.slots[0]), f = sigmoid<Real>(s.slots[1]);
-    const auto g = tanh<Real>(s.slots[2]), o = sigmoid<Real>(s.slots[3]);
+    const auto i = s.slots[0], f = s.slots[1], g = s.slots[2], o = s.slots[3];
     s.carried[0] = f * s.carried[0] + i * g;
     s.h = o * tanh<Real>(s.carried[0]);
     s.saved[0] = i, s.saved[1] = f, s.saved[2] = g, s.saved[3] = o;

@@ -3,7 +3,7 @@
 
 #include "math/vector.h"
 
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
@@ -31,6 +31,18 @@ constexpr Real one_over_factorial(int n) {
   return Real(1 / product);
 }
 
+// t between -most and most, and NaN where it is. With AVX2 a comparison and a choice are two instructions,
+// minimum or maximum is one, which leaves its second operand where that is NaN.
+template <class Real>
+inline Vector<Real> within(Vector<Real> t, Real most) {
+  const Vector<Real> highest = Vector<Real>{} + most, lowest = -highest;
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  if constexpr (sizeof(Real) == 4) return _mm256_max_ps(lowest, _mm256_min_ps(highest, t));
+#endif
+  t = t > highest ? highest : t;
+  return t < lowest ? lowest : t;
+}
+
 // exp(t) = power (1 + rest) with power = 2^n and rest = exp(r) - 1, where r = t - n ln 2 is at most
 // ln(2) / 2, and exp(r) - 1 its Taylor polynomial: exact to a few units in the last place, near 0 too.
 template <class Real>
@@ -49,9 +61,7 @@ inline Exponential<Real> exponential(Vector<Real> t) {
   constexpr int mantissa = BitsOf<Real>::mantissa, terms = BitsOf<Real>::terms;
   // ln 2 in two parts, the first of few bits, so that n times it is exact.
   constexpr Real ln2_high = Real(0.693145751953125), ln2_low = Real(1.42860682030941723212e-6);
-  const V most = V{} + BitsOf<Real>::largest;
-  t = t > most ? most : t;
-  t = t < -most ? -most : t;
+  t = within<Real>(t, BitsOf<Real>::largest);
   const Real shift = Real(3) * Real(Bits(1) << (mantissa - 1));  // rounds to integers
   const V shifted = t * Real(1.44269504088896340736) + shift, n = shifted - shift;
   const V r = (t - n * ln2_high) - n * ln2_low;
