@@ -206,7 +206,7 @@ class Plain {
       now.h[0] = before[j];
       for (Index i = 0; i < C; ++i)
         now.carried[i][0] = carried_before[(row * C + i) * H + j] = of(state, 1 + i, b, j);
-      if constexpr (Cell::kGates) Cell::template gates<double>(now.slots);
+      Cell::template gates<double>(now.slots);
       Cell::template step<double>(now);
       h[row * H + j] = of(state, 0, b, j) = now.h[0];
       for (Index i = 0; i < C; ++i) of(state, 1 + i, b, j) = now.carried[i][0];

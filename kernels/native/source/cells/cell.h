@@ -1,7 +1,7 @@
-// What a cell is: a struct of constants and functions, a vector of hidden units at a time: `step`,
-// `step_back` and, with kGates, before a step `gates`, which makes of the slots what step reads. A
-// function waits most of its time for its own results. The gates of a row are made first, all of them,
-// so that no tanh of a new state waits for its gates while others could begin.
+// What a cell is: a struct of constants and three functions, a vector of hidden units at a time. `gates`
+// makes of a step's slots what `step` reads; without kGates it does nothing. The gates of a row are all
+// made before its states: a function waits most of its time for its own results, and a tanh of a new
+// state that waits for its gates would keep the next ones from beginning.
 //
 // `reference/cells` states the mathematics. A hidden unit has kSlots numbers, of which the input
 // fills the first kFromX; the recurrent product is added to the last kFromH. kCarried numbers pass
