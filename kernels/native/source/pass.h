@@ -20,7 +20,8 @@ class Pass : public Work {
 
   void prepare(Index size) final {
     division_.emplace(
-        choices_.template divide<Operand, Cell>(size, most_groups(), problem_.B, problem_.H));
+        choices_.template divide<Operand, Cell>(size, most_groups(), problem_.T, problem_.B,
+                                                problem_.H));
     chunk_ = steps_together(problem_.T, ceil_div(problem_.B, division_->groups()));
     schedule_.emplace(problem_, *division_, chunk_, room_);
     reserve();

@@ -55,13 +55,13 @@ class Division {
 
 // As many groups as have rows enough to read all of W_h in each step: half a register tile where it
 // fits a core's cache beside all else, a whole one where it comes from the shared cache. The rest are
-// members. There are at most `most` groups.
+// members; in a single step that meets once, all are unless W_h fits. There are at most `most` groups.
 template <class Operand, class Cell>
-Index groups_of(Index size, Index most, Index B, Index H) {
+Index groups_of(Index size, Index most, Index T, Index B, Index H) {
   const Index bytes = Cell::kFromH * H * H * Index(sizeof(Operand));
-  const Index rows = bytes <= cache_bytes() / 2        ? kMostRows / 2
-                     : bytes <= shared_cache_bytes() ? kMostRows
-                                                     : B;
+  const Index rows = bytes <= cache_bytes() / 2               ? kMostRows / 2
+                     : T > 1 && bytes <= shared_cache_bytes() ? kMostRows
+                                                              : B;
   Index groups = std::clamp<Index>(most, 1, size);
   while (groups > 1 && (size % groups || B / groups < rows)) --groups;
   return groups;
@@ -81,8 +81,8 @@ struct Choices {
   bool skip_zeros;  // of a single row of states, where the cell makes them
 
   template <class Operand, class Cell>
-  Division divide(Index size, Index most, Index B, Index H) const {
-    const Index by_rule = groups_of<Operand, Cell>(size, most, B, H);
+  Division divide(Index size, Index most, Index T, Index B, Index H) const {
+    const Index by_rule = groups_of<Operand, Cell>(size, most, T, B, H);
     return Division(size, groups ? std::min(groups, size) : by_rule);
   }
 };
@@ -119,7 +119,8 @@ Effort effort_of(const Problem<Stored>& problem, Index most_groups, Index availa
   const Index worth = Index(all / beginning);
   Index threads = std::clamp<Index>(worth, 1, std::max<Index>(available, 1));
   const auto meets = [&] {
-    return groups_of<OperandOf<Stored>, Cell>(threads, most_groups, problem.B, problem.H) < threads;
+    return groups_of<OperandOf<Stored>, Cell>(threads, most_groups, problem.T, problem.B,
+                                              problem.H) < threads;
   };
   while (threads > 1 && meets() && step / double(threads) < meeting) --threads;
   constexpr double slow = 50;  // operations a nanosecond, of one thread
