@@ -110,6 +110,11 @@ def test_gradients_of_what_several_threads_convert(cell):
     hold_equal(*gradients(SHAPES[1], "bfloat16", cell), allowed)
 
 
+def test_weights_of_far_rows_that_many_rows_read():
+    """Too few rows to pack for, and so many that tiles read a copy: two blocks of it."""
+    hold(Workload("far rows", T=1, B=60, I=300, H=256, O=32), "float32", "lstm", "native")
+
+
 @pytest.mark.parametrize("B", [1, 3])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("cell", CELLS)

@@ -136,44 +136,49 @@ const Operand* fetched_from(Right<Operand> b, Index p, Index k, Index K, bool wi
   return far_apart ? b.at(p, k) + steps * b.step : nullptr;
 }
 
-inline constexpr Index kPage = 4096;  // bytes: rows that far apart share a cache set, and no page
-
-// Room for a block of a panel.
+// Room for a copy of a block: so many rows of a panel, one behind the other.
 template <class Operand>
-struct Block {
-  alignas(64) Operand numbers[kDepth * kPanel<Operand>];
+struct BlockCopy {
+  alignas(kVectorBytes) Operand numbers[kDepth * kPanel<Operand>];
 
-  // One that starts here, so many groups long.
-  Right<Operand> copy(const Operand* from, Index step, Index groups) {
+  Right<Operand> of(Right<Operand> block, Index groups) {
     constexpr Index row = kPanel<Operand> * kGroup<Operand>;
-    for (Index g = 0; g < groups; ++g) std::copy_n(from + g * step, row, numbers + g * row);
-    return {numbers, row, 0};
+    for (Index g = 0; g < groups; ++g)
+      std::copy_n(block.data + g * block.step, row, numbers + g * row);
+    return {numbers, row, block.panel};
   }
 };
 
-// c = from + a b, for these panels of b and c. `from` may be c. Where several tiles of rows read a panel
-// whose rows lie far apart, in few sets of a cache, they read a copy.
+// Whether so many tiles of rows are better off with a copy of what they read: where its rows lie a page
+// apart they share a set of the cache, and each tile would fetch them anew.
+template <class Operand>
+bool worth_copying(Right<Operand> b, Index tiles) {
+  constexpr Index page = 4096;
+  return tiles > 2 && b.step * Index(sizeof(Operand)) >= page;
+}
+
+// c = from + a b, for these panels of b and c. `from` may be c.
 template <class Operand, Read kRead>
 void product(Left<Operand, kRead> a, Index rows, Right<Operand> b, Index K, Range panels,
              From<RealOf<Operand>> from, Strips<RealOf<Operand>> c) {
   const Index together = panels_at_once(rows), blocks = ceil_div(rows, kMostRows);
-  const bool copies = blocks > 2 && b.step * Index(sizeof(Operand)) >= kPage;
-  Block<Operand> copy;
+  const bool copies = worth_copying(b, blocks);
+  BlockCopy<Operand> copy;
   for (Index p = panels.first; p < panels.last;) {
     const bool wide = together > 1 && p + together <= panels.last;
     Index k = 0;
     do {  // of no terms there is still `from`
       const From<RealOf<Operand>> start = k ? From<RealOf<Operand>>(c) : from;
       const Index groups = groups_from<Operand>(k, K);
-      const Right<Operand> block =
-          copies ? copy.copy(b.at(p, k), b.step, groups) : Right<Operand>{b.at(p, k), b.step, b.panel};
+      Right<Operand> block{b.at(p, k), b.step, b.panel};
+      if (copies) block = copy.of(block, groups);
+      const Operand* const next = copies ? nullptr : fetched_from(b, p, k, K, wide);
       for (Index i = 0; i < blocks; ++i) {
         const Range r = part({0, rows}, i, blocks);
         const Tile<Operand> add = wide ? kWideTiles<Operand, kRead>[r.size() - 1]
                                        : kNarrowTiles<Operand, kRead>[r.size() - 1];
-        const Operand* const ahead = i + 1 == blocks && !copies ? fetched_from(b, p, k, K, wide) : nullptr;
-        add(a.at(r.first, k), block.data, block.step, block.panel, ahead, groups,
-            start.at(p, r.first), c.at(p, r.first), c.panel);
+        add(a.at(r.first, k), block.data, block.step, block.panel, i + 1 == blocks ? next : nullptr,
+            groups, start.at(p, r.first), c.at(p, r.first), c.panel);
       }
     } while ((k += kDepth) < K);
     p += wide ? together : 1;
