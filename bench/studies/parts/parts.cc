@@ -23,7 +23,12 @@ using Cell = RNN_CELL;
 
 // The same slots, states and products, but sums in place of the cell's functions.
 struct Sums : Cell {
-  static constexpr bool kGates = false, kMakesZeros = false;
+  static constexpr bool kMakesZeros = false;
+
+  template <class Real>
+  static void gates(rnn::Vector<Real> (&slots)[Cell::kSlots]) {
+    slots[0] += slots[Cell::kSlots - 1];
+  }
 
   template <class Real>
   static void step(rnn::Ahead<Sums, Real>& s) {

@@ -75,11 +75,14 @@ def test_a_processor_with_later_instruction_sets_has_no_name(linux):
     assert cpu.microarchitecture is None
 
 
-@pytest.mark.parametrize(("closest", "name"), [("zen2", None), ("zen3", "zen3")])
-def test_a_zen3_without_protection_keys_is_no_zen2(linux, closest, name):
-    """archspec wants pku of a Zen 3, a flag that virtual machines hide."""
-    avx2 = "avx avx2 fma f16c vaes vpclmulqdq tsc_adjust"
-    assert linux(X86.format(features=avx2), closest).microarchitecture == name
+@pytest.mark.parametrize(
+    ("closest", "more", "name"),
+    [("zen2", "", None), ("zen3", "", "zen3"), ("zen3", "gfni", None)],
+)
+def test_a_zen3_without_protection_keys_is_no_zen2(linux, closest, more, name):
+    """archspec wants pku of a Zen 3, a flag that virtual machines hide; a Zen 4 has gfni, too."""
+    features = f"avx avx2 fma f16c vaes vpclmulqdq tsc_adjust {more}"
+    assert linux(X86.format(features=features), closest).microarchitecture == name
 
 
 def test_a_generic_level_is_no_name(linux):

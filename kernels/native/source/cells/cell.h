@@ -1,7 +1,7 @@
 // What a cell is: a struct of constants and three functions, a vector of hidden units at a time. `gates`
-// makes of a step's slots what `step` reads; without kGates it does nothing. The gates of a row are all
-// made before its states: a function waits most of its time for its own results, and a tanh of a new
-// state that waits for its gates would keep the next ones from beginning.
+// turns a step's slots into what `step` reads; without kGates it does nothing. All gates of a row are
+// made before its states: a function is a chain of dependent instructions, and a new state's tanh, which
+// waits for its gates, would hold up the gates behind it.
 //
 // `reference/cells` states the mathematics. A hidden unit has kSlots numbers, of which the input
 // fills the first kFromX; the recurrent product is added to the last kFromH. kCarried numbers pass
@@ -15,7 +15,8 @@ namespace rnn {
 
 constexpr Index at_least_one(Index n) { return n > 0 ? n : 1; }
 
-// One step forward: slots and the state before come in; the state after and what is saved goes out.
+// One step forward: slots, after `gates`, and the state before come in; the state after and what is saved
+// go out.
 template <class Cell, class Real>
 struct Ahead {
   using V = Vector<Real>;

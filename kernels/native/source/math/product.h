@@ -125,18 +125,18 @@ constexpr Index groups_from(Index k, Index K) {
   return ceil_div(std::min(kDepth, K - k), kGroup<Operand>);
 }
 
-// What the last rows that need a block of b fetch meanwhile, for memory would wait otherwise: of one
-// panel the block after the one at k, or the next panel's first; of several whose rows lie far apart
-// a row some steps ahead.
+// What the last tile of rows that reads a block of b fetches meanwhile, so that memory is not idle. For
+// one panel: the next block, or the next panel's first. For several whose rows lie far apart: rows some
+// groups ahead. Otherwise null. It may lie behind the matrix, where fetching does nothing.
 template <class Operand>
 const Operand* fetched_from(Right<Operand> b, Index p, Index k, Index K, bool wide) {
-  constexpr Index steps = 12;
+  constexpr Index groups_ahead = 12;
   if (!wide) return k + kDepth < K ? b.at(p, k + kDepth) : b.at(p + 1, 0);
   const bool far_apart = b.step > kPanel<Operand> * kGroup<Operand>;
-  return far_apart ? b.at(p, k) + steps * b.step : nullptr;
+  return far_apart ? b.at(p, k) + groups_ahead * b.step : nullptr;
 }
 
-// Room for a copy of a block: so many rows of a panel, one behind the other.
+// Room for a copy of a block of one panel, its rows without gaps.
 template <class Operand>
 struct BlockCopy {
   alignas(kVectorBytes) Operand numbers[kDepth * kPanel<Operand>];
@@ -145,12 +145,12 @@ struct BlockCopy {
     constexpr Index row = kPanel<Operand> * kGroup<Operand>;
     for (Index g = 0; g < groups; ++g)
       std::copy_n(block.data + g * block.step, row, numbers + g * row);
-    return {numbers, row, block.panel};
+    return {numbers, row, 0};
   }
 };
 
 // Whether so many tiles of rows are better off with a copy of what they read: where its rows lie a page
-// apart they share a set of the cache, and each tile would fetch them anew.
+// or more apart, they crowd few sets of the cache, and each tile would fetch them again.
 template <class Operand>
 bool worth_copying(Right<Operand> b, Index tiles) {
   constexpr Index page = 4096;
@@ -161,8 +161,8 @@ bool worth_copying(Right<Operand> b, Index tiles) {
 template <class Operand, Read kRead>
 void product(Left<Operand, kRead> a, Index rows, Right<Operand> b, Index K, Range panels,
              From<RealOf<Operand>> from, Strips<RealOf<Operand>> c) {
-  const Index together = panels_at_once(rows), blocks = ceil_div(rows, kMostRows);
-  const bool copies = worth_copying(b, blocks);
+  const Index together = panels_at_once(rows), tiles = ceil_div(rows, kMostRows);
+  const bool copies = worth_copying(b, tiles);
   BlockCopy<Operand> copy;
   for (Index p = panels.first; p < panels.last;) {
     const bool wide = together > 1 && p + together <= panels.last;
@@ -172,12 +172,12 @@ void product(Left<Operand, kRead> a, Index rows, Right<Operand> b, Index K, Rang
       const Index groups = groups_from<Operand>(k, K);
       Right<Operand> block{b.at(p, k), b.step, b.panel};
       if (copies) block = copy.of(block, groups);
-      const Operand* const next = copies ? nullptr : fetched_from(b, p, k, K, wide);
-      for (Index i = 0; i < blocks; ++i) {
-        const Range r = part({0, rows}, i, blocks);
+      const Operand* const ahead = copies ? nullptr : fetched_from(b, p, k, K, wide);
+      for (Index i = 0; i < tiles; ++i) {
+        const Range r = part({0, rows}, i, tiles);
         const Tile<Operand> add = wide ? kWideTiles<Operand, kRead>[r.size() - 1]
                                        : kNarrowTiles<Operand, kRead>[r.size() - 1];
-        add(a.at(r.first, k), block.data, block.step, block.panel, i + 1 == blocks ? next : nullptr,
+        add(a.at(r.first, k), block.data, block.step, block.panel, i + 1 == tiles ? ahead : nullptr,
             groups, start.at(p, r.first), c.at(p, r.first), c.panel);
       }
     } while ((k += kDepth) < K);

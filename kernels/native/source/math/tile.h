@@ -52,7 +52,7 @@ template <class Operand, Index R, Index P, Read kRead, bool kFetch, Index kTimes
       const Operand* const row = at.b + g * at.b_step + p * at.b_panel;
       w[p][0] = load_groups(row);
       w[p][1] = load_groups(row + G * L);
-      if (kFetch) prefetch<2 * kVectorBytes>(at.ahead + g * at.b_step + p * at.b_panel);
+      if constexpr (kFetch) prefetch<2 * kVectorBytes>(at.ahead + g * at.b_step + p * at.b_panel);
     }
 #pragma GCC unroll 16
     for (Index r = 0; r < R; ++r) {
@@ -66,7 +66,7 @@ template <class Operand, Index R, Index P, Read kRead, bool kFetch, Index kTimes
   }
   at.a += kTimes * a_step;
   at.b += kTimes * at.b_step;
-  at.ahead += kTimes * at.b_step;
+  if constexpr (kFetch) at.ahead += kTimes * at.b_step;
 }
 
 template <class Operand, Index R, Index P, Read kRead, bool kFetch>
@@ -80,8 +80,8 @@ template <class Operand, Index R, Index P, Read kRead, bool kFetch>
 
 // strip(r, p) = from(r, p) + sum over k of a(r, k) b(k, p), a group of k at a time. Group g of row r
 // lies at a[r kStride + g kGroup] read by rows and a[(g R + r) kGroup] read by columns, those of the
-// row of a panel at b + p b_panel + g b_step. `from` may be the strip. What lies as b does from
-// `ahead` on is fetched meanwhile, unless that is null.
+// row of a panel at b + p b_panel + g b_step. `from` may be the strip. Read by rows, and unless `ahead`
+// is null, memory from there on, laid out like b, is fetched meanwhile.
 template <class Operand, Index R, Index P, Read kRead>
 void tile(const Operand* __restrict a, const Operand* __restrict b, Index b_step, Index b_panel,
           const Operand* ahead, Index groups, From<RealOf<Operand>> from, RealOf<Operand>* strip,
@@ -97,8 +97,8 @@ void tile(const Operand* __restrict a, const Operand* __restrict b, Index b_step
       sum[r][p][1] = load(first + L);
     }
   const Walk<Operand> start{a, b, ahead, b_step, b_panel};
-  if (kRead == Read::kRows && ahead)
-    add_all<Operand, R, P, kRead, kRead == Read::kRows>(start, groups, sum);
+  if (constexpr bool by_rows = kRead == Read::kRows; by_rows && ahead)
+    add_all<Operand, R, P, kRead, by_rows>(start, groups, sum);
   else
     add_all<Operand, R, P, kRead, false>(start, groups, sum);
 #pragma GCC unroll 16

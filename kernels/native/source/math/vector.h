@@ -9,8 +9,8 @@ namespace rnn {
 
 using Index = std::ptrdiff_t;
 
-// Of the innermost loop over k: kGroupsAtOnce steps in a round. Where two threads of a processor share
-// what decodes for them, few instructions beside the multiply-adds count.
+// kGroupsAtOnce: how many groups of k one turn of the innermost loop takes. Where two hardware threads
+// share a core's decoder, every instruction beside the multiply-adds costs time.
 #if defined(__AVX512F__)
 inline constexpr Index kVectorBytes = 64;
 inline constexpr Index kGroupsAtOnce = 1;

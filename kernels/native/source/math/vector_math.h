@@ -31,8 +31,8 @@ constexpr Real one_over_factorial(int n) {
   return Real(1 / product);
 }
 
-// t between -most and most, and NaN where it is. With AVX2 a comparison and a choice are two instructions,
-// minimum or maximum is one, which leaves its second operand where that is NaN.
+// t limited to between -most and most; NaN stays NaN. With AVX2, minimum and maximum are one instruction
+// each instead of a comparison and a choice; both return their second operand if it is NaN.
 template <class Real>
 inline Vector<Real> within(Vector<Real> t, Real most) {
   const Vector<Real> highest = Vector<Real>{} + most, lowest = -highest;

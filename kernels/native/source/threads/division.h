@@ -55,7 +55,8 @@ class Division {
 
 // As many groups as have rows enough to read all of W_h in each step: half a register tile where it
 // fits a core's cache beside all else, a whole one where it comes from the shared cache. The rest are
-// members; in a single step that meets once, all are unless W_h fits. There are at most `most` groups.
+// members. A single step has few meetings to save, so there all are members of one group, unless W_h
+// fits a core's cache. There are at most `most` groups.
 template <class Operand, class Cell>
 Index groups_of(Index size, Index most, Index T, Index B, Index H) {
   const Index bytes = Cell::kFromH * H * H * Index(sizeof(Operand));
