@@ -48,7 +48,8 @@ void multiply_along_rows(const float* a, const float* b, Index M, Index K, Index
       for (Index n = 0; n < N; ++n) c[m * N + n] += a[m * K + k] * b[k * N + n];
 }
 
-// The same by register tiles, b as it lies in memory or packed into panels.
+// The same by register tiles, b as it lies in memory, which `product` may copy a block of at a time, or
+// packed into panels.
 template <bool kPack>
 void multiply_by_tiles(const float* a, const float* b, Index M, Index K, Index N, float* c) {
   constexpr Index W = rnn::kPanel<float>;
