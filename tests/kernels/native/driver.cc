@@ -302,13 +302,18 @@ void spin(std::chrono::microseconds time) {
   while (std::chrono::steady_clock::now() < end) rnn::relax();
 }
 
-// Each task handed over runs once, also where a helper is just giving up waiting; nobody takes one
-// when nobody waits.
+struct CountedJob final : rnn::Job {
+  void help() override { ++ran; }
+  std::atomic<int> ran{0};
+};
+
+// Each task handed over runs once, also where a helper is just giving up waiting, and is forgotten then;
+// nobody takes one when nobody waits.
 void check_standby() {
   rnn::Standby standby;
   std::atomic<bool> over{false};
-  std::atomic<int> ran{0};
-  const rnn::Standby::Task task = [&] { ++ran; };
+  auto job = std::make_shared<CountedJob>();
+  const rnn::Task task{job, /*core=*/-1};
   const auto help = [&] {
     while (!over) standby.stay();
   };
@@ -321,7 +326,8 @@ void check_standby() {
   for (auto& caller : callers) caller.join();
   over = true;
   for (auto& helper : helpers) helper.join();
-  if (ran != 600) std::printf("%d of 600 tasks ran\n", ran.load()), std::exit(1);
+  if (job->ran != 600) std::printf("%d of 600 tasks ran\n", job->ran.load()), std::exit(1);
+  if (job.use_count() != 2) std::puts("a task is kept after it ran"), std::exit(1);
   if (standby.hand_over(task)) std::puts("a task for nobody"), std::exit(1);
 }
 

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -27,14 +26,16 @@ class Staged {
 // Shared with helpers, and outlives the call if one of them starts too late: it then finds no part, and
 // does not touch the work. Each of up to `most` threads has parts of its own, which lie beside each
 // other, and then takes from the others'.
-class Crew {
+class Crew final : public Job {
  public:
-  Crew(Staged& work, Index most) : work_(work), most_(most) {
-    for (const Index parts : work.parts()) stages_.emplace_back(parts, most);
+  Crew(Staged& work, Index most)
+      : work_(work), most_(most), parts_(work.parts()), counters_(parts_.size() * (most + 1)) {
+    for (Index s = 0; s < stages(); ++s)
+      for (Index i = 0; i < most; ++i) next(s, i) = share(s, i).first;
   }
 
   // What a helper does: take parts while there are some.
-  void help() { take_parts(helpers_.fetch_add(1) + 1); }
+  void help() override { take_parts(helpers_.fetch_add(1) + 1); }
 
   // What the caller does, until all is done. The system may have put a helper on the caller's core,
   // where it would wait for the caller to end: unless helpers were last seen elsewhere, the caller
@@ -45,41 +46,36 @@ class Crew {
   }
 
  private:
-  struct Share {
-    alignas(64) std::atomic<Index> next;
-    Index end;
+  struct alignas(64) Counter {
+    std::atomic<Index> value{0};
   };
-  struct Stage {
-    Stage(Index parts, Index most) : parts(parts), shares(most) {
-      for (Index i = 0; i < most; ++i) {
-        const Range share = part({0, parts}, i, most);
-        shares[i].next = share.first, shares[i].end = share.last;
-      }
-    }
 
-    const Index parts;
-    std::vector<Share> shares;
-    alignas(64) std::atomic<Index> done{0};
-  };
+  Index stages() const { return Index(parts_.size()); }
+  // A thread's own parts of a stage, the next of them that nobody has taken, and how many are done.
+  Range share(Index stage, Index i) const { return part({0, parts_[stage]}, i, most_); }
+  std::atomic<Index>& next(Index stage, Index i) {
+    return counters_[stage * (most_ + 1) + i].value;
+  }
+  std::atomic<Index>& done(Index stage) { return next(stage, most_); }
 
   void take_parts(Index rank) {
-    Index s = 0;
-    for (Stage& stage : stages_) {
-      for (Index i = 0; i < most_; ++i) {
-        Share& share = stage.shares[(rank + i) % most_];
-        for (Index part; (part = share.next.fetch_add(1)) < share.end;) {
-          work_.run(s, part);
-          stage.done.fetch_add(1, std::memory_order_release);
-        }
-      }
-      wait_until([&] { return stage.done.load(std::memory_order_acquire) == stage.parts; });
-      ++s;
+    for (Index s = 0; s < stages(); ++s) {
+      for (Index i = 0; i < most_; ++i) take_share(s, (rank + i) % most_);
+      wait_until([&] { return done(s).load(std::memory_order_acquire) == parts_[s]; });
+    }
+  }
+
+  void take_share(Index stage, Index i) {
+    for (Index part; (part = next(stage, i).fetch_add(1)) < share(stage, i).last;) {
+      work_.run(stage, part);
+      done(stage).fetch_add(1, std::memory_order_release);
     }
   }
 
   Staged& work_;
   const Index most_;
-  std::deque<Stage> stages_;
+  const std::vector<Index> parts_;
+  std::vector<Counter> counters_;
   std::atomic<Index> helpers_{0};
 };
 
@@ -87,7 +83,7 @@ class Crew {
 template <class Pool>
 void run_crew(Pool& pool, Index most, Staged& work) {
   auto crew = std::make_shared<Crew>(work, most);
-  const bool elsewhere = call_helpers(pool, most - 1, [crew] { crew->help(); });
+  const bool elsewhere = call_helpers(pool, most - 1, crew);
   crew->lead(elsewhere);
   standby().note_end();
 }

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <deque>
+#include <vector>
 
 #include "math/product.h"
 #include "problem.h"
@@ -28,9 +28,8 @@ inline Index shared_cache_bytes() {
 class Division {
  public:
   Division(Index size, Index groups)
-      : size_(size), groups_(groups), members_(size / groups), everyone_(size) {
-    for (Index g = 0; g < groups; ++g) barriers_.emplace_back(members_);
-  }
+      : size_(size), groups_(groups), members_(size / groups), everyone_(size),
+        barriers_(groups > 1 && members_ > 1 ? groups : 0, Barrier(members_)) {}
 
   Index groups() const { return groups_; }
   Index members() const { return members_; }  // of a group
@@ -44,13 +43,16 @@ class Division {
   }
   Range among_all(Index rank, Range whole) const { return part(whole, rank, size_); }
 
-  void meet_group(Index rank) { barriers_[rank / members_].wait(); }
+  void meet_group(Index rank) {
+    if (members_ == 1) return;
+    groups_ == 1 ? everyone_.wait() : barriers_[group(rank)].wait();
+  }
   void meet_all() { everyone_.wait(); }
 
  private:
   Index size_, groups_, members_;
   Barrier everyone_;
-  std::deque<Barrier> barriers_;
+  std::vector<Barrier> barriers_;  // of groups, where there are several of several members
 };
 
 // As many groups as have rows enough to read all of W_h in each step: half a register tile where it

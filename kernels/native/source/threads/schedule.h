@@ -22,9 +22,9 @@ class Schedule {
   template <class Stored>
   Schedule(const Problem<Stored>& problem, const Division& division, Index steps_of_chunk,
            bool room)
-      : B_(problem.B), groups_(division.groups()), reverse_(problem.reverse), order_(problem.B) {
-    for (Index g = 0; g < groups_; ++g) first_.push_back(division.positions(g, B_).first);
-    first_.push_back(B_);
+      : B_(problem.B), groups_(division.groups()), reverse_(problem.reverse), order_(problem.B),
+        first_(groups_ + 1, B_) {
+    for (Index g = 0; g < groups_; ++g) first_[g] = division.positions(g, B_).first;
     sort_rows(problem.lengths);
     const std::int32_t* lengths = problem.lengths;
     steps_ = problem.T;

@@ -21,20 +21,36 @@
 
 namespace rnn {
 
+// What a call lets other threads help with.
+class Job {
+ public:
+  virtual ~Job() = default;
+  virtual void help() = 0;
+};
+
+// A helper's share of a job, which outlives the call if the helper starts too late.
+struct Task {
+  std::shared_ptr<Job> job;
+  int core;  // the caller's
+
+  void run() const {
+    // On the caller's core it would only take turns with it.
+    if (const int here = current_core(); here == core) leave_core(here);
+    job->help();
+  }
+};
+
 class Standby {
   using Clock = std::chrono::steady_clock;
 
  public:
-  using Task = std::function<void()>;
-
-  // Hands a task to a helper that waits. The core it waits on, if there was one.
+  // Hands a task to a helper that waits. The core it waits on, if there was one. Allocates nothing:
+  // what one thread allocates and another frees costs both of them.
   std::optional<int> hand_over(const Task& task) {
     for (Place& place : places_) {
-      Task* expected = &waiting_;
-      if (place.task.load(std::memory_order_relaxed) != expected) continue;
-      auto handed = std::make_unique<Task>(task);
-      if (!place.task.compare_exchange_strong(expected, handed.get())) continue;
-      handed.release();
+      if (!place.moves(kWaiting, kFilling)) continue;
+      place.task = task;
+      place.state.store(kFull, std::memory_order_release);
       return place.core.load(std::memory_order_relaxed);
     }
     return std::nullopt;
@@ -42,7 +58,7 @@ class Standby {
 
   // What a helper does after its work: take more, until none comes for a while.
   void stay() {
-    while (const auto task = next_task()) (*task)();
+    while (const auto task = next_task()) task->run();
   }
 
   // Whether the call that begins now follows one that has just ended.
@@ -54,39 +70,44 @@ class Standby {
   // takes to wake up.
   static constexpr Clock::duration kStay = std::chrono::microseconds(100);
 
-  // Task null: free. `&waiting_`: a helper waits here. Else: its task, until it takes it.
+  // A helper waits at a place; a caller puts a task there.
+  enum State { kFree, kWaiting, kFilling, kFull };
   struct alignas(64) Place {
-    std::atomic<Task*> task{nullptr};
+    std::atomic<State> state{kFree};
     // Where the helper was last seen: before its first note, where another was.
     std::atomic<int> core{0};
+    Task task;
 
+    bool moves(State from, State to) {
+      return state.load(std::memory_order_relaxed) == from && state.compare_exchange_strong(from, to);
+    }
     void note(int here) {
       if (core.load(std::memory_order_relaxed) != here) core.store(here, std::memory_order_relaxed);
     }
   };
 
-  std::unique_ptr<Task> next_task() {
+  std::optional<Task> next_task() {
     Place* const place = take_place();
-    if (!place) return nullptr;
+    if (!place) return std::nullopt;
     const auto deadline = Clock::now() + kStay;
+    const auto full = [&] { return place->state.load(std::memory_order_acquire) == kFull; };
     wait_until([&] {
       place->note(current_core());
-      return place->task.load() != &waiting_ || Clock::now() > deadline;
+      return full() || Clock::now() > deadline;
     });
-    Task* const task = place->task.exchange(nullptr);
-    return std::unique_ptr<Task>(task == &waiting_ ? nullptr : task);
+    if (place->moves(kWaiting, kFree)) return std::nullopt;
+    wait_until(full);  // a caller has begun to fill it
+    std::optional<Task> task(std::move(place->task));
+    place->state.store(kFree, std::memory_order_release);
+    return task;
   }
 
   Place* take_place() {
-    for (Place& place : places_) {
-      Task* expected = nullptr;
-      if (place.task.load(std::memory_order_relaxed) != expected) continue;
-      if (place.task.compare_exchange_strong(expected, &waiting_)) return &place;
-    }
+    for (Place& place : places_)
+      if (place.moves(kFree, kWaiting)) return &place;
     return nullptr;
   }
 
-  Task waiting_;  // never run: its address is a mark
   std::array<Place, 64> places_{};
   std::atomic<Clock::time_point> last_end_{};
 };
@@ -97,37 +118,31 @@ inline Standby& standby() {
   return one;
 }
 
-// Runs `help` on up to so many other threads: on helpers that wait, then on threads of a pool. Whether
-// all of them were awake already, and last seen on other cores than the caller.
-template <class Pool, class Help>
-bool call_helpers(Pool& pool, Index helpers, const Help& help) {
-  const auto caller = std::this_thread::get_id();
-  const int core = current_core();
-  const auto help_elsewhere = [help, core] {
-    // On the caller's core it would only take turns with it.
-    if (const int here = current_core(); here == core) leave_core(here);
-    help();
-  };
-  const auto help_and_stay = [help_elsewhere, caller, closely = standby().follows_closely()] {
+// Lets up to so many other threads help: helpers that wait, then threads of a pool. Whether all of them
+// were awake already, and last seen on other cores than the caller.
+template <class Pool>
+bool call_helpers(Pool& pool, Index helpers, const std::shared_ptr<Job>& job) {
+  const Task task{job, current_core()};
+  Index called = 0, elsewhere = 0;
+  for (; called < helpers; ++called) {
+    const auto where = standby().hand_over(task);
+    if (!where) break;
+    elsewhere += *where != task.core;
+  }
+  if (called == helpers) return elsewhere == helpers;
+  const auto help_and_stay = [task, caller = std::this_thread::get_id(),
+                              closely = standby().follows_closely()] {
     // A pool that cannot queue a task runs it here and now, in the caller: no helper.
     if (std::this_thread::get_id() == caller) return;
-    help_elsewhere();
+    task.run();
     if (closely) standby().stay();
   };
   try {
-    const Standby::Task task = help_elsewhere;
-    Index called = 0, elsewhere = 0;
-    for (; called < helpers; ++called) {
-      const auto where = standby().hand_over(task);
-      if (!where) break;
-      elsewhere += *where != core;
-    }
-    for (; called < helpers; ++called) pool.Schedule(Standby::Task(help_and_stay));
-    return elsewhere == helpers;
+    for (; called < helpers; ++called) pool.Schedule(std::function<void()>(help_and_stay));
   } catch (const std::bad_alloc&) {
     // The call goes on with those who were called: they may have begun, and it must wait for them.
-    return false;
   }
+  return false;
 }
 
 }  // namespace rnn

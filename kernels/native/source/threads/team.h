@@ -25,10 +25,10 @@ class Work {
 };
 
 // Shared with helpers, and outlives the call if one of them starts too late.
-class Team {
+class Team final : public Job {
  public:
   // What a helper does: join unless closed, wait for the start, work.
-  void help() {
+  void help() override {
     Index seen = joined_.load();
     do
       if (seen < 0) return;
@@ -70,7 +70,7 @@ class Team {
 template <class Pool>
 void run_team(Pool& pool, Index most, std::chrono::nanoseconds patience, Work& work) {
   auto team = std::make_shared<Team>();
-  call_helpers(pool, most - 1, [team] { team->help(); });
+  call_helpers(pool, most - 1, team);
   team->lead(work, most - 1, patience);
   standby().note_end();
 }
