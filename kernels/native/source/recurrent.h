@@ -19,7 +19,7 @@ class RecurrentProduct {
   void prepare(Index H, bool skip_zeros, Index size) {
     H_ = H;
     sparse_ = skip_zeros;
-    if (sparse_) places_.assign(size, std::vector<std::int32_t>(H + kPlacesAtOnce));
+    if (skip_zeros) places_.assign(size, std::vector<std::int32_t>(H + kPlacesAtOnce));
   }
 
   // A rank's share of W_h.

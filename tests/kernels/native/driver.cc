@@ -307,8 +307,8 @@ struct CountedJob final : rnn::Job {
   std::atomic<int> ran{0};
 };
 
-// Each task handed over runs once, also where a helper is just giving up waiting, and is forgotten then;
-// nobody takes one when nobody waits.
+// Each task handed over runs once, also where a helper is just giving up waiting, and is dropped once
+// it has run; nobody takes one when nobody waits.
 void check_standby() {
   rnn::Standby standby;
   std::atomic<bool> over{false};

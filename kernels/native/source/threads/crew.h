@@ -53,10 +53,11 @@ class Crew final : public Job {
   Index stages() const { return Index(parts_.size()); }
   // A thread's own parts of a stage, the next of them that nobody has taken, and how many are done.
   Range share(Index stage, Index i) const { return part({0, parts_[stage]}, i, most_); }
-  std::atomic<Index>& next(Index stage, Index i) {
+  std::atomic<Index>& next(Index stage, Index i) { return counter(stage, i); }
+  std::atomic<Index>& done(Index stage) { return counter(stage, most_); }
+  std::atomic<Index>& counter(Index stage, Index i) {
     return counters_[stage * (most_ + 1) + i].value;
   }
-  std::atomic<Index>& done(Index stage) { return next(stage, most_); }
 
   void take_parts(Index rank) {
     for (Index s = 0; s < stages(); ++s) {
@@ -66,7 +67,8 @@ class Crew final : public Job {
   }
 
   void take_share(Index stage, Index i) {
-    for (Index part; (part = next(stage, i).fetch_add(1)) < share(stage, i).last;) {
+    const Index last = share(stage, i).last;
+    for (Index part; (part = next(stage, i).fetch_add(1)) < last;) {
       work_.run(stage, part);
       done(stage).fetch_add(1, std::memory_order_release);
     }

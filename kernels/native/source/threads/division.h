@@ -52,7 +52,8 @@ class Division {
  private:
   Index size_, groups_, members_;
   Barrier everyone_;
-  std::vector<Barrier> barriers_;  // of groups, where there are several of several members
+  // One a group. None where one group is everyone, or a group is one thread.
+  std::vector<Barrier> barriers_;
 };
 
 // As many groups as have rows enough to read all of W_h in each step: half a register tile where it

@@ -16,6 +16,7 @@
 #include <new>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "threads/barrier.h"
 
@@ -28,7 +29,7 @@ class Job {
   virtual void help() = 0;
 };
 
-// A helper's share of a job, which outlives the call if the helper starts too late.
+// A request to help with a job. It keeps the job alive: the helper may begin after the call has ended.
 struct Task {
   std::shared_ptr<Job> job;
   int core;  // the caller's
@@ -50,8 +51,9 @@ class Standby {
     for (Place& place : places_) {
       if (!place.moves(kWaiting, kFilling)) continue;
       place.task = task;
+      const int core = place.core.load(std::memory_order_relaxed);
       place.state.store(kFull, std::memory_order_release);
-      return place.core.load(std::memory_order_relaxed);
+      return core;
     }
     return std::nullopt;
   }
